@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/fd.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/err.h"
+
+int fd_write_all(int fd, const void *buf, size_t size, struct tare_err *err)
+{
+	const char *at = buf;
+
+	while (size > 0) {
+		ssize_t n = write(fd, at, size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_errno(err, "write");
+		at += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+int fd_read_all(int fd, void *buf, size_t size, struct tare_err *err)
+{
+	char *at = buf;
+
+	while (size > 0) {
+		ssize_t n = read(fd, at, size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_errno(err, "read");
+		if (n == 0)
+			return err_set(err, ENODATA, "read: the other side closed");
+		at += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+ssize_t fd_read_file_quiet(int dirfd, const char *path, char *buf, size_t size)
+{
+	cleanup_close int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
+	size_t used = 0;
+
+	if (fd < 0)
+		return -errno;
+
+	while (used < size) {
+		ssize_t n = read(fd, buf + used, size - used);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0) {
+			buf[used] = '\0';
+			return (ssize_t)used;
+		}
+		used += (size_t)n;
+	}
+	return -EFBIG;
+}
+
+ssize_t fd_read_file(int dirfd, const char *path, char *buf, size_t size, struct tare_err *err)
+{
+	ssize_t n = fd_read_file_quiet(dirfd, path, buf, size);
+
+	if (n == -EFBIG)
+		return err_set(err, EFBIG, "read '%s': more than %zu bytes", path, size);
+	if (n < 0) {
+		errno = (int)-n;
+		return err_errno(err, "read '%s'", path);
+	}
+	return n;
+}
+
+int fd_write_file(int dirfd, const char *path, const char *text, struct tare_err *err)
+{
+	cleanup_close int fd = openat(dirfd, path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_errno(err, "open '%s'", path);
+	if (write(fd, text, strlen(text)) < 0)
+		return err_errno(err, "write '%.60s' to '%s'", text, path);
+	return 0;
+}
+
+int fd_make_dirs(const char *path, struct tare_err *err)
+{
+	cleanup_free char *copy = strdup(path);
+
+	if (!copy)
+		return err_set(err, ENOMEM, "out of memory");
+	for (char *p = copy + 1;; p++) {
+		char was = *p;
+
+		if (was != '/' && was != '\0')
+			continue;
+		*p = '\0';
+		if (mkdir(copy, 0755) < 0 && errno != EEXIST)
+			return err_errno(err, "make folder '%s'", copy);
+		*p = was;
+		if (was == '\0')
+			return 0;
+	}
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+int fd_remove_tree(const char *path, struct tare_err *err)
+{
+	if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) < 0 && errno != ENOENT)
+		return err_errno(err, "remove '%s'", path);
+	return 0;
+}
+
+int fd_wait_readable(int fd, int timeout_ms, struct tare_err *err)
+{
+	uint64_t end = clock_now_ns() + (uint64_t)timeout_ms * NS_PER_MS;
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	for (;;) {
+		int n = poll(&p, 1, timeout_ms);
+		uint64_t now;
+
+		if (n >= 0)
+			return n;
+		if (errno != EINTR)
+			return err_errno(err, "poll");
+		if (timeout_ms < 0)
+			continue;
+		now = clock_now_ns();
+		if (now >= end)
+			return 0;
+		timeout_ms = (int)((end - now) / NS_PER_MS);
+	}
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* text: names, near misses and lists. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The candidate nearest to word if it is near enough to be meant, else NULL.
+ * Candidates end with NULL; distance is Damerau's optimal string alignment. */
+const char *text_did_you_mean(const char *word, const char *const *candidates);
+
+/* Room enough for ", did you mean 'NAME'?" of any name of tare. */
+#define TEXT_HINT_SIZE 96
+/* ", did you mean 'x'?" or "" into buf; gives back buf. */
+char *text_hint(const char *word, const char *const *candidates, char *buf, size_t size);
+
+/* printf into new memory; NULL when there is none. */
+char *text_format(const char *fmt, ...) __attribute__((format(printf, 1, 2), malloc));
+
+/* True for 1 to 63 of [a-z0-9._-], not starting with '.' or '-': fit for a file or a cgroup. */
+bool text_is_name(const char *text);

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* box: what encloses a process on its kernel: nothing (bare), chroot, container, ...
+ *
+ * A file box/NAME.c defines `const struct box_ops box_ops_NAME` (helpers in box/NAME/). The same
+ * code runs on the host and in the guest. */
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct tare_err;
+struct journal;
+struct cgroup;
+struct box;
+
+struct box_option {
+	const char *name;     /* "seccomp" */
+	const char *values;   /* "on|off", or what it is: "PATH" */
+	const char *fallback; /* "on" */
+	const char *summary;  /* one line */
+};
+
+/* Where boxes are made: one per process of tare or tare-agent. */
+struct box_place {
+	const char
+		*load_path; /* the static tare-load: seen inside as /bin/tare-load (bare: as is) */
+	const char *cache_dir;   /* for the embedded root filesystem, by content */
+	const char *run_dir;     /* for mount points and the like; on tmpfs */
+	const char *work_dir;    /* the ext4 folder under test: /work inside; bare: as is */
+	struct journal *journal; /* NULL in a guest */
+};
+
+struct box_config {
+	const struct box_place *place;
+	const json_t *options; /* {"seccomp": "off"}: texts, checked by box_check_options() */
+	const char *name;      /* "tare-RUN-N": host name inside, names of what is made */
+};
+
+/* A process to start inside. argv[0] is looked for in the box's PATH if it has no slash. */
+struct box_exec {
+	char *const *argv;
+	char *const *envp;
+	int stdio[3];                /* fds that become 0, 1, 2 */
+	const struct cgroup *cgroup; /* it is born in there; NULL: where we are */
+	uint64_t cpus;               /* affinity mask; 0: leave it */
+	const char *cwd;             /* inside; NULL: "/", bare: where we are */
+	bool terminal;               /* make it a session of its own with stdin as terminal */
+};
+
+struct box_process {
+	pid_t pid; /* as seen from outside */
+	int pidfd;
+	uint64_t up_ns;   /* clock_now_ns() when the box stood around it, before exec */
+	uint64_t exec_ns; /* when execve had succeeded */
+};
+
+struct box_ops {
+	const char *name, *summary;
+	const struct box_option *options;   /* ended by name NULL; may be NULL */
+	int (*probe)(struct tare_err *err); /* 0, or -ENOTSUP and the reason in one sentence */
+	int (*open)(const struct box_config *config, struct box **ret, struct tare_err *err);
+	/* Put the box up around a new process. An error from inside, up to and including execve,
+	 * comes out here as one sentence: "container: step 'mount /proc': ...". -ENOENT: no such
+	 * program; -EACCES: not executable; others are tare's own failures. */
+	int (*start)(struct box *box, const struct box_exec *exec, struct box_process *ret,
+		     struct tare_err *err);
+	/* Take it down when its processes are gone; frees it. Says what it could not undo. */
+	int (*close)(struct box *box, struct tare_err *err);
+};
+
+/* Every implementation embeds this first. */
+struct box {
+	const struct box_ops *ops;
+};
+
+extern const struct box_ops *const box_ops_table[]; /* NULL-terminated, by name */
+
+/* -ENOENT with "did you mean". */
+int box_find(const char *name, const struct box_ops **ret, struct tare_err *err);
+/* Every option is known and has an allowed value. */
+int box_check_options(const struct box_ops *ops, const json_t *options, struct tare_err *err);
+/* The value of an option, or its fallback. */
+const char *box_option(const struct box_ops *ops, const json_t *options, const char *name);

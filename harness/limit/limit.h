@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* limit: what an environment may consume: parsed, applied to a cgroup, read back.
+ *
+ * Names and meanings are docker's where docker has them. A limit that cannot be applied is an
+ * error that names the file and the controller; it is never left out. */
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernel/cgroup.h"
+
+struct tare_err;
+
+#define LIMIT_DEVICES 8
+
+enum limit_rate { LIMIT_READ_BPS, LIMIT_WRITE_BPS, LIMIT_READ_IOPS, LIMIT_WRITE_IOPS, LIMIT_RATES };
+
+struct limit_device {
+	char path[128];             /* as asked: "/dev/vda", or any path on the device */
+	uint64_t rate[LIMIT_RATES]; /* per second; 0: none */
+};
+
+/* Zeroed: no limit at all. */
+struct limits {
+	double cpus;           /* --cpus 0.5: quota over a period of 100 ms; 0: none */
+	uint64_t cpuset;       /* --cpuset-cpus: mask; 0: none */
+	uint64_t memory_bytes; /* --memory: RAM, and RAM + swap too unless memory_swap says else */
+	uint64_t pids;         /* --pids-limit */
+	struct limit_device devices[LIMIT_DEVICES];
+	size_t n_devices;
+};
+
+/* One row a limit: from it come the flags of every command, their help, and `tare list limits`. */
+struct limit_option {
+	const char *flag;       /* "memory", without "--" */
+	const char *argument;   /* "SIZE" */
+	const char *help;       /* one line, unit and example included */
+	const char *controller; /* "memory", for people */
+};
+extern const struct limit_option limit_options[]; /* ended by flag NULL */
+
+/* Take one limit: flag "memory", text "64M". -EINVAL and a sentence with the flag. Also refuses
+ * what is impossible here (more CPUs than there are, memory below 1M ...). */
+int limits_set(struct limits *limits, const char *flag, const char *text, struct tare_err *err);
+
+bool limits_any(const struct limits *limits);
+/* The controllers they need, as bits of CGROUP_BIT. */
+unsigned int limits_controllers(const struct limits *limits);
+
+/* {"cpus": 0.5, "memory": 67108864, "cpuset-cpus": "0-1", "pids-limit": 10,
+ *  "device-write-bps": [{"path": "/dev/vda", "rate": 1048576}]}; only what is set. */
+json_t *limits_to_json(const struct limits *limits);
+int limits_from_json(const json_t *object, struct limits *ret, struct tare_err *err);
+
+/* Write them to the group, which has the controllers. Devices are those that carry the path. */
+int limits_apply(const struct limits *limits, const struct cgroup *cgroup, struct tare_err *err);
+/* What the kernel says they are now, in the shape of limits_to_json plus "files": {"memory/
+ * memory.limit_in_bytes": "67108864", ...}. -ERANGE: the kernel holds something else than was
+ * asked (rounding to pages apart). */
+int limits_read_back(const struct limits *limits, const struct cgroup *cgroup, json_t **ret,
+		     struct tare_err *err);

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* machine: a kernel to run trials on: the host's, or a guest's that is booted for it.
+ *
+ * A file machine/NAME.c defines `const struct machine_ops machine_ops_NAME`. A machine that
+ * has failed (a guest that crashed, hangs or lies) gives -EPIPE or -ETIMEDOUT from then on, with
+ * the reason and its console's last words; the engine closes it and opens another. */
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "trial/trial.h"
+
+struct tare_err;
+struct journal;
+struct machine;
+
+struct machine_option {
+	const char *name;     /* "accel" */
+	const char *values;   /* "auto|kvm|tcg" */
+	const char *fallback; /* "auto" */
+	const char *summary;
+};
+
+struct machine_config {
+	const struct trial_place *place; /* the host's */
+	const json_t *options;           /* {"accel": "tcg"}: checked by machine_check_options() */
+	struct limits limits;            /* on the machine as a whole: QEMU's cgroup, -m */
+	uint64_t cpus;                   /* where its vCPU (or the players) run: mask */
+	const char *name;                /* "tare-RUN-N" */
+	struct journal *journal;
+	const char *cache_dir;   /* for guest images, snapshots, verdicts */
+	const char *libexec_dir; /* where tare-load and tare-agent are */
+};
+
+/* A player on that machine: a number that machine_start gave. */
+typedef unsigned int machine_player;
+
+struct machine_ops {
+	const char *name, *summary;
+	const struct machine_option *options; /* ended by name NULL; may be NULL */
+	bool is_guest;
+	int (*probe)(struct tare_err *err);
+	int (*open)(const struct machine_config *config, struct machine **ret,
+		    struct tare_err *err);
+	/* The instance as recorded: {"id", "machine", "kernel", "clocksource", ...; guests also
+	 * "accel", "qemu", "boot": {"kind": "cold"|"restored", "spans": {...}}}. New reference. */
+	json_t *(*describe)(struct machine *machine);
+	int (*start)(struct machine *machine, const struct trial_spec *spec, machine_player *ret,
+		     struct tare_err *err);
+	int (*slice)(struct machine *machine, machine_player player,
+		     const struct play_request *request, struct trial_slice *ret,
+		     struct tare_err *err);
+	int (*finish)(struct machine *machine, machine_player player, json_t **ret,
+		      struct tare_err *err);
+	int (*abort)(struct machine *machine, machine_player player, struct tare_err *err);
+	/* Run a command in a box of it with our stdio, for `tare exec`; *ret_status is as wait(2)
+	 * gives it. argv ends with NULL. */
+	int (*exec)(struct machine *machine, const struct trial_spec *spec, char *const *argv,
+		    char *const *envp, const char *cwd, int *ret_status, struct tare_err *err);
+	/* Says what it could not take down; frees it. */
+	int (*close)(struct machine *machine, struct tare_err *err);
+};
+
+struct machine {
+	const struct machine_ops *ops;
+};
+
+extern const struct machine_ops *const machine_ops_table[]; /* NULL-terminated, by name */
+
+int machine_find(const char *name, const struct machine_ops **ret, struct tare_err *err);
+int machine_check_options(const struct machine_ops *ops, const json_t *options,
+			  struct tare_err *err);
+const char *machine_option(const struct machine_ops *ops, const json_t *options, const char *name);
