@@ -59,6 +59,8 @@ struct box_process {
 struct box_ops {
 	const char *name, *summary;
 	const struct box_option *options;   /* ended by name NULL; may be NULL */
+	bool has_root; /* a root of its own: tare-load is /bin/tare-load there, the work folder
+			* /work; else both are as in struct box_place */
 	int (*probe)(struct tare_err *err); /* 0, or -ENOTSUP and the reason in one sentence */
 	int (*open)(const struct box_config *config, struct box **ret, struct tare_err *err);
 	/* Put the box up around a new process. An error from inside, up to and including execve,
