@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+#include "trial/exec.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "trial/trial.h"
+
+#define KILL_TIMEOUT_MS 10000
+
+struct trial_exec {
+	char name[64];
+	struct box *box;
+	struct cgroup *cgroup;
+	struct box_process process;
+};
+
+/* Where nothing has to be limited, a group only serves to end what the process leaves behind:
+ * who may not make one goes without. */
+static int make_cgroup(const struct trial_place *place, const struct trial_spec *spec,
+		       struct trial_exec *exec, struct tare_err *err)
+{
+	bool needed = limits_any(&spec->limits) || limits_any(&spec->safety);
+	unsigned int controllers =
+		limits_controllers(&spec->limits) | limits_controllers(&spec->safety);
+	int r;
+
+	if (!needed && place->layout.unified.version == 0)
+		return 0;
+	r = cgroup_create(&place->layout, exec->name, controllers, place->box.journal,
+			  &exec->cgroup, needed ? err : NULL);
+	if (r < 0)
+		return needed ? r : 0;
+	r = limits_apply(&spec->safety, exec->cgroup, err);
+	if (r < 0)
+		return r;
+	return limits_apply(&spec->limits, exec->cgroup, err);
+}
+
+static int start_in_box(const struct trial_place *place, const struct trial_exec_config *config,
+			struct trial_exec *exec, struct tare_err *err)
+{
+	const struct box_config box = {
+		.place = &place->box, .options = config->spec->options, .name = exec->name};
+	const struct box_exec start = {
+		.argv = config->argv,
+		.envp = config->envp,
+		.stdio = {config->stdio[0], config->stdio[1], config->stdio[2]},
+		.cgroup = exec->cgroup,
+		.cpus = config->spec->cpus,
+		.cwd = config->cwd,
+		.terminal = config->terminal};
+	const struct box_ops *ops;
+	int r = box_find(config->spec->box, &ops, err);
+
+	if (r < 0)
+		return r;
+	r = ops->open(&box, &exec->box, err);
+	if (r < 0)
+		return r;
+	return ops->start(exec->box, &start, &exec->process, err);
+}
+
+/* Everything but the process's status; the first failure is told, the rest goes on. */
+static int take_down(struct trial_exec *exec, struct tare_err *err)
+{
+	int first = 0, r;
+
+	if (exec->cgroup) {
+		r = cgroup_kill(exec->cgroup, KILL_TIMEOUT_MS, err);
+		first = first ? first : r;
+	}
+	if (exec->process.pidfd >= 0)
+		(void)close(exec->process.pidfd);
+	if (exec->box) {
+		r = exec->box->ops->close(exec->box, err);
+		first = first ? first : r;
+	}
+	r = cgroup_destroy(exec->cgroup, err);
+	first = first ? first : r;
+	free(exec);
+	return first;
+}
+
+int trial_exec_start(const struct trial_place *place, const struct trial_exec_config *config,
+		     struct trial_exec **ret, struct tare_err *err)
+{
+	static atomic_uint number;
+	struct trial_exec *exec = calloc(1, sizeof(*exec));
+	int r;
+
+	if (!exec)
+		return err_set(err, ENOMEM, "out of memory");
+	exec->process.pidfd = -1;
+	(void)snprintf(exec->name, sizeof(exec->name), "%.50s-x%u", place->group_prefix,
+		       atomic_fetch_add(&number, 1));
+	r = make_cgroup(place, config->spec, exec, err);
+	if (r == 0)
+		r = start_in_box(place, config, exec, err);
+	if (r < 0) {
+		(void)take_down(exec, NULL);
+		return r;
+	}
+	*ret = exec;
+	return 0;
+}
+
+int trial_exec_pidfd(const struct trial_exec *exec)
+{
+	return exec->process.pidfd;
+}
+
+int trial_exec_signal(const struct trial_exec *exec, int signal, struct tare_err *err)
+{
+	if (syscall(SYS_pidfd_send_signal, exec->process.pidfd, signal, NULL, 0) < 0 &&
+	    errno != ESRCH)
+		return err_errno(err, "send signal %d to process %d", signal, exec->process.pid);
+	return 0;
+}
+
+static int wait_for_end(const struct trial_exec *exec, int *ret_status, struct tare_err *err)
+{
+	siginfo_t info = {0};
+
+	while (waitid(P_PIDFD, (id_t)exec->process.pidfd, &info, WEXITED) < 0)
+		if (errno != EINTR)
+			return err_errno(err, "wait for process %d", exec->process.pid);
+	if (info.si_code == CLD_EXITED)
+		*ret_status = (info.si_status & 0xff) << 8;
+	else
+		*ret_status = info.si_status | (info.si_code == CLD_DUMPED ? 0x80 : 0);
+	return 0;
+}
+
+int trial_exec_finish(struct trial_exec *exec, int *ret_status, struct tare_err *err)
+{
+	int status = 0;
+	int waited = wait_for_end(exec, &status, err);
+	int r = take_down(exec, err);
+
+	if (waited == 0)
+		*ret_status = status;
+	return waited < 0 ? waited : r;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* exec: one process in one box under limits, with stdio of the caller's choice. No load, no
+ * turns, no collectors: what `tare exec` runs, on the host and, by tare-agent, in a guest. */
+
+#include <stdbool.h>
+
+struct tare_err;
+struct trial_place;
+struct trial_spec;
+struct trial_exec;
+
+struct trial_exec_config {
+	const struct trial_spec *spec; /* of it: box, options, limits, safety, cpus */
+	char *const *argv;
+	char *const *envp;
+	const char *cwd; /* inside; NULL: "/", bare: where we are */
+	int stdio[3];
+	bool terminal; /* as box_exec.terminal */
+};
+
+/* -ENOENT: no such program; -EACCES: not executable; others are tare's own failures. */
+int trial_exec_start(const struct trial_place *place, const struct trial_exec_config *config,
+		     struct trial_exec **ret, struct tare_err *err);
+
+/* Readable when the process has ended. Owned by the exec. */
+int trial_exec_pidfd(const struct trial_exec *exec);
+/* Send it a signal; that it is gone already is no error. */
+int trial_exec_signal(const struct trial_exec *exec, int signal, struct tare_err *err);
+
+/* Wait for its end, kill what it left in its group, take everything down, free it.
+ * *ret_status is as wait(2) gives it and is filled even when something could not be undone. */
+int trial_exec_finish(struct trial_exec *exec, int *ret_status, struct tare_err *err);
