@@ -58,7 +58,7 @@ struct box_process {
 
 struct box_ops {
 	const char *name, *summary;
-	const struct box_option *options;   /* ended by name NULL; may be NULL */
+	const struct box_option *options; /* ended by name NULL; may be NULL */
 	bool has_root; /* a root of its own: tare-load is /bin/tare-load there, the work folder
 			* /work; else both are as in struct box_place */
 	int (*probe)(struct tare_err *err); /* 0, or -ENOTSUP and the reason in one sentence */
