@@ -61,6 +61,8 @@ struct box_ops {
 	const struct box_option *options; /* ended by name NULL; may be NULL */
 	bool has_root; /* a root of its own: tare-load is /bin/tare-load there, the work folder
 			* /work; else both are as in struct box_place */
+	unsigned int controllers; /* bits of CGROUP_BIT: a group of these is part of what the box
+				   * is; 0 for a box that is none of cgroups' business */
 	int (*probe)(struct tare_err *err); /* 0, or -ENOTSUP and the reason in one sentence */
 	int (*open)(const struct box_config *config, struct box **ret, struct tare_err *err);
 	/* Put the box up around a new process. An error from inside, up to and including execve,
