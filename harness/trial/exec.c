@@ -113,6 +113,11 @@ int trial_exec_start(const struct trial_place *place, const struct trial_exec_co
 	return 0;
 }
 
+pid_t trial_exec_pid(const struct trial_exec *exec)
+{
+	return exec->process.pid;
+}
+
 int trial_exec_pidfd(const struct trial_exec *exec)
 {
 	return exec->process.pidfd;

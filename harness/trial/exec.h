@@ -4,6 +4,7 @@
  * turns, no collectors: what `tare exec` runs, on the host and, by tare-agent, in a guest. */
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct tare_err;
 struct trial_place;
@@ -23,6 +24,8 @@ struct trial_exec_config {
 int trial_exec_start(const struct trial_place *place, const struct trial_exec_config *config,
 		     struct trial_exec **ret, struct tare_err *err);
 
+/* As seen from outside. */
+pid_t trial_exec_pid(const struct trial_exec *exec);
 /* Readable when the process has ended. Owned by the exec. */
 int trial_exec_pidfd(const struct trial_exec *exec);
 /* Send it a signal; that it is gone already is no error. */
