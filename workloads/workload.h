@@ -25,7 +25,10 @@ struct workload_param {
 struct workload_syscall {
 	const char *name; /* the kernel's: "openat", "pread64" */
 	unsigned int per_op;
+	const char *when; /* "via=syscall": only when that parameter is so; NULL: always */
 };
+
+#define WORKLOAD_PARAMS 8 /* at most */
 
 struct workload {
 	const char *name;    /* "getppid" */
@@ -41,8 +44,8 @@ struct workload {
 	/* True: it cannot be sliced into turns (a burner against a limit, a time series); it is
 	 * asked for run(state, 1) again and again until its time is up. */
 	bool solo;
-	/* What a burner may take when no limit of that kind is under test; "" for none. Set
-	 * before it joins: "memory=512M,pids=256". */
+	/* What a burner may take when no limit of that kind is under test; NULL for none. Names
+	 * are those of limits, which are set before it joins: "memory=512M,pids-limit=256". */
 	const char *safety;
 	/* True: to be killed for memory is an outcome that the load exists for. */
 	bool may_be_oom_killed;
@@ -55,9 +58,9 @@ struct workload {
 	 * Nothing else: no clock, no log, no allocation, no dispatch. */
 	int (*run)(void *state, uint64_t iters, struct tare_err *err);
 
-	/* Figures of a solo load, at the end; up to PLAY_FIGURES. May be NULL. Gives back how many.
-	 */
-	size_t (*figures)(const void *state, struct play_figure *figures);
+	/* Figures at the end, up to PLAY_FIGURES; gives back how many. ns: what all timed turns
+	 * took together. May be NULL. */
+	size_t (*figures)(const void *state, uint64_t ns, struct play_figure *figures);
 
 	void (*teardown)(void *state); /* after any setup(), even a failed one */
 };
