@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* spawn: start a process inside what a box puts around it, and learn what went wrong there.
+ *
+ * The child tells by one message that the box stands, and by another what failed; the socket
+ * closes at execve. It dies with the thread that started it (PR_SET_PDEATHSIG). */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "box/box.h"
+
+struct tare_err;
+struct journal;
+
+/* What a box does around a new process, in this order; any hook may be NULL. The hooks of the
+ * child run after clone3 of a process that may have threads: they allocate nothing, take no
+ * lock, and use only what was prepared. */
+struct spawn {
+	const char *box; /* begins every message: "container" */
+	struct journal *journal;
+	uint64_t clone_flags; /* CLONE_NEW..., not CLONE_NEWCGROUP: see lock */
+	/* In the parent, while the child waits: identity maps. */
+	int (*outside)(void *context, pid_t pid, struct tare_err *err);
+	/* In the child: mounts, root. It must leave the working directory inside. */
+	int (*inside)(void *context, struct tare_err *err);
+	/* In the child, after the cgroups are joined: what takes rights away. The last hook. */
+	int (*lock)(void *context, struct tare_err *err);
+	void *context;
+};
+
+/* exec NULL: end with status 0 where execve would be, and wait for that: a probe. */
+int spawn_start(const struct spawn *spawn, const struct box_exec *exec, struct box_process *ret,
+		struct tare_err *err);
+
+/* Where programs are looked for when the environment has no PATH. */
+#define SPAWN_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
