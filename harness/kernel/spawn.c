@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/spawn.h"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "kernel/cgroup.h"
+#include "kernel/journal.h"
+
+struct child_pipes {
+	int go;  /* one byte: it is journaled */
+	int why; /* a struct tare_err, or its end when execve has succeeded */
+};
+
+/* Where they are wanted may be where another one is: out of the way first. */
+static int place_fds(const struct spawn *spawn, struct child_pipes *pipes, struct tare_err *err)
+{
+	int high[SPAWN_FDS];
+
+	pipes->why = fcntl(pipes->why, F_DUPFD_CLOEXEC, SPAWN_FDS);
+	if (pipes->why < 0)
+		return err_errno(err, "dup the pipe");
+	for (size_t i = 0; i < spawn->n_fds; i++) {
+		int from =
+			spawn->fds[i] >= 0 ? spawn->fds[i] : open("/dev/null", O_RDWR | O_CLOEXEC);
+
+		high[i] = fcntl(from, F_DUPFD_CLOEXEC, SPAWN_FDS);
+		if (high[i] < 0)
+			return err_errno(err, "dup descriptor %zu", i);
+	}
+	for (size_t i = 0; i < spawn->n_fds; i++)
+		if (dup2(high[i], (int)i) < 0)
+			return err_errno(err, "dup2 descriptor %zu", i);
+	return 0;
+}
+
+static int become(const struct spawn *spawn, struct child_pipes *pipes, pid_t parent,
+		  struct tare_err *err)
+{
+	sigset_t none;
+	char go;
+	int r;
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return err_errno(err, "prctl");
+	if (getppid() != parent)
+		return err_set(err, ESRCH, "its parent has died");
+	r = spawn->cgroup ? cgroup_join_v1_self(spawn->cgroup) : 0;
+	if (r < 0) {
+		errno = -r;
+		return err_errno(err, "join the cgroup");
+	}
+	if (read(pipes->go, &go, 1) != 1)
+		return err_set(err, ESRCH, "its parent gave it up");
+	r = place_fds(spawn, pipes, err);
+	if (r < 0)
+		return r;
+	(void)setsid();
+	(void)signal(SIGPIPE, SIG_DFL);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)execve(spawn->argv[0], spawn->argv, spawn->envp);
+	return err_errno(err, "execute '%s'", spawn->argv[0]);
+}
+
+static pid_t clone_child(const struct spawn *spawn, int *ret_pidfd)
+{
+	struct clone_args args = {
+		.flags = CLONE_PIDFD,
+		.pidfd = (uintptr_t)ret_pidfd,
+		.exit_signal = SIGCHLD,
+	};
+
+	if (spawn->cgroup && cgroup_v2_fd(spawn->cgroup) >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)cgroup_v2_fd(spawn->cgroup);
+	}
+	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+}
+
+static int hear_of_child(const struct spawn *spawn, struct spawn_process *process, int go_fd,
+			 int why_fd, struct tare_err *err)
+{
+	struct tare_err why = {0};
+	int r = journal_note_process(spawn->journal, process->pid, spawn->name, err);
+
+	if (r < 0)
+		return r;
+	r = fd_write_all(go_fd, "", 1, err);
+	if (r < 0)
+		return r;
+	r = fd_read_all(why_fd, &why, sizeof(why), NULL);
+	process->exec_ns = clock_now_ns();
+	if (r == -ENODATA)
+		return 0;
+	if (r < 0 || why.code <= 0)
+		return err_set(err, EIO, "start '%s': it died before it executed", spawn->name);
+	return err_set(err, why.code, "start '%s': %.180s", spawn->name, why.msg);
+}
+
+int spawn_start(const struct spawn *spawn, struct spawn_process *ret, struct tare_err *err)
+{
+	struct spawn_process process = {.pidfd = -1, .asked_ns = clock_now_ns()};
+	pid_t parent = getpid();
+	int go[2], why[2];
+	int r;
+
+	if (pipe2(go, O_CLOEXEC) < 0)
+		return err_errno(err, "pipe");
+	cleanup_close int go_in = go[0];
+	cleanup_close int go_out = go[1];
+
+	if (pipe2(why, O_CLOEXEC) < 0)
+		return err_errno(err, "pipe");
+	cleanup_close int why_in = why[0];
+	cleanup_close int why_out = why[1];
+
+	process.pid = clone_child(spawn, &process.pidfd);
+	if (process.pid < 0)
+		return err_errno(err, "clone3 for '%s'", spawn->name);
+	if (process.pid == 0) {
+		struct child_pipes pipes = {.go = go_in, .why = why_out};
+		struct tare_err failure = {0};
+
+		(void)become(spawn, &pipes, parent, &failure);
+		(void)!write(pipes.why, &failure, sizeof(failure)); /* below PIPE_BUF: whole */
+		_exit(127);
+	}
+	(void)close(take_fd(&go_in));
+	(void)close(take_fd(&why_out));
+	r = hear_of_child(spawn, &process, go_out, why_in, err);
+	if (r < 0) {
+		(void)spawn_kill(&process, 5000, NULL);
+		return r;
+	}
+	*ret = process;
+	return 0;
+}
+
+int spawn_wait(struct spawn_process *process, int timeout_ms, int *ret_status, struct tare_err *err)
+{
+	siginfo_t info = {0};
+	int r = fd_wait_readable(process->pidfd, timeout_ms, err);
+
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return err_set(err, ETIMEDOUT, "process %d still runs", process->pid);
+	if (waitid(P_PIDFD, (id_t)process->pidfd, &info, WEXITED) < 0)
+		return err_errno(err, "wait for process %d", process->pid);
+	(void)close(take_fd(&process->pidfd));
+	if (ret_status && info.si_code == CLD_EXITED)
+		*ret_status = (info.si_status & 0xff) << 8;
+	else if (ret_status)
+		*ret_status = info.si_status | (info.si_code == CLD_DUMPED ? 0x80 : 0);
+	return 0;
+}
+
+int spawn_kill(struct spawn_process *process, int timeout_ms, struct tare_err *err)
+{
+	if (process->pidfd < 0)
+		return 0;
+	if (syscall(SYS_pidfd_send_signal, process->pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
+		return err_errno(err, "kill process %d", process->pid);
+	return spawn_wait(process, timeout_ms, NULL, err);
+}
