@@ -33,6 +33,7 @@ struct command {
 	const char *details; /* paragraphs of --help after the summary; may be NULL */
 	const struct command_option *options; /* ended by name NULL */
 	bool limits;                          /* also takes the flags of limit_options[] */
+	bool command_line; /* the first argument that is no option ends the options: `exec` */
 	/* argv as after "tare". Gives back an exit code. */
 	int (*run)(const struct command *command, int argc, char **argv);
 };

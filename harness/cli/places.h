@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* places: where tare's programs are, and where it keeps what it makes. */
+
+#include "trial/trial.h"
+
+struct tare_err;
+struct journal;
+
+struct places {
+	char *libexec_dir; /* holds tare-load and tare-agent */
+	char *load_path;
+	char *agent_path;
+	char *cache_dir;   /* $XDG_CACHE_HOME/tare; root: /var/cache/tare */
+	char *results_dir; /* results/ of the checkout, else tare-results here */
+	/* From places_open() on: */
+	struct journal *journal;
+	char *work_dir; /* the folder under test, journaled */
+	char *group_prefix;
+	struct trial_place trial;
+};
+
+/* Find everything; makes nothing. -ENOENT: tare-load or tare-agent is nowhere. */
+int places_find(struct places *ret, struct tare_err *err);
+
+/* Begin a journal, make the cache and work folders, read the cgroup layout. */
+int places_open(struct places *places, struct tare_err *err);
+
+/* Take down what places_open() made and what else the journal holds; frees everything. */
+int places_close(struct places *places, struct tare_err *err);
