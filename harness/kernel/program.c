@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "kernel/spawn.h"
+#include "kernel/program.h"
 
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -22,28 +22,28 @@ struct child_pipes {
 };
 
 /* Where they are wanted may be where another one is: out of the way first. */
-static int place_fds(const struct spawn *spawn, struct child_pipes *pipes, struct tare_err *err)
+static int place_fds(const struct program *program, struct child_pipes *pipes, struct tare_err *err)
 {
-	int high[SPAWN_FDS];
+	int high[PROGRAM_FDS];
 
-	pipes->why = fcntl(pipes->why, F_DUPFD_CLOEXEC, SPAWN_FDS);
+	pipes->why = fcntl(pipes->why, F_DUPFD_CLOEXEC, PROGRAM_FDS);
 	if (pipes->why < 0)
 		return err_errno(err, "dup the pipe");
-	for (size_t i = 0; i < spawn->n_fds; i++) {
-		int from =
-			spawn->fds[i] >= 0 ? spawn->fds[i] : open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (size_t i = 0; i < program->n_fds; i++) {
+		int from = program->fds[i] >= 0 ? program->fds[i]
+						: open("/dev/null", O_RDWR | O_CLOEXEC);
 
-		high[i] = fcntl(from, F_DUPFD_CLOEXEC, SPAWN_FDS);
+		high[i] = fcntl(from, F_DUPFD_CLOEXEC, PROGRAM_FDS);
 		if (high[i] < 0)
 			return err_errno(err, "dup descriptor %zu", i);
 	}
-	for (size_t i = 0; i < spawn->n_fds; i++)
+	for (size_t i = 0; i < program->n_fds; i++)
 		if (dup2(high[i], (int)i) < 0)
 			return err_errno(err, "dup2 descriptor %zu", i);
 	return 0;
 }
 
-static int become(const struct spawn *spawn, struct child_pipes *pipes, pid_t parent,
+static int become(const struct program *program, struct child_pipes *pipes, pid_t parent,
 		  struct tare_err *err)
 {
 	sigset_t none;
@@ -54,25 +54,25 @@ static int become(const struct spawn *spawn, struct child_pipes *pipes, pid_t pa
 		return err_errno(err, "prctl");
 	if (getppid() != parent)
 		return err_set(err, ESRCH, "its parent has died");
-	r = spawn->cgroup ? cgroup_join_v1_self(spawn->cgroup) : 0;
+	r = program->cgroup ? cgroup_join_v1_self(program->cgroup) : 0;
 	if (r < 0) {
 		errno = -r;
 		return err_errno(err, "join the cgroup");
 	}
 	if (read(pipes->go, &go, 1) != 1)
 		return err_set(err, ESRCH, "its parent gave it up");
-	r = place_fds(spawn, pipes, err);
+	r = place_fds(program, pipes, err);
 	if (r < 0)
 		return r;
 	(void)setsid();
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	(void)execve(spawn->argv[0], spawn->argv, spawn->envp);
-	return err_errno(err, "execute '%s'", spawn->argv[0]);
+	(void)execve(program->argv[0], program->argv, program->envp);
+	return err_errno(err, "execute '%s'", program->argv[0]);
 }
 
-static pid_t clone_child(const struct spawn *spawn, int *ret_pidfd)
+static pid_t clone_child(const struct program *program, int *ret_pidfd)
 {
 	struct clone_args args = {
 		.flags = CLONE_PIDFD,
@@ -80,18 +80,18 @@ static pid_t clone_child(const struct spawn *spawn, int *ret_pidfd)
 		.exit_signal = SIGCHLD,
 	};
 
-	if (spawn->cgroup && cgroup_v2_fd(spawn->cgroup) >= 0) {
+	if (program->cgroup && cgroup_v2_fd(program->cgroup) >= 0) {
 		args.flags |= CLONE_INTO_CGROUP;
-		args.cgroup = (uint64_t)cgroup_v2_fd(spawn->cgroup);
+		args.cgroup = (uint64_t)cgroup_v2_fd(program->cgroup);
 	}
 	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 }
 
-static int hear_of_child(const struct spawn *spawn, struct spawn_process *process, int go_fd,
+static int hear_of_child(const struct program *program, struct program_process *process, int go_fd,
 			 int why_fd, struct tare_err *err)
 {
 	struct tare_err why = {0};
-	int r = journal_note_process(spawn->journal, process->pid, spawn->name, err);
+	int r = journal_note_process(program->journal, process->pid, program->name, err);
 
 	if (r < 0)
 		return r;
@@ -103,13 +103,13 @@ static int hear_of_child(const struct spawn *spawn, struct spawn_process *proces
 	if (r == -ENODATA)
 		return 0;
 	if (r < 0 || why.code <= 0)
-		return err_set(err, EIO, "start '%s': it died before it executed", spawn->name);
-	return err_set(err, why.code, "start '%s': %.180s", spawn->name, why.msg);
+		return err_set(err, EIO, "start '%s': it died before it executed", program->name);
+	return err_set(err, why.code, "start '%s': %.180s", program->name, why.msg);
 }
 
-int spawn_start(const struct spawn *spawn, struct spawn_process *ret, struct tare_err *err)
+int program_start(const struct program *program, struct program_process *ret, struct tare_err *err)
 {
-	struct spawn_process process = {.pidfd = -1, .asked_ns = clock_now_ns()};
+	struct program_process process = {.pidfd = -1, .asked_ns = clock_now_ns()};
 	pid_t parent = getpid();
 	int go[2], why[2];
 	int r;
@@ -124,29 +124,30 @@ int spawn_start(const struct spawn *spawn, struct spawn_process *ret, struct tar
 	cleanup_close int why_in = why[0];
 	cleanup_close int why_out = why[1];
 
-	process.pid = clone_child(spawn, &process.pidfd);
+	process.pid = clone_child(program, &process.pidfd);
 	if (process.pid < 0)
-		return err_errno(err, "clone3 for '%s'", spawn->name);
+		return err_errno(err, "clone3 for '%s'", program->name);
 	if (process.pid == 0) {
 		struct child_pipes pipes = {.go = go_in, .why = why_out};
 		struct tare_err failure = {0};
 
-		(void)become(spawn, &pipes, parent, &failure);
+		(void)become(program, &pipes, parent, &failure);
 		(void)!write(pipes.why, &failure, sizeof(failure)); /* below PIPE_BUF: whole */
 		_exit(127);
 	}
 	(void)close(take_fd(&go_in));
 	(void)close(take_fd(&why_out));
-	r = hear_of_child(spawn, &process, go_out, why_in, err);
+	r = hear_of_child(program, &process, go_out, why_in, err);
 	if (r < 0) {
-		(void)spawn_kill(&process, 5000, NULL);
+		(void)program_kill(&process, 5000, NULL);
 		return r;
 	}
 	*ret = process;
 	return 0;
 }
 
-int spawn_wait(struct spawn_process *process, int timeout_ms, int *ret_status, struct tare_err *err)
+int program_wait(struct program_process *process, int timeout_ms, int *ret_status,
+		 struct tare_err *err)
 {
 	siginfo_t info = {0};
 	int r = fd_wait_readable(process->pidfd, timeout_ms, err);
@@ -165,11 +166,11 @@ int spawn_wait(struct spawn_process *process, int timeout_ms, int *ret_status, s
 	return 0;
 }
 
-int spawn_kill(struct spawn_process *process, int timeout_ms, struct tare_err *err)
+int program_kill(struct program_process *process, int timeout_ms, struct tare_err *err)
 {
 	if (process->pidfd < 0)
 		return 0;
 	if (syscall(SYS_pidfd_send_signal, process->pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
 		return err_errno(err, "kill process %d", process->pid);
-	return spawn_wait(process, timeout_ms, NULL, err);
+	return program_wait(process, timeout_ms, NULL, err);
 }
