@@ -28,11 +28,11 @@ struct player {
 
 /* The reply and its payload in one writev; a pipe or a stream socket takes it whole, since it
  * blocks and no signal handler is ever set. */
-static int say(const struct play_reply *reply, const void *payload)
+static int say(struct play_reply *reply, void *payload)
 {
 	struct iovec parts[2] = {
-		{.iov_base = (void *)(uintptr_t)reply, .iov_len = sizeof(*reply)},
-		{.iov_base = (void *)(uintptr_t)payload, .iov_len = reply->payload},
+		{.iov_base = reply, .iov_len = sizeof(*reply)},
+		{.iov_base = payload, .iov_len = reply->payload},
 	};
 	ssize_t n = writev(STDOUT_FILENO, parts, 2);
 

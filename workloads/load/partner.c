@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#include "partner.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/err.h"
+
+/* The parent may have died before PR_SET_PDEATHSIG was set: then another one has taken over. */
+static void die_with(pid_t parent)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+		_exit(1);
+}
+
+pid_t partner_start(void (*life)(void *state) __attribute__((noreturn)), void *state,
+		    struct tare_err *err)
+{
+	pid_t parent = getpid(), pid = fork();
+
+	if (pid < 0)
+		return err_errno(err, "fork");
+	if (pid == 0) {
+		die_with(parent);
+		(void)close(STDIN_FILENO);
+		(void)close(STDOUT_FILENO);
+		life(state);
+	}
+	return pid;
+}
+
+void partner_reap(pid_t pid)
+{
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}

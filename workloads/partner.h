@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* partner: a forked process at the other end of a load, which ends when the player does. */
+
+#include <sys/types.h>
+
+struct tare_err;
+
+/* Fork. In the child: die with the parent, let go of the player's stdin and stdout (whoever
+ * conducts must see end of file when the player is gone), and call `life`, which never
+ * returns. Gives back the PID, or -errno. */
+pid_t partner_start(void (*life)(void *state) __attribute__((noreturn)), void *state,
+		    struct tare_err *err);
+
+/* Wait until it has ended. The caller has closed what it listens to, or killed it. */
+void partner_reap(pid_t pid);

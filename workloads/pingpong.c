@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* One byte to another process and back: two wake-ups, on one CPU by switching, on two by
+ * interrupting the other. */
+
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "param.h"
+#include "partner.h"
+#include "workload.h"
+
+enum pingpong_cpu { PINGPONG_SAME, PINGPONG_OTHER };
+
+struct pingpong {
+	int there[2], back[2]; /* pipes: read end, write end */
+	int cpu;               /* enum pingpong_cpu */
+	int own_cpu;           /* where the player is */
+	pid_t partner;
+};
+
+static void close_end(int *fd)
+{
+	if (*fd >= 0)
+		(void)close(*fd);
+	*fd = -1;
+}
+
+static int bind_to(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return sched_setaffinity(0, sizeof(set), &set);
+}
+
+/* Any CPU that the cpuset allows; the player's own mask may be narrower. */
+static int bind_beside(int own)
+{
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (cpu != own && bind_to(cpu) == 0)
+			return 0;
+	return -1;
+}
+
+static __attribute__((noreturn)) void partner_life(void *state)
+{
+	struct pingpong *s = state;
+	char byte;
+
+	close_end(&s->there[1]);
+	close_end(&s->back[0]);
+	if (s->cpu == PINGPONG_OTHER && bind_beside(s->own_cpu) < 0)
+		_exit(EXIT_FAILURE);
+	while (read(s->there[0], &byte, 1) == 1)
+		if (write(s->back[1], &byte, 1) != 1)
+			break;
+	_exit(EXIT_SUCCESS);
+}
+
+static int pingpong_run(void *state, uint64_t iters, struct tare_err *err)
+{
+	const struct pingpong *s = state;
+	char byte = 0;
+
+	for (uint64_t i = 0; i < iters; i++) {
+		ssize_t n;
+
+		if (write(s->there[1], &byte, 1) != 1)
+			return err_errno(err, "write to the partner");
+		n = read(s->back[0], &byte, 1);
+		if (n == 0)
+			return err_set(err, EPIPE, "the partner has ended");
+		if (n < 0)
+			return err_errno(err, "read from the partner");
+	}
+	return 0;
+}
+
+/* Before the partner is there: whether it will find a CPU. Ends where it began. */
+static int choose_cpus(struct pingpong *s, struct tare_err *err)
+{
+	s->own_cpu = sched_getcpu();
+	if (s->own_cpu < 0)
+		return err_errno(err, "getcpu");
+	if (s->cpu == PINGPONG_OTHER && bind_beside(s->own_cpu) < 0)
+		return err_set(err, ENODEV,
+			       "cpu=other needs a second CPU, and CPU %d is the only one here",
+			       s->own_cpu);
+	if (bind_to(s->own_cpu) < 0)
+		return err_errno(err, "stay on CPU %d", s->own_cpu);
+	return 0;
+}
+
+static int pingpong_setup(void *state, const char *const *params, struct tare_err *err)
+{
+	struct pingpong *s = state;
+	int r;
+
+	s->there[0] = s->there[1] = s->back[0] = s->back[1] = -1;
+	s->cpu = param_choice("cpu", params[0], "same|other", err);
+	if (s->cpu < 0)
+		return s->cpu;
+	r = choose_cpus(s, err);
+	if (r < 0)
+		return r;
+	if (pipe2(s->there, O_CLOEXEC) < 0 || pipe2(s->back, O_CLOEXEC) < 0)
+		return err_errno(err, "pipe2");
+	r = partner_start(partner_life, s, err);
+	if (r < 0)
+		return r;
+	s->partner = r;
+	close_end(&s->there[0]);
+	close_end(&s->back[1]);
+	return pingpong_run(s, 1, err); /* it lives, and is in its loop */
+}
+
+static void pingpong_teardown(void *state)
+{
+	struct pingpong *s = state;
+
+	close_end(&s->there[0]);
+	close_end(&s->there[1]);
+	close_end(&s->back[0]);
+	close_end(&s->back[1]);
+	if (s->partner > 0)
+		partner_reap(s->partner);
+}
+
+const struct workload workload_pingpong = {
+	.name = "pingpong",
+	.summary = "a byte through a pipe to another process and back",
+	.op = "write(2) and read(2) of 1 byte, here and by the partner",
+	.groups = "sched",
+	.params = (const struct workload_param[]){{"cpu", "the partner's CPU: same|other", "same"},
+						  {NULL, NULL, NULL}},
+	.syscalls = (const struct workload_syscall[]){{"read", 2, NULL},
+						      {"write", 2, NULL},
+						      {NULL, 0, NULL}},
+	.state_size = sizeof(struct pingpong),
+	.setup = pingpong_setup,
+	.run = pingpong_run,
+	.teardown = pingpong_teardown,
+};
