@@ -67,6 +67,19 @@ static int read_name(const json_t *object, const char *key, char *ret, size_t si
 	return 0;
 }
 
+static int read_label(const json_t *object, char *ret, size_t size, struct tare_err *err)
+{
+	const char *text;
+	int r = json_read_string(object, "env", &text, err);
+
+	if (r < 0)
+		return r;
+	if (!text_is_label(text) || strlen(text) >= size)
+		return err_set(err, EBADMSG, "'env' is no label: '%.40s'", text);
+	memcpy(ret, text, strlen(text) + 1);
+	return 0;
+}
+
 /* An object of texts, or an empty one where it is missing or null. */
 static int read_texts(const json_t *object, const char *key, json_t **ret, struct tare_err *err)
 {
@@ -127,7 +140,7 @@ static int spec_read(const json_t *object, struct trial_spec *spec, struct tare_
 	const char *cpus = json_string_or(object, "cpus", "");
 	int r;
 
-	if ((r = read_name(object, "env", spec->env, sizeof(spec->env), err)) < 0 ||
+	if ((r = read_label(object, spec->env, sizeof(spec->env), err)) < 0 ||
 	    (r = read_name(object, "machine", spec->machine, sizeof(spec->machine), err)) < 0 ||
 	    (r = read_name(object, "box", spec->box, sizeof(spec->box), err)) < 0 ||
 	    (r = read_name(object, "load", spec->load, sizeof(spec->load), err)) < 0 ||
