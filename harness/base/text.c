@@ -80,21 +80,9 @@ char *text_format(const char *fmt, ...)
 	return n < 0 ? NULL : text;
 }
 
-#define LOWER_AND_DIGITS "abcdefghijklmnopqrstuvwxyz0123456789"
-
-static bool consists_of(const char *text, const char *allowed)
-{
-	size_t n = strspn(text, allowed);
-
-	return n > 0 && n < 64 && text[n] == '\0' && text[0] != '.' && text[0] != '-';
-}
-
 bool text_is_name(const char *text)
 {
-	return consists_of(text, LOWER_AND_DIGITS "._-");
-}
+	size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789._-");
 
-bool text_is_label(const char *text)
-{
-	return consists_of(text, LOWER_AND_DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZ._+,=:-");
+	return n > 0 && n < 64 && text[n] == '\0' && text[0] != '.' && text[0] != '-';
 }

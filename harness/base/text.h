@@ -19,7 +19,3 @@ char *text_format(const char *fmt, ...) __attribute__((format(printf, 1, 2), mal
 
 /* True for 1 to 63 of [a-z0-9._-], not starting with '.' or '-': fit for a file or a cgroup. */
 bool text_is_name(const char *text);
-
-/* True for 1 to 63 of [A-Za-z0-9._+,=:-], not starting with '.' or '-': fit for the label of an
- * environment, "container,seccomp=off". */
-bool text_is_label(const char *text);

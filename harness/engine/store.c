@@ -115,6 +115,8 @@ static int count_record(const json_t *record, size_t line, void *context)
 	if (!key)
 		return -ENOMEM;
 	s->count++;
+	if (strcmp(json_string_or(record, "status", ""), "void") == 0)
+		return 0; /* it was carried out again */
 	n = json_integer_value(json_object_get(s->sets, key));
 	n = json_bool_or(record, "superseded", false) ? 0 : n + 1;
 	return json_put(s->sets, key, json_integer(n));

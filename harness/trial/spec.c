@@ -67,19 +67,6 @@ static int read_name(const json_t *object, const char *key, char *ret, size_t si
 	return 0;
 }
 
-static int read_label(const json_t *object, char *ret, size_t size, struct tare_err *err)
-{
-	const char *text;
-	int r = json_read_string(object, "env", &text, err);
-
-	if (r < 0)
-		return r;
-	if (!text_is_label(text) || strlen(text) >= size)
-		return err_set(err, EBADMSG, "'env' is no label: '%.40s'", text);
-	memcpy(ret, text, strlen(text) + 1);
-	return 0;
-}
-
 /* An object of texts, or an empty one where it is missing or null. */
 static int read_texts(const json_t *object, const char *key, json_t **ret, struct tare_err *err)
 {
@@ -132,6 +119,24 @@ static int read_limits(const json_t *object, const char *key, struct limits *ret
 	if (!member || json_is_null(member))
 		return 0;
 	return err_wrap(err, limits_from_json(member, ret, err), "'%s'", key);
+}
+
+/* A label is what a user wrote after -e: any printable text of one line. */
+static int read_label(const json_t *object, char *ret, size_t size, struct tare_err *err)
+{
+	const char *text;
+	int r = json_read_string(object, "env", &text, err);
+
+	if (r < 0)
+		return r;
+	for (const char *c = text; *c; c++) {
+		if (*c < ' ' || *c > '~')
+			return err_set(err, EBADMSG, "'env' is no label");
+	}
+	if (!*text || strlen(text) >= size)
+		return err_set(err, EBADMSG, "'env' is no label: '%.40s'", text);
+	memcpy(ret, text, strlen(text) + 1);
+	return 0;
 }
 
 static int spec_read(const json_t *object, struct trial_spec *spec, struct tare_err *err)

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/engine.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "engine/instances.h"
+#include "engine/manifest.h"
+#include "engine/precision.h"
+#include "engine/random.h"
+#include "engine/set.h"
+#include "engine/store.h"
+
+/* A void set is carried out again so many times; then it stays, marked. */
+#define VOID_RETRIES 2
+
+struct engine {
+	const struct engine_config *config;
+	struct store *store;
+	json_t *manifest;
+	struct instances instances;
+	struct precision *precision;
+	struct engine_result *result;
+	uint64_t begun_ns;
+	uint64_t set_ns;    /* time of all sets of this sitting */
+	size_t sets_played; /* in this sitting */
+	size_t done, total; /* sets of the whole run */
+	const char *end;    /* why to stop, NULL while there is no reason */
+};
+
+static int last_cpu(void)
+{
+	cpu_set_t cpus;
+
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
+		return 0;
+	for (int cpu = CPU_SETSIZE - 1; cpu > 0; cpu--) {
+		if (CPU_ISSET((unsigned int)cpu, &cpus))
+			return cpu;
+	}
+	return 0;
+}
+
+static int check_env(const struct env_choice *env, struct tare_err *err)
+{
+	const struct machine_ops *machine;
+	const struct box_ops *box;
+	int r;
+
+	if ((r = machine_find(env->machine, &machine, err)) < 0 ||
+	    (r = box_find(env->box, &box, err)) < 0)
+		return r;
+	r = machine->probe ? machine->probe(err) : 0;
+	/* What a guest's kernel offers a box is for the guest to say. */
+	if (r == 0 && !machine->is_guest && box->probe)
+		r = box->probe(err);
+	return err_wrap(err, r, "environment '%s'", env->label);
+}
+
+static int check_envs(const struct campaign *campaign, struct tare_err *err)
+{
+	for (size_t g = 0; g < campaign->n_groups; g++) {
+		const struct env_list *envs = &campaign->groups[g].envs;
+
+		for (size_t i = 0; i < envs->n; i++) {
+			int r = check_env(&envs->items[i], err);
+
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+/* The estimate is of the sets of this sitting: a resumed run may be on a busier machine. */
+static uint64_t left_ns(const struct engine *e)
+{
+	if (e->sets_played == 0)
+		return 0;
+	return e->set_ns / e->sets_played * (e->total - e->done);
+}
+
+static void tell(const struct engine *e, const struct set *set, const char *said)
+{
+	const struct engine_progress p = {
+		.group = set ? set->group->name : NULL,
+		.load = set ? set->name : NULL,
+		.round = set ? set->round : 0,
+		.done = e->done,
+		.total = e->total,
+		.elapsed_ns = clock_now_ns() - e->begun_ns,
+		.left_ns = left_ns(e),
+		.said = said,
+	};
+
+	if (e->config->progress)
+		e->config->progress(&p, e->config->context);
+}
+
+/* Is there time for one more set, as long as those before were on average? */
+static bool out_of_time(const struct engine *e)
+{
+	uint64_t budget = e->config->campaign->time_budget_ns;
+	uint64_t mean = e->sets_played ? e->set_ns / e->sets_played : 0;
+
+	return budget && clock_now_ns() - e->begun_ns + mean > budget;
+}
+
+static void count_results(struct engine *e, const struct set *set, const json_t *records)
+{
+	json_t *record;
+	size_t i;
+
+	json_array_foreach(records, i, record)
+	{
+		const char *status = json_string_or(record, "status", "");
+		const char *why = json_string_or(record, "why", "");
+
+		e->result->trials++;
+		e->result->failed += strcmp(status, "failed") == 0;
+		e->result->unsupported += strcmp(status, "unsupported") == 0;
+		e->result->voided += strcmp(status, "void") == 0;
+		manifest_note_guest(e->manifest, json_object_get(record, "instance"));
+		if (strcmp(status, "ok") != 0) {
+			cleanup_json json_t *said = json_sprintf(
+				"%s: %s: %s", status,
+				json_string_or(json_object_get(record, "trial"), "env", "?"), why);
+
+			tell(e, set, json_string_value(said));
+		}
+	}
+}
+
+/* The rule of validity.h: marks the records, and says whether there is one more try. */
+static bool is_void(json_t *records, int tries)
+{
+	const json_t *validity = json_object_get(json_array_get(records, 0), "validity");
+	const char *why = json_string_or(validity, "void", NULL);
+	json_t *record;
+	size_t i;
+
+	if (!why || tries >= VOID_RETRIES)
+		return false;
+	json_array_foreach(records, i, record)
+	{
+		(void)json_object_set_new(record, "status", json_string("void"));
+		(void)json_object_set_new(record, "why", json_string(why));
+	}
+	return true;
+}
+
+static int play_until_valid(struct engine *e, struct set *set, struct tare_err *err)
+{
+	for (int tries = 0;; tries++) {
+		cleanup_json json_t *records = NULL;
+		struct set fresh = *set;
+		bool again;
+		int r = set_play(&fresh, &records, err);
+
+		if (r < 0)
+			return r;
+		again = is_void(records, tries);
+		r = store_append(e->store, records, err);
+		if (r < 0)
+			return r;
+		count_results(e, set, records);
+		r = instances_close_broken(&e->instances, err);
+		if (r < 0 || !again)
+			return r < 0 ? r : precision_add(e->precision, records, err);
+	}
+}
+
+/* Take back what a crash left of an incomplete set. */
+static int supersede(struct engine *e, const struct set *set, struct tare_err *err)
+{
+	cleanup_json json_t *note =
+		json_pack("[{s:b, s:s, s:I, s:s}]", "superseded", 1, "group", set->group->name,
+			  "round", (json_int_t)set->round, "set", set->name);
+
+	return note ? store_append(e->store, note, err) : err_set(err, ENOMEM, "out of memory");
+}
+
+static int do_set(struct engine *e, const struct campaign_group *group, uint64_t round,
+		  const struct load_choice *load, struct tare_err *err)
+{
+	cleanup_free char *name = load_choice_text(load);
+	struct set set = {
+		.instances = &e->instances,
+		.group = group,
+		.load = load,
+		.round = round,
+		.name = name,
+		.mode = campaign_mode(group, e->config->described, load->name),
+	};
+	uint64_t begun = clock_now_ns();
+	size_t there;
+	int r;
+
+	if (!name)
+		return err_set(err, ENOMEM, "out of memory");
+	there = store_set_size(e->store, group->name, round, name);
+	if (there >= group->envs.n) {
+		e->done++;
+		return 0;
+	}
+	if (out_of_time(e)) {
+		e->end = "time budget";
+		return 0;
+	}
+	tell(e, &set, NULL);
+	if (there > 0 && (r = supersede(e, &set, err)) < 0)
+		return r;
+	r = play_until_valid(e, &set, err);
+	if (r == -EINTR) {
+		e->end = "interrupted";
+		return 0;
+	}
+	e->done++;
+	e->sets_played++;
+	e->set_ns += clock_now_ns() - begun;
+	return r;
+}
+
+static int play_group(struct engine *e, const struct campaign_group *group, uint64_t round,
+		      struct tare_err *err)
+{
+	struct random random =
+		random_for(e->config->campaign->seed, group->name, round, "", "order of loads");
+	cleanup_free size_t *order = calloc(group->loads.n + 1, sizeof(*order));
+
+	if (!order)
+		return err_set(err, ENOMEM, "out of memory");
+	random_permute(&random, order, group->loads.n);
+	for (size_t i = 0; i < group->loads.n && !e->end; i++) {
+		int r = do_set(e, group, round, &group->loads.items[order[i]], err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int play_round(struct engine *e, uint64_t round, struct tare_err *err)
+{
+	const struct campaign *c = e->config->campaign;
+	struct random random = random_for(c->seed, "", round, "", "order of groups");
+	cleanup_free size_t *order = calloc(c->n_groups + 1, sizeof(*order));
+	int r = 0, q;
+
+	if (!order)
+		return err_set(err, ENOMEM, "out of memory");
+	random_permute(&random, order, c->n_groups);
+	for (size_t i = 0; i < c->n_groups && !e->end && r == 0; i++) {
+		const struct campaign_group *group = &c->groups[order[i]];
+
+		if (round < group->rounds)
+			r = play_group(e, group, round, err);
+	}
+	/* An interrupt may have reached guests too: how they ended is of no interest then. */
+	q = instances_close_all(&e->instances, e->end ? NULL : err);
+	return r < 0 ? r : (e->end ? 0 : q);
+}
+
+static int play_rounds(struct engine *e, struct tare_err *err)
+{
+	const struct campaign *c = e->config->campaign;
+	uint64_t rounds = 0;
+
+	for (size_t g = 0; g < c->n_groups; g++) {
+		if (c->groups[g].rounds > rounds)
+			rounds = c->groups[g].rounds;
+		e->total += (size_t)c->groups[g].rounds * c->groups[g].loads.n;
+	}
+	for (uint64_t round = 0; round < rounds && !e->end; round++) {
+		bool reached = false;
+		int r = play_round(e, round, err);
+
+		if (r == 0 && c->precision_pct > 0)
+			r = precision_reached(e->precision, c->precision_pct, &reached, err);
+		if (r < 0)
+			return r;
+		if (reached && !e->end && round + 1 < rounds)
+			e->end = "precision";
+	}
+	return 0;
+}
+
+/* Feed the precision with the sets of earlier sittings. */
+struct refill {
+	struct precision *precision;
+	json_t *set;
+	char key[192];
+};
+
+static int refill_record(const json_t *record, size_t line, void *context)
+{
+	struct refill *fill = context;
+	char key[sizeof(fill->key)];
+	json_t *copy;
+
+	(void)line;
+	(void)snprintf(key, sizeof(key), "%s\t%llu\t%s", json_string_or(record, "group", ""),
+		       (unsigned long long)json_u64_or(record, "round", 0),
+		       json_string_or(record, "set", ""));
+	if (strcmp(key, fill->key) != 0) {
+		int r = precision_add(fill->precision, fill->set, NULL);
+
+		if (r < 0)
+			return r;
+		(void)json_array_clear(fill->set);
+		memcpy(fill->key, key, sizeof(key));
+	}
+	if (json_bool_or(record, "superseded", false)) {
+		(void)json_array_clear(fill->set);
+		return 0;
+	}
+	copy = json_deep_copy(record);
+	return json_array_append_new(fill->set, copy) < 0 ? -ENOMEM : 0;
+}
+
+static int resume(struct engine *e, struct tare_err *err)
+{
+	struct refill fill = {.precision = e->precision, .set = json_array()};
+	int r = store_open(e->config->run_dir, &e->store, err);
+
+	if (r == 0)
+		r = store_read_manifest(e->store, &e->manifest, err);
+	if (r == 0)
+		r = manifest_check(e->manifest, err);
+	if (r == 0)
+		r = store_each(e->config->run_dir, refill_record, &fill, NULL, err);
+	if (r == 0)
+		r = precision_add(e->precision, fill.set, err);
+	json_decref(fill.set);
+	return err_wrap(err, r, "resume '%s'", e->config->run_dir);
+}
+
+static int begin(struct engine *e, struct tare_err *err)
+{
+	int r = precision_new(e->config->campaign->baseline, &e->precision, err);
+
+	if (r < 0)
+		return r;
+	if (e->config->resume) {
+		r = resume(e, err);
+	} else {
+		r = store_create(e->config->run_dir, &e->store, err);
+		if (r == 0)
+			r = manifest_make(e->config, &e->manifest, err);
+	}
+	if (r == 0)
+		r = manifest_begin_sitting(e->manifest, err);
+	return r < 0 ? r : store_write_manifest(e->store, e->manifest, err);
+}
+
+static int finish(struct engine *e, struct tare_err *err)
+{
+	int r;
+
+	if (!e->end)
+		e->end = "complete";
+	e->result->end = e->end;
+	r = manifest_end_sitting(e->manifest, e->end, store_count(e->store), err);
+	if (r == 0)
+		r = store_write_manifest(e->store, e->manifest, err);
+	tell(e, NULL, NULL);
+	return r;
+}
+
+int engine_run(const struct engine_config *config, struct engine_result *ret, struct tare_err *err)
+{
+	struct engine e = {.config = config, .result = ret, .begun_ns = clock_now_ns()};
+	int r = check_envs(config->campaign, err);
+
+	if (r < 0)
+		return r;
+	*ret = (struct engine_result){0};
+	e.instances = (struct instances){
+		.config = config,
+		.players_cpu = config->players_cpu < 0 ? last_cpu() : config->players_cpu,
+	};
+	r = begin(&e, err);
+	if (r == 0)
+		r = play_rounds(&e, err);
+	(void)instances_close_all(&e.instances, NULL);
+	if (r == 0)
+		r = finish(&e, err);
+	precision_free(e.precision);
+	json_decref(e.manifest);
+	store_close(e.store);
+	return r;
+}
+
+int engine_load_campaign(const char *run_dir, const json_t *described, struct campaign *ret,
+			 struct tare_err *err)
+{
+	struct store *store = NULL;
+	cleanup_json json_t *manifest = NULL;
+	json_t *campaign, *envs;
+	int r = store_open(run_dir, &store, err);
+
+	if (r == 0)
+		r = store_read_manifest(store, &manifest, err);
+	if (r == 0)
+		r = manifest_check(manifest, err);
+	if (r == 0)
+		r = json_read_object(manifest, "campaign", &campaign, err);
+	if (r == 0)
+		r = json_read_array(manifest, "envs", &envs, err);
+	if (r == 0)
+		r = campaign_from_json(campaign, envs, described, ret, err);
+	if (r == 0) {
+		ret->seed = json_u64_or(manifest, "seed", 0);
+		ret->has_seed = true;
+	}
+	store_close(store);
+	return err_wrap(err, r, "run '%s'", run_dir);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/instances.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "kernel/journal.h"
+
+static char *instance_key(const struct env_choice *env, const struct limits *limits)
+{
+	cleanup_json json_t *both =
+		json_pack("{s:s, s:O?, s:o}", "machine", env->machine, "options",
+			  env->machine_options, "limits", limits_to_json(limits));
+
+	return both ? json_dumps(both, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
+}
+
+static struct instance *find(struct instances *instances, const char *key)
+{
+	for (size_t i = 0; i < instances->n; i++) {
+		if (strcmp(instances->items[i].key, key) == 0)
+			return &instances->items[i];
+	}
+	return NULL;
+}
+
+static int open_machine(struct instances *instances, const struct env_choice *env,
+			const struct limits *limits, struct instance *ret, struct tare_err *err)
+{
+	const struct engine_config *c = instances->config;
+	const struct machine_ops *ops;
+	char name[96];
+	int r = machine_find(env->machine, &ops, err);
+
+	if (r < 0)
+		return r;
+	(void)snprintf(name, sizeof(name), "tare-%s-m%u",
+		       c->journal ? journal_name(c->journal) : "run", instances->number++);
+	struct machine_config config = {
+		.place = c->place,
+		.options = env->machine_options,
+		.limits = *limits,
+		.cpus = 1ULL << instances->players_cpu,
+		.name = name,
+		.journal = c->journal,
+		.cache_dir = c->cache_dir,
+		.libexec_dir = c->libexec_dir,
+	};
+	r = ops->open(&config, &ret->machine, err);
+	if (r < 0)
+		return err_wrap(err, r, "machine '%s'", env->machine);
+	ret->described = ops->describe(ret->machine);
+	return 0;
+}
+
+int instances_get(struct instances *instances, const struct env_choice *env,
+		  const struct limits *limits, struct instance **ret, struct tare_err *err)
+{
+	cleanup_free char *key = instance_key(env, limits);
+	struct instance *known = key ? find(instances, key) : NULL;
+	struct instance made = {0};
+	int r;
+
+	if (!key)
+		return err_set(err, ENOMEM, "out of memory");
+	if (known) {
+		*ret = known;
+		return 0;
+	}
+	if (instances->n == INSTANCES_MAX)
+		return err_set(err, E2BIG, "more than %d machines in one round", INSTANCES_MAX);
+	r = open_machine(instances, env, limits, &made, err);
+	if (r < 0)
+		return r;
+	made.key = take_pointer(key);
+	instances->items[instances->n] = made;
+	*ret = &instances->items[instances->n++];
+	return 0;
+}
+
+static int close_some(struct instances *instances, bool all, struct tare_err *err)
+{
+	size_t kept = 0;
+	int first = 0;
+
+	for (size_t i = 0; i < instances->n; i++) {
+		struct instance *in = &instances->items[i];
+		int r;
+
+		if (!all && !in->broken) {
+			instances->items[kept++] = *in;
+			continue;
+		}
+		/* A broken machine has said what is wrong with it already. */
+		r = in->machine->ops->close(in->machine, in->broken ? NULL : err);
+		first = first || in->broken ? first : r;
+		json_decref(in->described);
+		free(in->key);
+	}
+	instances->n = kept;
+	return first;
+}
+
+int instances_close_broken(struct instances *instances, struct tare_err *err)
+{
+	return close_some(instances, false, err);
+}
+
+int instances_close_all(struct instances *instances, struct tare_err *err)
+{
+	return close_some(instances, true, err);
+}

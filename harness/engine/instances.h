@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* instances: the machines of one round. Environments on the same machine with the same options
+ * and the same limits share one; a broken one is replaced at its next use. */
+
+#include <stdbool.h>
+
+#include "engine/engine.h"
+
+#define INSTANCES_MAX 16
+
+struct instance {
+	char *key;
+	struct machine *machine;
+	json_t *described; /* for records */
+	bool broken;
+};
+
+struct instances {
+	const struct engine_config *config;
+	int players_cpu;
+	unsigned int number; /* of those made so far: part of their names */
+	struct instance items[INSTANCES_MAX];
+	size_t n;
+};
+
+/* The instance for an environment, opened if need be. limits: on the machine as a whole. */
+int instances_get(struct instances *instances, const struct env_choice *env,
+		  const struct limits *limits, struct instance **ret, struct tare_err *err);
+/* Close the broken ones, or all. Goes on after a failure and tells the first. */
+int instances_close_broken(struct instances *instances, struct tare_err *err);
+int instances_close_all(struct instances *instances, struct tare_err *err);

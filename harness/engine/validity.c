@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/validity.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/json.h"
+
+/* Steps of the wall clock below this are the adjustment of a clock, not a jump. */
+#define CLOCK_STEP_NS (100 * NS_PER_MS)
+
+static uint64_t realtime_ns(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+/* proc(5), /proc/stat: user nice system idle iowait irq softirq steal, in clock ticks. */
+static void read_stat(struct validity *v)
+{
+	char text[65536], name[16];
+	const char *line;
+	uint64_t t[8];
+
+	if (fd_read_file_quiet(AT_FDCWD, "/proc/stat", text, sizeof(text)) < 0)
+		return;
+	(void)snprintf(name, sizeof(name), "\ncpu%d ", v->cpu);
+	line = strstr(text, name);
+	/* NOLINTNEXTLINE(cert-err34-c): a kernel file of numbers */
+	if (line && sscanf(line + strlen(name),
+			   "%" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
+			   " %" SCNu64 " %" SCNu64,
+			   &t[0], &t[1], &t[2], &t[3], &t[4], &t[5], &t[6], &t[7]) == 8) {
+		v->steal = t[7];
+		for (int i = 0; i < 8; i++)
+			v->all += t[i];
+	}
+}
+
+/* The number after a key at the start of a line, or 0. */
+static uint64_t number_after(const char *path, const char *key)
+{
+	char text[16384];
+	const char *at;
+
+	if (fd_read_file_quiet(AT_FDCWD, path, text, sizeof(text)) < 0)
+		return 0;
+	at = strstr(text, key);
+	return at ? strtoull(at + strlen(key), NULL, 10) : 0;
+}
+
+static void validity_read(struct validity *v, int cpu)
+{
+	char *end;
+
+	*v = (struct validity){.cpu = cpu};
+	v->monotonic_ns = clock_now_ns();
+	v->realtime_ns = realtime_ns();
+	read_stat(v);
+	v->swaps = number_after("/proc/vmstat", "\npswpin ") +
+		   number_after("/proc/vmstat", "\npswpout ");
+	v->pressure_us = number_after("/proc/pressure/cpu", "total=");
+	(void)fd_read_file_quiet(AT_FDCWD,
+				 "/sys/devices/system/clocksource/clocksource0/current_clocksource",
+				 v->clocksource, sizeof(v->clocksource));
+	end = strchr(v->clocksource, '\n');
+	if (end)
+		*end = '\0';
+}
+
+void validity_begin(struct validity *before, int cpu)
+{
+	validity_read(before, cpu);
+}
+
+static void say(json_t *result, const char *key, json_t *taken_sentence)
+{
+	(void)json_array_append(json_object_get(result, "disturbed"), taken_sentence);
+	if (key)
+		(void)json_object_set(result, key, taken_sentence);
+	json_decref(taken_sentence);
+}
+
+json_t *validity_end(const struct validity *before)
+{
+	struct validity now;
+	json_t *result;
+	double steal, wall;
+	int64_t step;
+
+	validity_read(&now, before->cpu);
+	wall = (double)(now.monotonic_ns - before->monotonic_ns);
+	step = (int64_t)(now.realtime_ns - before->realtime_ns) -
+	       (int64_t)(now.monotonic_ns - before->monotonic_ns);
+	steal = now.all > before->all
+			? (double)(now.steal - before->steal) / (double)(now.all - before->all)
+			: 0;
+	result = json_pack(
+		"{s:{s:f, s:I, s:f, s:I, s:s}, s:[]}", "checks", "steal_share", steal,
+		"swapped_pages", (json_int_t)(now.swaps - before->swaps), "cpu_pressure_share",
+		(double)(now.pressure_us - before->pressure_us) * NS_PER_US / wall, "clock_step_ns",
+		(json_int_t)step, "clocksource", now.clocksource, "disturbed");
+	if (steal > VALIDITY_STEAL_TELL)
+		say(result, steal > VALIDITY_STEAL_VOID ? "void" : NULL,
+		    json_sprintf("the hypervisor took %.1f %% of the players' CPU", steal * 100));
+	if (now.swaps != before->swaps)
+		say(result, NULL, json_string("the machine swapped"));
+	if (llabs(step) > (long long)CLOCK_STEP_NS)
+		say(result, NULL,
+		    json_sprintf("the wall clock was set by %.3f s", (double)step / 1e9));
+	if (strcmp(now.clocksource, before->clocksource) != 0)
+		say(result, "void",
+		    json_sprintf("the clock source changed from %s to %s", before->clocksource,
+				 now.clocksource));
+	return result;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* validity: what disturbed a set of trials, as data. The rules are fixed here, beforehand. */
+
+#include <jansson.h>
+#include <stdint.h>
+
+/* A set is void, and is carried out again, when the hypervisor above us took more than this
+ * share of the players' CPU. Less is told, and left in. */
+#define VALIDITY_STEAL_VOID 0.10
+#define VALIDITY_STEAL_TELL 0.01
+
+struct validity {
+	int cpu;
+	uint64_t monotonic_ns, realtime_ns;
+	uint64_t steal, all;  /* clock ticks of the players' CPU */
+	uint64_t swaps;       /* pages in and out */
+	uint64_t pressure_us; /* PSI cpu, some, of the whole system */
+	char clocksource[32];
+};
+
+void validity_begin(struct validity *before, int cpu);
+/* {"checks": {...}, "disturbed": [...], "void": why or absent} */
+json_t *validity_end(const struct validity *before);
