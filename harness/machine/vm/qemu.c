@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+#include "machine/vm/qemu.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "machine/vm/console.h"
+#include "machine/vm/qemu_args.h"
+#include "machine/vm/qemu_threads.h"
+#include "machine/vm/qmp.h"
+
+#define QEMU_PROGRAM    "qemu-system-x86_64"
+#define KILL_TIMEOUT_MS 10000
+
+const char *qemu_accel_name(enum qemu_accel accel)
+{
+	return accel == QEMU_KVM ? "kvm" : "tcg";
+}
+
+const char *qemu_machine_name(enum qemu_machine machine)
+{
+	return machine == QEMU_MICROVM ? "microvm" : "q35";
+}
+
+int qemu_find(char *ret, size_t size, struct tare_err *err)
+{
+	const char *path = getenv("PATH"); // NOLINT(concurrency-mt-unsafe): nobody sets variables
+	cleanup_free char *copy = strdup(path ? path : "/usr/local/bin:/usr/bin:/bin");
+	char *save = NULL;
+
+	for (char *dir = copy ? strtok_r(copy, ":", &save) : NULL; dir;
+	     dir = strtok_r(NULL, ":", &save)) {
+		(void)snprintf(ret, size, "%s/" QEMU_PROGRAM, dir);
+		if (access(ret, X_OK) == 0)
+			return 0;
+	}
+	return err_set(err, ENOTSUP,
+		       "there is no " QEMU_PROGRAM ": install the package qemu-system-x86");
+}
+
+void qemu_init(struct qemu *qemu)
+{
+	*qemu = (struct qemu){
+		.process = {.pidfd = -1}, .channel_fd = -1, .stdio_fd = -1, .debug_fd = -1};
+}
+
+/* Both ends; QEMU's goes into the table of its descriptors. */
+static int make_socket(int *ret_ours, int *ret_theirs, struct tare_err *err)
+{
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return err_errno(err, "socketpair");
+	*ret_ours = ends[0];
+	*ret_theirs = ends[1];
+	return 0;
+}
+
+static int make_sockets(struct qemu *qemu, int *qmp_fd, int theirs[QEMU_FDS], struct tare_err *err)
+{
+	int r = console_open(&qemu->console, &theirs[QEMU_FD_CONSOLE], err);
+
+	if (r == 0)
+		r = make_socket(qmp_fd, &theirs[QEMU_FD_QMP], err);
+	if (r == 0)
+		r = make_socket(&qemu->channel_fd, &theirs[QEMU_FD_CHANNEL], err);
+	if (r == 0)
+		r = make_socket(&qemu->stdio_fd, &theirs[QEMU_FD_STDIO], err);
+	if (r == 0)
+		r = make_socket(&qemu->debug_fd, &theirs[QEMU_FD_DEBUG], err);
+	return r;
+}
+
+static int start_process(struct qemu *qemu, const struct qemu_config *config,
+			 const int theirs[QEMU_FDS], struct tare_err *err)
+{
+	char *envp[] = {NULL};
+	struct program program = {.envp = envp,
+				  .n_fds = QEMU_FDS,
+				  .cgroup = config->cgroup,
+				  .journal = config->journal,
+				  .name = "qemu"};
+	struct qemu_args args;
+	int r = qemu_args_make(&args, config, err);
+
+	if (r < 0)
+		return r;
+	program.argv = args.argv;
+	memcpy(program.fds, theirs, QEMU_FDS * sizeof(theirs[0]));
+	program.fds[QEMU_FD_INCOMING] = config->incoming_fd;
+	program.fds[STDOUT_FILENO] = theirs[QEMU_FD_CONSOLE];
+	program.fds[STDERR_FILENO] = theirs[QEMU_FD_CONSOLE];
+	qemu->command_line = json_array();
+	for (size_t i = 0; i < args.n; i++)
+		(void)json_array_append_new(qemu->command_line, json_string(args.argv[i]));
+	r = program_start(&program, &qemu->process, err);
+	qemu_args_clear(&args);
+	return r;
+}
+
+static int start(struct qemu *qemu, const struct qemu_config *config, uint64_t deadline_ns,
+		 struct tare_err *err)
+{
+	int theirs[QEMU_FDS];
+	int qmp_fd = -1, r;
+
+	for (int i = 0; i < QEMU_FDS; i++)
+		theirs[i] = -1;
+	r = make_sockets(qemu, &qmp_fd, theirs, err);
+	if (r == 0)
+		r = start_process(qemu, config, theirs, err);
+	for (int i = 0; i < QEMU_FDS; i++)
+		if (theirs[i] >= 0)
+			(void)close(theirs[i]);
+	if (r < 0) {
+		if (qmp_fd >= 0)
+			(void)close(qmp_fd);
+		return r;
+	}
+	r = qemu_wait(qemu, qmp_fd, deadline_ns, err);
+	if (r < 0) {
+		(void)close(qmp_fd);
+		return r;
+	}
+	r = qmp_open(qmp_fd, deadline_ns, &qemu->qmp, err);
+	if (r < 0)
+		return r;
+	qemu->qmp_ready_ns = clock_now_ns();
+	return qemu_threads_place(qemu, config->cpus, deadline_ns, err);
+}
+
+int qemu_start(struct qemu *qemu, const struct qemu_config *config, uint64_t deadline_ns,
+	       struct tare_err *err)
+{
+	int r;
+
+	qemu_init(qemu);
+	r = start(qemu, config, deadline_ns, err);
+	if (r < 0) {
+		qemu_add_last_words(qemu, err);
+		(void)qemu_close(qemu, 0, NULL, NULL);
+	}
+	return r;
+}
+
+static void take_debug_bytes(struct qemu *qemu)
+{
+	char bytes[256];
+	ssize_t n;
+
+	while ((n = recv(qemu->debug_fd, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0) {
+		if (!qemu->first_byte_ns)
+			qemu->first_byte_ns = clock_now_ns();
+		if (n < (ssize_t)sizeof(bytes))
+			return;
+	}
+}
+
+/* It has ended: how, without reaping it yet. */
+static int say_end(const struct qemu *qemu, struct tare_err *err)
+{
+	siginfo_t info = {0};
+
+	if (waitid(P_PIDFD, (id_t)qemu->process.pidfd, &info, WEXITED | WNOWAIT | WNOHANG) < 0)
+		return err_errno(err, "wait for QEMU");
+	if (info.si_code != CLD_EXITED)
+		return err_set(err, EPIPE, "QEMU was killed by signal %d", info.si_status);
+	if (info.si_status == 0)
+		return err_set(err, EPIPE, "the guest's kernel restarted or panicked");
+	if (info.si_status == QEMU_EXIT_CLEAN)
+		return err_set(err, EPIPE, "the guest's agent ended the guest");
+	return err_set(err, EPIPE, "QEMU ended with status %d", info.si_status);
+}
+
+int qemu_wait(struct qemu *qemu, int fd, uint64_t deadline_ns, struct tare_err *err)
+{
+	struct pollfd fds[] = {
+		{.fd = fd, .events = POLLIN},
+		{.fd = qemu->process.pidfd, .events = POLLIN},
+		{.fd = console_fd(qemu->console), .events = POLLIN},
+		{.fd = qemu->debug_fd, .events = POLLIN},
+	};
+
+	for (;;) {
+		uint64_t now = clock_now_ns();
+		int timeout = deadline_ns > now ? (int)((deadline_ns - now) / NS_PER_MS) + 1 : 0;
+		int n = poll(fds, sizeof(fds) / sizeof(fds[0]), timeout);
+
+		if (n < 0 && errno != EINTR)
+			return err_errno(err, "poll");
+		if (n > 0 && fds[3].revents)
+			take_debug_bytes(qemu);
+		if (n > 0 && fds[2].revents && !console_drain(qemu->console))
+			fds[2].fd = -1;
+		if (n > 0 && fds[3].revents & (POLLHUP | POLLERR))
+			fds[3].fd = -1;
+		if (n > 0 && fds[1].revents && !(fds[0].revents & POLLIN))
+			return say_end(qemu, err);
+		if (n > 0 && fds[0].revents)
+			return 0;
+		if (timeout == 0)
+			return err_set(err, ETIMEDOUT, "the guest does not answer");
+	}
+}
+
+void qemu_add_last_words(struct qemu *qemu, struct tare_err *err)
+{
+	char words[160];
+
+	if (!err || !qemu->console)
+		return;
+	(void)console_drain(qemu->console);
+	if (*console_last_words(qemu->console, words, sizeof(words))) {
+		size_t used = strlen(err->msg);
+
+		/* Room for the words is worth more than the end of a long sentence. */
+		if (used > sizeof(err->msg) - sizeof(words) - 16)
+			used = sizeof(err->msg) - sizeof(words) - 16;
+		(void)snprintf(err->msg + used, sizeof(err->msg) - used, "; its last words: %s",
+			       words);
+	}
+}
+
+static void close_all(struct qemu *qemu)
+{
+	int *fds[] = {&qemu->channel_fd, &qemu->stdio_fd, &qemu->debug_fd};
+
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		if (*fds[i] >= 0)
+			(void)close(take_fd(fds[i]));
+	qmp_close(qemu->qmp);
+	console_close(qemu->console);
+	json_decref(qemu->command_line);
+	qemu->qmp = NULL;
+	qemu->console = NULL;
+	qemu->command_line = NULL;
+}
+
+int qemu_close(struct qemu *qemu, uint64_t deadline_ns, bool *ret_clean, struct tare_err *err)
+{
+	int status = 0, r = 0;
+
+	while (qemu->process.pidfd >= 0) {
+		uint64_t now = clock_now_ns();
+		int left = deadline_ns > now ? (int)((deadline_ns - now) / NS_PER_MS) + 1 : 0;
+
+		/* A full console must not be what keeps it from ending. */
+		(void)console_drain(qemu->console);
+		r = program_wait(&qemu->process, left < 20 ? left : 20, &status, NULL);
+		if (r == -ETIMEDOUT && left > 0)
+			continue;
+		if (r < 0) {
+			status = 0;
+			r = program_kill(&qemu->process, KILL_TIMEOUT_MS, err);
+		}
+		break;
+	}
+	if (ret_clean)
+		*ret_clean = WIFEXITED(status) && WEXITSTATUS(status) == QEMU_EXIT_CLEAN;
+	close_all(qemu);
+	return r;
+}

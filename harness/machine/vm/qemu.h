@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* qemu: a QEMU process: its command line, its sockets, its threads, its end. Knows nothing of
+ * what is spoken with the guest. */
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernel/program.h"
+
+struct tare_err;
+struct cgroup;
+struct console;
+struct journal;
+struct qmp;
+
+enum qemu_accel { QEMU_KVM, QEMU_TCG };
+enum qemu_machine { QEMU_MICROVM, QEMU_Q35 };
+
+const char *qemu_accel_name(enum qemu_accel accel);
+const char *qemu_machine_name(enum qemu_machine machine);
+
+/* Where QEMU is, by PATH. -ENOTSUP: there is none; the sentence says which package has it. */
+int qemu_find(char *ret, size_t size, struct tare_err *err);
+
+struct qemu_config {
+	const char *path; /* of qemu_find() */
+	enum qemu_accel accel;
+	enum qemu_machine machine;
+	uint64_t memory_bytes;
+	unsigned int vcpus;
+	uint64_t tsc_khz;            /* for a microvm under TCG, which cannot find it out; else 0 */
+	const char *kernel;          /* an ELF vmlinux with a PVH note, or a bzImage */
+	const char *initrd;          /* initramfs; NULL: none */
+	const char *disk;            /* raw image for /work */
+	bool disk_direct;            /* past the host's page cache */
+	int incoming_fd;             /* a saved guest to go on with; -1: boot */
+	uint64_t cpus;               /* where the vCPU threads run: mask; 0: anywhere */
+	const char *name;            /* "tare-RUN-N" */
+	const struct cgroup *cgroup; /* NULL: none of its own */
+	struct journal *journal;
+};
+
+/* What left QEMU: of a guest's end. */
+#define QEMU_EXIT_CLEAN 33 /* the agent left by isa-debug-exit with 0x10 */
+
+struct qemu {
+	struct program_process process;
+	struct qmp *qmp;
+	struct console *console; /* the guest's serial console and QEMU's own stderr */
+	int channel_fd;          /* virtio port tare.0: messages */
+	int stdio_fd;            /* virtio port tare.1: bytes of exec */
+	int debug_fd;            /* isa-debugcon: a byte at the first instruction of userspace */
+	uint64_t qmp_ready_ns;   /* clock_now_ns() of these moments; 0: not yet */
+	uint64_t first_byte_ns;
+	json_t *command_line; /* list of texts, as started */
+};
+
+/* All fields unset, so that qemu_close() may be called. */
+void qemu_init(struct qemu *qemu);
+
+/* Start it, shake hands over QMP, place its threads. On failure the sentence ends with the last
+ * words of QEMU, and everything is closed. */
+int qemu_start(struct qemu *qemu, const struct qemu_config *config, uint64_t deadline_ns,
+	       struct tare_err *err);
+
+/* The command line with what differs from run to run left out: paths of disks, names. The same
+ * text means that a saved guest fits. New memory. */
+char *qemu_fingerprint(const struct qemu_config *config);
+
+/* Wait until fd is readable, until the deadline, draining the console and taking note of the
+ * first byte from userspace. -ETIMEDOUT; -EPIPE: QEMU has ended, and says how. */
+int qemu_wait(struct qemu *qemu, int fd, uint64_t deadline_ns, struct tare_err *err);
+
+/* Put the console's last words behind what err says. */
+void qemu_add_last_words(struct qemu *qemu, struct tare_err *err);
+
+/* Wait for its own end until the deadline, else kill it; reap it, close everything.
+ * *ret_clean: it ended by itself with QEMU_EXIT_CLEAN. May be NULL. */
+int qemu_close(struct qemu *qemu, uint64_t deadline_ns, bool *ret_clean, struct tare_err *err);

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+#include "machine/vm/qemu_args.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/text.h"
+#include "machine/vm/qemu.h"
+
+static void add_text(struct qemu_args *args, char *taken_text)
+{
+	if (!taken_text || args->n == QEMU_ARGS_MAX) {
+		args->failed = taken_text ? -E2BIG : -ENOMEM;
+		free(taken_text);
+		return;
+	}
+	args->argv[args->n++] = taken_text;
+}
+
+static void add(struct qemu_args *args, const char *text)
+{
+	add_text(args, strdup(text));
+}
+
+static __attribute__((format(printf, 3, 4))) void
+add_option(struct qemu_args *args, const char *option, const char *fmt, ...)
+{
+	char *text;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	add(args, option);
+	add_text(args, n < 0 ? NULL : text);
+}
+
+/* In QEMU's lists a comma within a value is doubled. */
+static char *escape(const char *path)
+{
+	char *out = malloc(2 * strlen(path) + 1), *at = out;
+
+	if (!out)
+		return NULL;
+	for (; *path; path++) {
+		*at++ = *path;
+		if (*path == ',')
+			*at++ = ',';
+	}
+	*at = '\0';
+	return out;
+}
+
+static void add_machine(struct qemu_args *args, const struct qemu_config *config)
+{
+	/* Without PIT and PIC nothing ticks but the TSC deadline; the RTC because a kernel stalls
+	 * for two seconds in looking for a missing one. ACPI carries virtio and power. */
+	if (config->machine == QEMU_MICROVM)
+		add_option(args, "-machine",
+			   "microvm,acpi=on,pcie=on,pit=off,pic=off,rtc=on,isa-serial=on,"
+			   "auto-kernel-cmdline=off,memory-backend=ram");
+	else
+		add_option(args, "-machine", "q35,memory-backend=ram");
+	if (config->accel == QEMU_KVM)
+		add_option(args, "-cpu", "host,migratable=off,+invtsc");
+	else
+		add_option(args, "-cpu", "qemu64");
+	add_option(args, "-accel", "%s", qemu_accel_name(config->accel));
+	add_option(args, "-smp", "%u", config->vcpus);
+	add_option(args, "-m", "%lluM", (unsigned long long)(config->memory_bytes >> 20));
+	/* A memfd, so that smaps tells the guest's memory from QEMU's own. */
+	add_option(args, "-object", "memory-backend-memfd,id=ram,size=%lluM",
+		   (unsigned long long)(config->memory_bytes >> 20));
+}
+
+/* Nothing here makes the guest's system calls cheaper or dearer than its kernel has them by
+ * default: no mitigations=, no init_on_alloc=, no rcu_expedited. */
+static void add_kernel(struct qemu_args *args, const struct qemu_config *config)
+{
+	char tsc[64] = "";
+
+	add_option(args, "-kernel", "%s", config->kernel);
+	if (config->initrd)
+		add_option(args, "-initrd", "%s", config->initrd);
+	/* Both, or the guest's clock is lost to jiffies or runs at a wrong rate. */
+	if (config->tsc_khz)
+		(void)snprintf(tsc, sizeof(tsc), " tsc_early_khz=%llu tsc=reliable",
+			       (unsigned long long)config->tsc_khz);
+	add_option(args, "-append",
+		   "quiet console=ttyS0 reboot=t panic=-1 cryptomgr.notests random.trust_cpu=on%s",
+		   tsc);
+}
+
+static void add_sockets(struct qemu_args *args)
+{
+	add_option(args, "-chardev", "socket,id=qmp,fd=%d", QEMU_FD_QMP);
+	add_option(args, "-mon", "chardev=qmp,mode=control");
+	add_option(args, "-add-fd", "fd=%d,set=1", QEMU_FD_CONSOLE);
+	add_option(args, "-chardev", "file,id=console,path=/dev/fdset/1");
+	add_option(args, "-serial", "chardev:console");
+	add_option(args, "-chardev", "socket,id=debug,fd=%d", QEMU_FD_DEBUG);
+	add_option(args, "-device", "isa-debugcon,iobase=0xe9,chardev=debug");
+	add_option(args, "-device", "isa-debug-exit,iobase=0x501,iosize=4");
+	add_option(args, "-device", "virtio-serial-pci");
+	add_option(args, "-chardev", "socket,id=channel,fd=%d", QEMU_FD_CHANNEL);
+	add_option(args, "-device", "virtserialport,chardev=channel,name=tare.0");
+	add_option(args, "-chardev", "socket,id=stdio,fd=%d", QEMU_FD_STDIO);
+	add_option(args, "-device", "virtserialport,chardev=stdio,name=tare.1");
+}
+
+static void add_disk(struct qemu_args *args, const struct qemu_config *config)
+{
+	cleanup_free char *path = escape(config->disk);
+
+	if (!path) {
+		args->failed = -ENOMEM;
+		return;
+	}
+	add_option(args, "-drive", "if=none,id=work,format=raw,file=%s,%s", path,
+		   config->disk_direct ? "cache=none,aio=native" : "cache=writeback,aio=threads");
+	add_option(args, "-device", "virtio-blk-pci,drive=work,serial=work");
+}
+
+int qemu_args_make(struct qemu_args *args, const struct qemu_config *config, struct tare_err *err)
+{
+	*args = (struct qemu_args){0};
+	add(args, config->path);
+	add(args, "-nodefaults");
+	add(args, "-no-user-config");
+	add(args, "-no-reboot");
+	add_option(args, "-display", "none");
+	add_option(args, "-name", "%s", config->name);
+	/* The guest may be hostile: QEMU starts no program and gets no new rights. */
+	add_option(args, "-sandbox", "on,elevateprivileges=deny,spawn=deny");
+	add_machine(args, config);
+	add_kernel(args, config);
+	add_sockets(args);
+	if (config->disk)
+		add_disk(args, config);
+	if (config->incoming_fd >= 0)
+		add_option(args, "-incoming", "fd:%d", QEMU_FD_INCOMING);
+	if (args->failed) {
+		int r = args->failed;
+
+		qemu_args_clear(args);
+		return err_set(err, -r, "no room for QEMU's command line");
+	}
+	return 0;
+}
+
+void qemu_args_clear(struct qemu_args *args)
+{
+	for (size_t i = 0; i < args->n; i++)
+		free(args->argv[i]);
+	args->n = 0;
+}
+
+char *qemu_fingerprint(const struct qemu_config *config)
+{
+	struct qemu_config same = *config;
+	struct qemu_args args;
+	char *text = NULL;
+
+	same.name = "NAME";
+	same.disk = config->disk ? "DISK" : NULL;
+	same.incoming_fd = -1;
+	if (qemu_args_make(&args, &same, NULL) < 0)
+		return NULL;
+	text = strdup("");
+	for (size_t i = 0; text && i < args.n; i++) {
+		char *longer = text_format("%s%s%s", text, i ? " " : "", args.argv[i]);
+
+		free(text);
+		text = longer;
+	}
+	qemu_args_clear(&args);
+	return text;
+}
