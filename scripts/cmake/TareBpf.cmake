@@ -15,6 +15,7 @@ function(tare_bpf_skeletons dir)
       OUTPUT "${out}/${name}.skel.h"
       COMMAND "${BPF_CLANG}" -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -target bpf
               -mcpu=v3 -D__TARGET_ARCH_x86 -I "${dir}" -I "${CMAKE_SOURCE_DIR}/harness"
+              -idirafter "/usr/include/${CMAKE_C_LIBRARY_ARCHITECTURE}"
               -c "${source}" -o "${out}/${name}.bpf.o"
       COMMAND "${BPFTOOL}" gen object "${out}/${name}.linked.o" "${out}/${name}.bpf.o"
       COMMAND "${BPFTOOL}" gen skeleton "${out}/${name}.linked.o" name "${name}_bpf"

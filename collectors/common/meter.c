@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/meter.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "common/series.h"
+#include "common/statfile.h"
+
+#define FILES_MAX  12
+#define FIELDS_MAX 48
+
+struct source {
+	const char *name;
+	int dirfd, fd;
+	bool series; /* a field of it has a time series */
+};
+
+struct figure {
+	const struct meter_field *field;
+	size_t source;
+	uint64_t first, last;
+};
+
+struct meter {
+	struct collector collector;
+	struct source sources[FILES_MAX];
+	struct figure figures[FIELDS_MAX];
+	size_t n_sources, n_figures;
+	uint64_t begin_ns, end_ns;
+	bool begun, ended;
+	struct series series;
+	char text[STATFILE_SIZE];
+};
+
+/* Where a way to get a figure would be read; -1: not on this system. */
+static int directory_of(const struct meter_field *field, const struct cgroup *cgroup)
+{
+	int version = 0, fd;
+
+	if (field->controller == METER_UNIFIED)
+		return cgroup_v2_fd(cgroup);
+	fd = cgroup_controller_fd(cgroup, (enum cgroup_controller)field->controller, &version);
+	return version == field->version ? fd : -1;
+}
+
+static bool is_known(const struct meter *meter, const struct meter_field *field)
+{
+	for (size_t i = 0; i < meter->n_figures; i++) {
+		const struct meter_field *other = meter->figures[i].field;
+		bool same_group = !other->group == !field->group &&
+				  (!field->group || strcmp(other->group, field->group) == 0);
+
+		if (same_group && strcmp(other->name, field->name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The open file of a field; FILES_MAX: there is none. */
+static size_t source_of(struct meter *meter, const struct meter_field *field, int dirfd)
+{
+	size_t i;
+	int fd;
+
+	for (i = 0; i < meter->n_sources; i++)
+		if (meter->sources[i].dirfd == dirfd &&
+		    strcmp(meter->sources[i].name, field->file) == 0)
+			return i;
+	fd = statfile_open(dirfd, field->file);
+	if (fd < 0 || i == FILES_MAX) {
+		cleanup_closep(&fd);
+		return FILES_MAX;
+	}
+	meter->sources[i] = (struct source){.name = field->file, .dirfd = dirfd, .fd = fd};
+	meter->n_sources++;
+	return i;
+}
+
+static void add_figure(struct meter *meter, const struct meter_field *field,
+		       const struct cgroup *cgroup)
+{
+	size_t source;
+	uint64_t value;
+
+	if (meter->n_figures == FIELDS_MAX || is_known(meter, field))
+		return;
+	if (field->kind == METER_WALL) {
+		meter->figures[meter->n_figures++] =
+			(struct figure){.field = field, .source = FILES_MAX};
+		return;
+	}
+	source = source_of(meter, field, directory_of(field, cgroup));
+	if (source == FILES_MAX)
+		return;
+	if (statfile_read(meter->sources[source].fd, field->file, meter->text, sizeof(meter->text),
+			  NULL) < 0 ||
+	    !statfile_find(meter->text, field->key, &value))
+		return;
+	meter->figures[meter->n_figures++] = (struct figure){.field = field, .source = source};
+	if (!field->series)
+		return;
+	meter->sources[source].series = true;
+	series_add_column(&meter->series, field->name);
+}
+
+int meter_attach(const struct collector_ops *ops, const struct meter_field *fields,
+		 const struct collector_target *target, struct collector **ret,
+		 struct tare_err *err)
+{
+	struct meter *meter = calloc(1, sizeof(*meter));
+
+	if (!meter)
+		return err_set(err, ENOMEM, "out of memory");
+	meter->collector.ops = ops;
+	for (const struct meter_field *field = fields; field->name; field++)
+		add_figure(meter, field, target->cgroup);
+	*ret = &meter->collector;
+	return 0;
+}
+
+/* Read the files, all or those with a series, and keep each figure's value. */
+static int read_sources(struct meter *meter, bool only_series, struct tare_err *err)
+{
+	for (size_t s = 0; s < meter->n_sources; s++) {
+		const struct source *source = &meter->sources[s];
+		int r;
+
+		if (only_series && !source->series)
+			continue;
+		r = statfile_read(source->fd, source->name, meter->text, sizeof(meter->text), err);
+		if (r < 0)
+			return r;
+		for (size_t i = 0; i < meter->n_figures; i++) {
+			struct figure *figure = &meter->figures[i];
+
+			if (figure->source == s)
+				(void)statfile_find(meter->text, figure->field->key, &figure->last);
+		}
+	}
+	return 0;
+}
+
+int meter_snapshot(struct collector *collector, enum collector_moment moment, struct tare_err *err)
+{
+	struct meter *meter = (struct meter *)collector;
+	int r = read_sources(meter, false, err);
+
+	if (r < 0)
+		return r;
+	if (moment == COLLECTOR_END) {
+		meter->end_ns = clock_now_ns();
+		meter->ended = true;
+		return 0;
+	}
+	for (size_t i = 0; i < meter->n_figures; i++)
+		meter->figures[i].first = meter->figures[i].last;
+	meter->begin_ns = clock_now_ns();
+	meter->begun = true;
+	return 0;
+}
+
+static uint64_t value_of(const struct figure *figure)
+{
+	uint64_t value = figure->last;
+
+	if (figure->field->kind == METER_COUNTER)
+		value = value > figure->first ? value - figure->first : 0;
+	return figure->field->divide ? value / figure->field->divide : value;
+}
+
+int meter_sample(struct collector *collector, uint64_t now_ns, struct tare_err *err)
+{
+	struct meter *meter = (struct meter *)collector;
+	uint64_t row[SERIES_COLUMNS];
+	size_t n = 0;
+	int r;
+
+	if (meter->series.n_columns == 0 || !meter->begun)
+		return 0;
+	r = read_sources(meter, true, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < meter->n_figures; i++)
+		if (meter->figures[i].field->series)
+			row[n++] = value_of(&meter->figures[i]);
+	return series_add(&meter->series, now_ns > meter->begin_ns ? now_ns - meter->begin_ns : 0,
+			  row, err);
+}
+
+static int put_figures(const struct meter *meter, json_t *object)
+{
+	for (size_t i = 0; i < meter->n_figures; i++) {
+		const struct meter_field *field = meter->figures[i].field;
+		uint64_t value = field->kind == METER_WALL ? meter->end_ns - meter->begin_ns
+							   : value_of(&meter->figures[i]);
+		json_t *group = field->group ? json_object_get(object, field->group) : object;
+
+		if (!group) {
+			group = json_object();
+			if (json_put(object, field->group, group) < 0)
+				return -ENOMEM;
+		}
+		if (json_put(group, field->name, json_u64(value)) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int meter_read(struct collector *collector, json_t **ret, struct tare_err *err)
+{
+	struct meter *meter = (struct meter *)collector;
+	cleanup_json json_t *object = json_object();
+
+	if (!meter->begun || !meter->ended)
+		return err_set(err, EINVAL, "read before its two snapshots");
+	if (!object || put_figures(meter, object) < 0 ||
+	    json_put(object, "lost", json_pack("{s:o}", "points", json_u64(meter->series.lost))) <
+		    0)
+		return err_set(err, ENOMEM, "out of memory");
+	if (meter->series.n_points > 0 &&
+	    json_put(object, "series", series_to_json(&meter->series)) < 0)
+		return err_set(err, ENOMEM, "out of memory");
+	*ret = take_pointer(object);
+	return 0;
+}
+
+void meter_detach(struct collector *collector)
+{
+	struct meter *meter = (struct meter *)collector;
+
+	if (!meter)
+		return;
+	for (size_t i = 0; i < meter->n_sources; i++)
+		cleanup_closep(&meter->sources[i].fd);
+	series_clear(&meter->series);
+	free(meter);
+}
+
+int meter_probe(struct tare_err *err)
+{
+	(void)err;
+	return 0;
+}
