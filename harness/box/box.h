@@ -77,6 +77,7 @@ struct box_ops {
 /* Every implementation embeds this first. */
 struct box {
 	const struct box_ops *ops;
+	bool host_root; /* in spite of ops->has_root: this one was asked to keep the host's */
 };
 
 extern const struct box_ops *const box_ops_table[]; /* NULL-terminated, by name */
@@ -87,3 +88,7 @@ int box_find(const char *name, const struct box_ops **ret, struct tare_err *err)
 int box_check_options(const struct box_ops *ops, const json_t *options, struct tare_err *err);
 /* The value of an option, or its fallback. */
 const char *box_option(const struct box_ops *ops, const json_t *options, const char *name);
+
+/* Where a program inside finds tare-load, and the folder under test. */
+const char *box_load_path(const struct box *box, const struct box_place *place);
+const char *box_work_path(const struct box *box, const struct box_place *place);

@@ -97,3 +97,13 @@ const char *box_option(const struct box_ops *ops, const json_t *options, const c
 		return given;
 	return option ? option->fallback : NULL;
 }
+
+const char *box_load_path(const struct box *box, const struct box_place *place)
+{
+	return box->ops->has_root && !box->host_root ? "/bin/tare-load" : place->load_path;
+}
+
+const char *box_work_path(const struct box *box, const struct box_place *place)
+{
+	return box->ops->has_root && !box->host_root ? "/work" : place->work_dir;
+}

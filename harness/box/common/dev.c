@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+#include "box/common/dev.h"
+
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "box/common/mounts.h"
+
+#define NO_EXEC (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)
+
+/* Numbers: Documentation/admin-guide/devices.txt */
+static const struct node {
+	const char *name;
+	unsigned int major, minor;
+} nodes[] = {
+	{"null", 1, 3},   {"zero", 1, 5},    {"full", 1, 7},
+	{"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0},
+};
+#define N_NODES (sizeof(nodes) / sizeof(nodes[0]))
+
+static const struct {
+	const char *name, *target;
+} links[] = {
+	{"fd", "/proc/self/fd"},       {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"},
+	{"stderr", "/proc/self/fd/2"}, {"ptmx", "pts/ptmx"},
+};
+#define N_LINKS (sizeof(links) / sizeof(links[0]))
+
+static const struct mount_option dev_options[] = {
+	{"mode", "755"}, {"size", "64k"}, {"nr_inodes", "64"}, {NULL, NULL}};
+
+/* The folders and links, in an empty tmpfs. */
+static int make_frame(int dev, struct tare_err *err)
+{
+	if (mkdirat(dev, "pts", 0755) < 0 || mkdirat(dev, "shm", 01777) < 0)
+		return err_errno(err, "step 'make folders of /dev'");
+	for (size_t i = 0; i < N_LINKS; i++) {
+		if (symlinkat(links[i].target, dev, links[i].name) < 0)
+			return err_errno(err, "step 'make /dev/%s'", links[i].name);
+	}
+	return 0;
+}
+
+int dev_make(uid_t owner, struct tare_err *err)
+{
+	cleanup_close int dev = mounts_new("tmpfs", dev_options, NO_EXEC, err);
+	int r = dev < 0 ? dev : make_frame(dev, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < N_NODES; i++) {
+		const struct node *n = &nodes[i];
+
+		/* The mode after mknod, which the umask cuts. */
+		if (mknodat(dev, n->name, S_IFCHR | 0666, makedev(n->major, n->minor)) < 0 ||
+		    fchmodat(dev, n->name, 0666, 0) < 0 ||
+		    fchownat(dev, n->name, owner, (gid_t)owner, 0) < 0)
+			return err_errno(err, "step 'make /dev/%s'", n->name);
+	}
+	if (fchownat(dev, "", owner, (gid_t)owner, AT_EMPTY_PATH) < 0)
+		return err_errno(err, "step 'give /dev to its owner'");
+	return take_fd(&dev);
+}
+
+static int bind_nodes(int dev, struct tare_err *err)
+{
+	int r = make_frame(dev, err);
+
+	for (size_t i = 0; i < N_NODES && r == 0; i++) {
+		cleanup_close int target =
+			openat(dev, nodes[i].name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+		cleanup_close int host = -1;
+		char path[32];
+
+		if (target < 0)
+			return err_errno(err, "step 'make /dev/%s'", nodes[i].name);
+		(void)snprintf(path, sizeof(path), "/dev/%s", nodes[i].name);
+		host = mounts_clone(AT_FDCWD, path, MOUNTS_ONE, 0, err);
+		r = host < 0 ? host : mounts_attach(host, dev, nodes[i].name, err);
+	}
+	return r;
+}
+
+static int mount_pts_and_shm(int root, struct tare_err *err)
+{
+	/* gid 5 is tty, see the embedded /etc/group; without a range of ids it is not mapped. */
+	static const struct mount_option pts_options[] = {
+		{"newinstance", NULL}, {"ptmxmode", "0666"}, {"mode", "0620"}, {NULL, NULL}};
+	static const struct mount_option shm_options[] = {{"mode", "1777"}, {NULL, NULL}};
+	cleanup_close int pts = mounts_new("devpts", pts_options, NO_EXEC, err);
+	cleanup_close int shm =
+		pts < 0 ? pts : mounts_new("tmpfs", shm_options, NO_EXEC | MOUNT_ATTR_NODEV, err);
+	int r;
+
+	if (shm < 0)
+		return shm;
+	r = mounts_attach(pts, root, "dev/pts", err);
+	return r == 0 ? mounts_attach(shm, root, "dev/shm", err) : r;
+}
+
+int dev_mount(int fd, int root, struct tare_err *err)
+{
+	cleanup_close int own = fd >= 0 ? -1 : mounts_new("tmpfs", dev_options, NO_EXEC, err);
+	int r;
+
+	if (fd < 0 && own < 0)
+		return own;
+	r = mounts_attach(fd >= 0 ? fd : own, root, "dev", err);
+	if (r == 0 && fd < 0)
+		r = bind_nodes(own, err);
+	return r == 0 ? mount_pts_and_shm(root, err) : r;
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+#include "box/common/root.h"
+
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "box/common/dev.h"
+#include "box/common/mounts.h"
+
+/* The tree is put together on top of this folder: any would do, this one is everywhere. */
+#define STAGE "/proc"
+
+#define INERT (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+#define DATA  (INERT | MOUNT_ATTR_NOEXEC)
+
+/* The lists of the OCI runtime specification's default configuration, as far as Linux 6.x has
+ * the files. */
+static const char *const masked_files[] = {
+	"proc/interrupts", "proc/kcore",       "proc/keys",        "proc/latency_stats",
+	"proc/timer_list", "proc/timer_stats", "proc/sched_debug", NULL,
+};
+static const char *const masked_folders[] = {
+	"proc/acpi", "proc/asound", "proc/scsi", "sys/firmware", "sys/devices/virtual/powercap",
+	NULL,
+};
+static const char *const read_only[] = {
+	"proc/bus", "proc/fs", "proc/irq", "proc/sys", "proc/sysrq-trigger", NULL,
+};
+
+/* The given detached mount, or one made by path. */
+static int piece(int fd, const char *path, unsigned int attributes, struct tare_err *err)
+{
+	int copy;
+
+	if (fd < 0)
+		return mounts_clone(AT_FDCWD, path, MOUNTS_ONE, attributes, err);
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	return copy < 0 ? err_errno(err, "step 'take %s'", path) : copy;
+}
+
+static int make_folder(int dirfd, const char *name, mode_t mode, struct tare_err *err)
+{
+	if (mkdirat(dirfd, name, mode) < 0)
+		return err_errno(err, "step 'make folder %s'", name);
+	return 0;
+}
+
+/* overlayfs takes its layers by path, here relative to the stage, which is the working folder.
+ * The upper layer is on a tmpfs: no disk is written, and it ends with the namespace. */
+static int mount_overlay(int stage, int tree, bool userxattr, struct tare_err *err)
+{
+	const struct mount_option options[] = {
+		{"lowerdir", "lower"}, {"upperdir", "upper"},
+		{"workdir", "work"},   {userxattr ? "userxattr" : NULL, NULL},
+		{NULL, NULL},
+	};
+	int r = make_folder(stage, "upper", 0755, err);
+
+	if (r == 0)
+		r = make_folder(stage, "work", 0755, err);
+	if (r == 0)
+		r = make_folder(stage, "lower", 0755, err);
+	if (r == 0)
+		r = mounts_attach(tree, stage, "lower", err);
+	return r == 0 ? mounts_new("overlay", options, MOUNT_ATTR_NODEV, err) : r;
+}
+
+static int mount_writable_folders(int root, struct tare_err *err)
+{
+	static const struct mount_option tmp[] = {{"mode", "1777"}, {NULL, NULL}};
+	static const struct mount_option run[] = {{"mode", "755"}, {NULL, NULL}};
+	cleanup_close int tmp_fd = mounts_new("tmpfs", tmp, INERT, err);
+	cleanup_close int run_fd = tmp_fd < 0 ? tmp_fd : mounts_new("tmpfs", run, INERT, err);
+	int r;
+
+	if (run_fd < 0)
+		return run_fd;
+	r = mounts_attach(tmp_fd, root, "tmp", err);
+	return r == 0 ? mounts_attach(run_fd, root, "run", err) : r;
+}
+
+/* The fd of the root folder, put in place on the stage. */
+static int mount_root(const struct root *root, int stage, int tree, struct tare_err *err)
+{
+	cleanup_close int overlay = -1;
+	cleanup_close int place = -1;
+	int r = make_folder(stage, "root", 0755, err);
+
+	if (r == 0 && root->overlay) {
+		overlay = mount_overlay(stage, tree, root->userxattr, err);
+		r = overlay < 0 ? overlay : 0;
+	}
+	if (r == 0)
+		r = mounts_attach(root->overlay ? overlay : tree, stage, "root", err);
+	if (r < 0)
+		return r;
+	place = openat(stage, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (place < 0)
+		return err_errno(err, "step 'open the root'");
+	r = root->overlay ? 0 : mount_writable_folders(place, err);
+	return r < 0 ? r : take_fd(&place);
+}
+
+static int mount_kernel_files(const struct root *root, int at, int host_proc, struct tare_err *err)
+{
+	cleanup_close int proc = host_proc >= 0 ? -1 : mounts_new("proc", NULL, DATA, err);
+	cleanup_close int sys = -1;
+	int r;
+
+	if (host_proc < 0 && proc < 0)
+		return proc;
+	r = mounts_attach(host_proc >= 0 ? host_proc : proc, at, "proc", err);
+	if (r < 0 || !root->sys)
+		return r;
+	sys = mounts_new("sysfs", NULL, DATA | MOUNT_ATTR_RDONLY, err);
+	return sys < 0 ? sys : mounts_attach(sys, at, "sys", err);
+}
+
+/* Cover path of the tree by what fd shows; what is not there needs no cover. */
+static int cover(int at, const char *path, int from, const char *what, struct tare_err *err)
+{
+	cleanup_close int mount = -1;
+
+	if (faccessat(at, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	mount = mounts_clone(from, what, MOUNTS_TREE, MOUNT_ATTR_RDONLY, err);
+	return mount < 0 ? mount : mounts_attach(mount, at, path, err);
+}
+
+static int mask_paths(int at, int stage, struct tare_err *err)
+{
+	/* One empty folder for all: a tmpfs each would contend for one lock of the kernel. */
+	int r = make_folder(stage, "empty", 0555, err);
+
+	for (const char *const *p = masked_files; *p && r == 0; p++)
+		r = cover(at, *p, at, "dev/null", err);
+	for (const char *const *p = masked_folders; *p && r == 0; p++)
+		r = cover(at, *p, stage, "empty", err);
+	for (const char *const *p = read_only; *p && r == 0; p++)
+		r = cover(at, *p, at, *p, err);
+	return r;
+}
+
+static int become_root(const struct root *root, int at, struct tare_err *err)
+{
+	if (fchdir(at) < 0)
+		return err_errno(err, "step 'enter the root'");
+	if (!root->root_pivot)
+		return chroot(".") < 0 ? err_errno(err, "step 'chroot'") : 0;
+	/* The old root comes to lie over the new one, where it is then unmounted: pivot_root(2). */
+	if (syscall(SYS_pivot_root, ".", ".") < 0)
+		return err_errno(err, "step 'pivot_root'");
+	if (umount2(".", MNT_DETACH) < 0)
+		return err_errno(err, "step 'leave the old root'");
+	return chdir("/") < 0 ? err_errno(err, "step 'enter the root'") : 0;
+}
+
+static int furnish(const struct root *root, int at, int stage, int host_proc, int work,
+		   struct tare_err *err)
+{
+	int r = dev_mount(root->dev_fd, at, err);
+
+	if (r == 0)
+		r = mount_kernel_files(root, at, host_proc, err);
+	if (r == 0 && work >= 0)
+		r = mounts_attach(work, at, "work", err);
+	if (r == 0 && root->mask)
+		r = mask_paths(at, stage, err);
+	return r == 0 ? become_root(root, at, err) : r;
+}
+
+static int mount_stage(struct tare_err *err)
+{
+	static const struct mount_option options[] = {{"mode", "755"}, {NULL, NULL}};
+	cleanup_close int stage = mounts_new("tmpfs", options, INERT, err);
+	int r;
+
+	if (stage < 0)
+		return stage;
+	r = mounts_attach(stage, AT_FDCWD, STAGE, err);
+	if (r < 0)
+		return r;
+	if (fchdir(stage) < 0)
+		return err_errno(err, "step 'enter the stage'");
+	return take_fd(&stage);
+}
+
+int root_enter(const struct root *root, struct tare_err *err)
+{
+	cleanup_close int work = -1;
+	cleanup_close int host_proc = -1;
+	cleanup_close int stage = -1;
+	cleanup_close int at = -1;
+	cleanup_close int tree =
+		piece(root->tree_fd, root->tree_path, root->overlay ? 0 : MOUNT_ATTR_RDONLY, err);
+
+	if (tree < 0)
+		return tree;
+	if (root->work_fd >= 0 || root->work_path) {
+		work = piece(root->work_fd, root->work_path, INERT, err);
+		if (work < 0)
+			return work;
+	}
+	if (root->host_proc) {
+		host_proc = mounts_clone(AT_FDCWD, "/proc", MOUNTS_TREE, DATA, err);
+		if (host_proc < 0)
+			return host_proc;
+	}
+	stage = mount_stage(err);
+	if (stage < 0)
+		return stage;
+	at = mount_root(root, stage, tree, err);
+	return at < 0 ? at : furnish(root, at, stage, host_proc, work, err);
+}
+
+int root_try(bool overlay, bool userxattr, struct tare_err *err)
+{
+	cleanup_close int tree = mounts_new("tmpfs", NULL, INERT, err);
+	cleanup_close int stage = tree < 0 ? tree : mount_stage(err);
+	cleanup_close int proc = -1;
+	cleanup_close int upon = -1;
+
+	if (stage < 0)
+		return stage;
+	if (overlay) {
+		upon = mount_overlay(stage, tree, userxattr, err);
+		if (upon < 0)
+			return upon;
+	}
+	proc = mounts_new("proc", NULL, DATA, err);
+	return proc < 0 ? proc : 0;
+}

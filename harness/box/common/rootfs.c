@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+#include "box/common/rootfs.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/digest.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "box/box.h"
+#include "kernel/journal.h"
+
+#define BUSYBOX "/bin/busybox"
+
+struct entry {
+	const char *path;
+	mode_t mode;
+	const char *text; /* NULL: a folder */
+};
+
+/* A change here makes other trees: the digest is over this table too. */
+static const struct entry entries[] = {
+	{"bin", 0755, NULL},
+	{"dev", 0755, NULL},
+	{"etc", 0755, NULL},
+	{"proc", 0755, NULL},
+	{"root", 0700, NULL},
+	{"run", 0755, NULL},
+	{"sys", 0755, NULL},
+	{"tmp", 01777, NULL},
+	{"work", 0755, NULL},
+	{"etc/group", 0644, "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n"},
+	{"etc/hostname", 0644, "tare\n"},
+	{"etc/hosts", 0644, "127.0.0.1\tlocalhost\n::1\tlocalhost\n"},
+	{"etc/passwd", 0644,
+	 "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"},
+	{"etc/resolv.conf", 0644, ""},
+};
+#define N_ENTRIES (sizeof(entries) / sizeof(entries[0]))
+
+/* Digests of files that have not changed since they were last read: a file of 2 MB is not
+ * hashed again for every container. ctime cannot be set back. */
+struct known_digest {
+	dev_t dev;
+	ino_t ino;
+	off_t size;
+	struct timespec changed;
+	char hex[DIGEST_SIZE];
+};
+static struct known_digest known[16];
+static unsigned int next_known;
+static pthread_mutex_t known_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static bool is_known(const struct known_digest *k, const struct stat *st)
+{
+	return k->hex[0] && k->dev == st->st_dev && k->ino == st->st_ino &&
+	       k->size == st->st_size && k->changed.tv_sec == st->st_ctim.tv_sec &&
+	       k->changed.tv_nsec == st->st_ctim.tv_nsec;
+}
+
+static bool recall(const struct stat *st, char ret_hex[DIGEST_SIZE])
+{
+	bool found = false;
+
+	(void)pthread_mutex_lock(&known_lock);
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]) && !found; i++) {
+		found = is_known(&known[i], st);
+		if (found)
+			memcpy(ret_hex, known[i].hex, DIGEST_SIZE);
+	}
+	(void)pthread_mutex_unlock(&known_lock);
+	return found;
+}
+
+static void remember(const struct stat *st, const char hex[DIGEST_SIZE])
+{
+	struct known_digest *k;
+
+	(void)pthread_mutex_lock(&known_lock);
+	k = &known[next_known++ % (sizeof(known) / sizeof(known[0]))];
+	*k = (struct known_digest){st->st_dev, st->st_ino, st->st_size, st->st_ctim, ""};
+	memcpy(k->hex, hex, DIGEST_SIZE);
+	(void)pthread_mutex_unlock(&known_lock);
+}
+
+static int digest_of(const char *path, char ret_hex[DIGEST_SIZE], struct tare_err *err)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	int r;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_errno(err, "open '%s'", path);
+	if (recall(&st, ret_hex))
+		return 0;
+	r = digest_fd(fd, ret_hex, err);
+	if (r == 0)
+		remember(&st, ret_hex);
+	return r;
+}
+
+struct ingredients {
+	char load[DIGEST_SIZE], busybox[DIGEST_SIZE]; /* busybox "": there is none */
+	char whole[DIGEST_SIZE];
+};
+
+static int ingredients_read(const struct box_place *place, uid_t owner, struct ingredients *ret,
+			    struct tare_err *err)
+{
+	char text[4096];
+	size_t used;
+	int r = digest_of(place->load_path, ret->load, err);
+
+	if (r == 0 && access(BUSYBOX, X_OK) == 0)
+		r = digest_of(BUSYBOX, ret->busybox, err);
+	if (r < 0)
+		return r;
+	used = (size_t)snprintf(text, sizeof(text), "%s %s %u\n", ret->load, ret->busybox, owner);
+	for (size_t i = 0; i < N_ENTRIES; i++) {
+		int n = snprintf(text + used, sizeof(text) - used, "%s %o %s\n", entries[i].path,
+				 entries[i].mode, entries[i].text ? entries[i].text : "/");
+
+		if (n < 0 || (size_t)n >= sizeof(text) - used)
+			return err_set(err, E2BIG, "the table of the root filesystem is too long");
+		used += (size_t)n;
+	}
+	return digest_bytes(text, used, ret->whole, err);
+}
+
+static int copy_program(const char *from, int dirfd, const char *to, struct tare_err *err)
+{
+	cleanup_close int in = open(from, O_RDONLY | O_CLOEXEC);
+	cleanup_close int out =
+		openat(dirfd, to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)0755);
+	ssize_t n;
+
+	if (in < 0)
+		return err_errno(err, "open '%s'", from);
+	if (out < 0)
+		return err_errno(err, "make '%s'", to);
+	do {
+		n = sendfile(out, in, NULL, 1U << 20);
+	} while (n > 0);
+	if (n < 0 || fchmod(out, 0755) < 0)
+		return err_errno(err, "copy '%s' to '%s'", from, to);
+	return 0;
+}
+
+/* Its applets, as links to /bin/busybox: busybox knows them best. */
+static int install_applets(const char *bin, struct tare_err *err)
+{
+	char name[] = "busybox", install[] = "--install", symbolic[] = "-s";
+	cleanup_free char *folder = strdup(bin);
+	char *argv[] = {name, install, symbolic, folder, NULL};
+	char *envp[] = {NULL};
+	int status;
+	pid_t pid;
+
+	if (!folder)
+		return err_set(err, ENOMEM, "out of memory");
+	errno = posix_spawn(&pid, BUSYBOX, NULL, NULL, argv, envp);
+	if (errno)
+		return err_errno(err, "run '%s'", BUSYBOX);
+	while (waitpid(pid, &status, 0) < 0) {
+		if (errno != EINTR)
+			return err_errno(err, "wait for '%s'", BUSYBOX);
+	}
+	if (status != 0)
+		return err_set(err, EIO, "'%s --install -s %s' failed", BUSYBOX, bin);
+	return 0;
+}
+
+static int make_entry(int tree, const struct entry *e, struct tare_err *err)
+{
+	cleanup_close int fd = -1;
+
+	if (!e->text) {
+		if (mkdirat(tree, e->path, e->mode) < 0 || fchmodat(tree, e->path, e->mode, 0) < 0)
+			return err_errno(err, "make folder '%s'", e->path);
+		return 0;
+	}
+	fd = openat(tree, e->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, e->mode);
+	if (fd < 0 || fchmod(fd, e->mode) < 0)
+		return err_errno(err, "make '%s'", e->path);
+	return fd_write_all(fd, e->text, strlen(e->text), err);
+}
+
+/* By descriptors: nothing in the tree is followed. */
+static int give_to(int dirfd, const char *name, uid_t owner, struct tare_err *err)
+{
+	if (fchownat(dirfd, name, owner, (gid_t)owner, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_errno(err, "give '%s' to user %u", name, owner);
+	return 0;
+}
+
+static int give_programs_to(int tree, uid_t owner, struct tare_err *err)
+{
+	cleanup_close int bin = openat(tree, "bin", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct dirent **names;
+	int n = bin < 0 ? -1 : scandirat(bin, ".", &names, NULL, NULL), r = 0;
+
+	if (n < 0)
+		return err_errno(err, "list 'bin'");
+	for (int i = 0; i < n; i++) {
+		if (r == 0 && strcmp(names[i]->d_name, "..") != 0)
+			r = give_to(bin, names[i]->d_name, owner, err);
+		free(names[i]);
+	}
+	free(names);
+	return r;
+}
+
+static int fill_tree(const char *path, const struct box_place *place,
+		     const struct ingredients *parts, uid_t owner, struct tare_err *err)
+{
+	cleanup_close int tree = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char bin[ROOTFS_PATH_SIZE + 8];
+	int r = 0;
+
+	if (tree < 0 || fchmod(tree, 0755) < 0)
+		return err_errno(err, "open '%s'", path);
+	for (size_t i = 0; i < N_ENTRIES && r == 0; i++)
+		r = make_entry(tree, &entries[i], err);
+	if (r == 0)
+		r = copy_program(place->load_path, tree, "bin/tare-load", err);
+	if (r == 0 && parts->busybox[0]) {
+		(void)snprintf(bin, sizeof(bin), "%s/bin", path);
+		r = copy_program(BUSYBOX, tree, "bin/busybox", err);
+		if (r == 0)
+			r = install_applets(bin, err);
+	}
+	if (owner == geteuid())
+		return r;
+	for (size_t i = 0; i < N_ENTRIES && r == 0; i++)
+		r = give_to(tree, entries[i].path, owner, err);
+	if (r == 0)
+		r = give_programs_to(tree, owner, err);
+	return r == 0 ? give_to(tree, ".", owner, err) : r;
+}
+
+/* Made aside and renamed: whoever finds it finds all of it. */
+static int make_tree(const char *store, const char *path, const struct box_place *place,
+		     const struct ingredients *parts, uid_t owner, struct tare_err *err)
+{
+	char aside[ROOTFS_PATH_SIZE];
+	int r;
+
+	(void)snprintf(aside, sizeof(aside), "%s/tare-new-%d-%.16s", store, getpid(), parts->whole);
+	r = journal_note(place->journal, JOURNAL_PATH, aside, err);
+	if (r < 0)
+		return r;
+	(void)fd_remove_tree(aside, NULL); /* of a dead process that had our pid */
+	if (mkdir(aside, 0700) < 0)
+		return err_errno(err, "make folder '%s'", aside);
+	r = fill_tree(aside, place, parts, owner, err);
+	if (r == 0 && rename(aside, path) < 0 && errno != EEXIST && errno != ENOTEMPTY)
+		r = err_errno(err, "rename '%s' to '%s'", aside, path);
+	(void)fd_remove_tree(aside,
+			     NULL); /* still there if another was faster, or after an error */
+	return r;
+}
+
+/* Nobody but its owner may have been able to change what we are going to run. */
+static int verify_tree(const char *path, const struct ingredients *parts, uid_t owner,
+		       struct tare_err *err)
+{
+	char file[ROOTFS_PATH_SIZE + 16], hex[DIGEST_SIZE];
+	struct stat st;
+	int r;
+
+	if (lstat(path, &st) < 0)
+		return err_errno(err, "look at '%s'", path);
+	if (!S_ISDIR(st.st_mode) || st.st_uid != owner || (st.st_mode & 022))
+		return err_set(err, EPERM, "'%s' is not a folder of user %u alone: remove it", path,
+			       owner);
+	(void)snprintf(file, sizeof(file), "%s/bin/tare-load", path);
+	r = digest_of(file, hex, err);
+	if (r == 0 && strcmp(hex, parts->load) != 0)
+		r = err_set(err, EBADMSG, "'%s' has been changed: remove '%s'", file, path);
+	if (r < 0 || !parts->busybox[0])
+		return r;
+	(void)snprintf(file, sizeof(file), "%s/bin/busybox", path);
+	r = digest_of(file, hex, err);
+	if (r == 0 && strcmp(hex, parts->busybox) != 0)
+		r = err_set(err, EBADMSG, "'%s' has been changed: remove '%s'", file, path);
+	return r;
+}
+
+static int verify_store(const char *store, struct tare_err *err)
+{
+	struct stat st;
+
+	if (lstat(store, &st) < 0)
+		return err_errno(err, "look at '%s'", store);
+	if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022))
+		return err_set(err, EPERM, "others can write to '%s': make it yours alone", store);
+	return 0;
+}
+
+int rootfs_prepare(const struct box_place *place, uid_t owner, char ret_path[ROOTFS_PATH_SIZE],
+		   struct tare_err *err)
+{
+	char store[ROOTFS_PATH_SIZE - DIGEST_SIZE - 1];
+	struct ingredients parts = {0};
+	int n = snprintf(store, sizeof(store), "%s/rootfs", place->cache_dir);
+	int r;
+
+	if (n < 0 || (size_t)n >= sizeof(store))
+		return err_set(err, ENAMETOOLONG, "the cache folder's name is too long: '%.60s...'",
+			       place->cache_dir);
+	r = ingredients_read(place, owner, &parts, err);
+	if (r == 0)
+		r = fd_make_dirs(store, err);
+	if (r == 0)
+		r = verify_store(store, err);
+	if (r < 0)
+		return r;
+	(void)snprintf(ret_path, ROOTFS_PATH_SIZE, "%s/%s", store, parts.whole);
+	if (access(ret_path, F_OK) < 0)
+		r = make_tree(store, ret_path, place, &parts, owner, err);
+	return r == 0 ? verify_tree(ret_path, &parts, owner, err) : r;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* container: tare's own: eight namespaces, copy-on-write root, few capabilities, few calls. */
+#include <linux/sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "box/container/container.h"
+#include "box/container/identity.h"
+
+extern const struct box_ops box_ops_container;
+
+static const struct box_option options[] = {
+	{"user", "own|host", "own", "user namespace: root inside is nobody outside"},
+	{"pid", "own|host", "own", "process ids: the program is number 1"},
+	{"mount", "own|host", "own", "mount points (host: only with rootfs=host)"},
+	{"net", "none|host", "none", "network: none has loopback only"},
+	{"uts", "own|host", "own", "host name"},
+	{"ipc", "own|host", "own", "System V IPC and message queues"},
+	{"cgroup", "own|host", "own", "the view of cgroups"},
+	{"time", "own|host", "own", "offsets of the monotonic and boot clocks"},
+	{"rootfs", "overlay|bind|host", "overlay", "root: copy on write, read-only, or the host's"},
+	{"caps", "drop|keep", "drop", "capabilities of root inside"},
+	{"seccomp", "on|off", "on", "the allow-list of system calls"},
+	{0},
+};
+
+static int container_probe(struct tare_err *err)
+{
+	struct container all = {0};
+	struct tare_err why = {0};
+	int r = container_read_options(&box_ops_container, NULL, &all, &why);
+
+	if (r == 0)
+		r = container_try(&all, &why);
+	return r < 0 ? err_set(err, ENOTSUP, "%s", why.msg) : 0;
+}
+
+static int container_open(const struct box_config *config, struct box **ret, struct tare_err *err)
+{
+	struct container *c = calloc(1, sizeof(*c));
+	uid_t owner;
+	int r;
+
+	if (!c)
+		return err_set(err, ENOMEM, "container: out of memory");
+	c->place = config->place;
+	(void)snprintf(c->name, sizeof(c->name), "%s", config->name);
+	r = container_read_options(&box_ops_container, config->options, c, err);
+	owner = (c->namespaces & CLONE_NEWUSER) && !c->rootless ? IDENTITY_BASE : geteuid();
+	if (r == 0 && c->root != CONTAINER_HOST_ROOT)
+		r = err_wrap(err, rootfs_prepare(c->place, owner, c->tree, err),
+			     "container: root filesystem");
+	if (r < 0) {
+		free(c);
+		return r;
+	}
+	c->box.ops = &box_ops_container;
+	c->box.host_root = c->root == CONTAINER_HOST_ROOT;
+	*ret = &c->box;
+	return 0;
+}
+
+static int container_start(struct box *box, const struct box_exec *exec, struct box_process *ret,
+			   struct tare_err *err)
+{
+	return container_launch((struct container *)box, exec, ret, err);
+}
+
+static int container_close(struct box *box, struct tare_err *err)
+{
+	struct container *c = (struct container *)box;
+	int r = 0;
+
+	if (c->work_given && chown(c->place->work_dir, c->work_owner, c->work_group) < 0)
+		r = err_errno(err, "container: take back '%s'", c->place->work_dir);
+	free(c);
+	return r;
+}
+
+const struct box_ops box_ops_container = {
+	.name = "container",
+	.summary = "our container: all namespaces, overlay root, dropped rights, seccomp",
+	.options = options,
+	.has_root = true,
+	.probe = container_probe,
+	.open = container_open,
+	.start = container_start,
+	.close = container_close,
+};

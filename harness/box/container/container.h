@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* container: what the options ask for, and how a process is put into it. */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "box/box.h"
+#include "box/common/root.h"
+#include "box/common/rootfs.h"
+
+struct tare_err;
+
+enum container_root { CONTAINER_OVERLAY, CONTAINER_BIND, CONTAINER_HOST_ROOT };
+
+struct container {
+	struct box box;
+	const struct box_place *place;
+	char name[64];       /* host name inside */
+	uint64_t namespaces; /* CLONE_NEW... */
+	enum container_root root;
+	bool seccomp, drop_caps;
+	bool rootless; /* not root outside: only our own ids, pieces made from inside */
+	char tree[ROOTFS_PATH_SIZE];
+	uid_t work_owner; /* of the work folder before it was given away */
+	gid_t work_group;
+	bool work_given;
+};
+
+/* Read the options. -EINVAL: two of them do not go together. */
+int container_read_options(const struct box_ops *ops, const json_t *options, struct container *ret,
+			   struct tare_err *err);
+
+/* Put the box up around a new process. */
+int container_launch(struct container *container, const struct box_exec *exec,
+		     struct box_process *ret, struct tare_err *err);
+
+/* Try all of it that does not need a tree. */
+int container_try(const struct container *container, struct tare_err *err);

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <net/if.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "box/common/dev.h"
+#include "box/common/mounts.h"
+#include "box/common/spawn.h"
+#include "box/container/container.h"
+#include "box/container/identity.h"
+#include "box/container/lock.h"
+
+#define INERT (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+
+struct launch {
+	struct container *container;
+	struct root root;
+	uid_t uid; /* ours, outside */
+	gid_t gid;
+};
+
+static bool has(const struct container *c, uint64_t namespace)
+{
+	return (c->namespaces & namespace) != 0;
+}
+
+/* The filesystem cannot map owners (tmpfs before Linux 6.3): give the folder itself away, until
+ * the box is closed. */
+static int give_work(struct launch *l, struct tare_err *err)
+{
+	struct stat st;
+
+	if (fstat(l->root.work_fd, &st) < 0 ||
+	    fchownat(l->root.work_fd, "", IDENTITY_BASE, IDENTITY_BASE, AT_EMPTY_PATH) < 0)
+		return err_errno(err, "step 'give the work folder to root inside'");
+	l->container->work_owner = st.st_uid;
+	l->container->work_group = st.st_gid;
+	l->container->work_given = true;
+	return 0;
+}
+
+static int outside(void *context, pid_t pid, struct tare_err *err)
+{
+	struct launch *l = context;
+	int r = identity_map_range(pid, err);
+
+	if (r < 0 || l->root.work_fd < 0)
+		return r;
+	r = identity_map_mount(l->root.work_fd, pid, NULL);
+	return r < 0 && !l->container->work_given ? give_work(l, err) : 0;
+}
+
+static int bring_loopback_up(struct tare_err *err)
+{
+	cleanup_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+
+	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0)
+		return err_errno(err, "step 'bring loopback up'");
+	return 0;
+}
+
+static int take_identity(const struct launch *l, struct tare_err *err)
+{
+	if (!has(l->container, CLONE_NEWUSER))
+		return 0;
+	if (l->container->rootless)
+		return identity_map_self(l->uid, l->gid, err);
+	return identity_become_root(err);
+}
+
+/* With the host's root, its processes must not show up in the container's /proc. */
+static int enter_host_root(const struct container *c, struct tare_err *err)
+{
+	cleanup_close int proc = -1;
+
+	if (!has(c, CLONE_NEWNS) || !has(c, CLONE_NEWPID))
+		return 0;
+	proc = mounts_new("proc", NULL, INERT | MOUNT_ATTR_NOEXEC, err);
+	return proc < 0 ? proc : mounts_attach(proc, AT_FDCWD, "/proc", err);
+}
+
+static int inside(void *context, struct tare_err *err)
+{
+	const struct launch *l = context;
+	const struct container *c = l->container;
+	int r = take_identity(l, err);
+
+	/* Nothing of the inside's may look into us while we are still half outside; execve sets
+	 * it back. */
+	if (r == 0 && prctl(PR_SET_DUMPABLE, 0) < 0)
+		r = err_errno(err, "step 'be undumpable'");
+	if (r == 0 && has(c, CLONE_NEWNS))
+		r = mounts_make_private(err);
+	if (r == 0 && c->root == CONTAINER_HOST_ROOT)
+		r = enter_host_root(c, err);
+	else if (r == 0)
+		r = root_enter(&l->root, err);
+	if (r == 0 && has(c, CLONE_NEWUTS) && sethostname(c->name, strlen(c->name)) < 0)
+		r = err_errno(err, "step 'set the host name'");
+	if (r == 0 && has(c, CLONE_NEWNET))
+		r = bring_loopback_up(err);
+	return r;
+}
+
+static int lock(void *context, struct tare_err *err)
+{
+	const struct container *c = ((const struct launch *)context)->container;
+	int r = 0;
+
+	/* Its root is where we are now: this must come after the cgroups are joined. */
+	if (has(c, CLONE_NEWCGROUP) && unshare(CLONE_NEWCGROUP) < 0)
+		return err_errno(err, "step 'make a cgroup namespace'");
+	if (c->drop_caps)
+		r = lock_drop_capabilities(err);
+	if (r == 0 && (c->drop_caps || c->seccomp))
+		r = lock_no_new_privileges(err);
+	return r == 0 && c->seccomp ? lock_filter_calls(err) : r;
+}
+
+static struct root plan_root(const struct container *c)
+{
+	bool own_user = has(c, CLONE_NEWUSER);
+
+	return (struct root){
+		.tree_path = c->tree,
+		.work_path = c->place->work_dir,
+		.tree_fd = -1,
+		.work_fd = -1,
+		.dev_fd = -1,
+		.overlay = c->root == CONTAINER_OVERLAY,
+		.userxattr = own_user,
+		/* Only the owner of a pid namespace may mount its /proc, of a network its /sys. */
+		.host_proc = own_user && !has(c, CLONE_NEWPID),
+		.sys = !own_user || has(c, CLONE_NEWNET),
+		.mask = true,
+		.root_pivot = true,
+	};
+}
+
+static int open_pieces(const struct container *c, struct root *root, struct tare_err *err)
+{
+	root->tree_fd = mounts_clone(AT_FDCWD, c->tree, MOUNTS_ONE,
+				     root->overlay ? 0 : MOUNT_ATTR_RDONLY, err);
+	if (root->tree_fd < 0)
+		return root->tree_fd;
+	root->dev_fd = dev_make(has(c, CLONE_NEWUSER) ? IDENTITY_BASE : 0, err);
+	if (root->dev_fd < 0 || !root->work_path)
+		return root->dev_fd < 0 ? root->dev_fd : 0;
+	root->work_fd = mounts_clone(AT_FDCWD, root->work_path, MOUNTS_ONE, INERT, err);
+	return root->work_fd < 0 ? root->work_fd : 0;
+}
+
+int container_launch(struct container *container, const struct box_exec *exec,
+		     struct box_process *ret, struct tare_err *err)
+{
+	struct launch l = {
+		.container = container,
+		.root = plan_root(container),
+		.uid = geteuid(),
+		.gid = getegid(),
+	};
+	const struct spawn spawn = {
+		.box = "container",
+		.journal = container->place->journal,
+		/* Made later, see lock(). */
+		.clone_flags = container->namespaces & ~(uint64_t)CLONE_NEWCGROUP,
+		.outside = has(container, CLONE_NEWUSER) && !container->rootless ? outside : NULL,
+		.inside = inside,
+		.lock = lock,
+		.context = &l,
+	};
+	int r = 0;
+
+	if (!container->rootless && container->root != CONTAINER_HOST_ROOT)
+		r = open_pieces(container, &l.root, err);
+	r = r < 0 ? err_wrap(err, r, "container") : spawn_start(&spawn, exec, ret, err);
+	/* The child has its own; ours would keep the mounts alive after it. */
+	cleanup_closep(&l.root.tree_fd);
+	cleanup_closep(&l.root.dev_fd);
+	cleanup_closep(&l.root.work_fd);
+	return r;
+}
+
+static int try_inside(void *context, struct tare_err *err)
+{
+	const struct launch *l = context;
+	int r = take_identity(l, err);
+
+	if (r == 0)
+		r = mounts_make_private(err);
+	if (r == 0)
+		r = bring_loopback_up(err);
+	return r == 0 ? root_try(true, true, err) : r;
+}
+
+int container_try(const struct container *container, struct tare_err *err)
+{
+	struct container copy = *container;
+	struct launch l = {
+		.container = &copy, .root.work_fd = -1, .uid = geteuid(), .gid = getegid()};
+	const struct spawn spawn = {
+		.box = "container",
+		.clone_flags = container->namespaces & ~(uint64_t)CLONE_NEWCGROUP,
+		.outside = container->rootless ? NULL : outside,
+		.inside = try_inside,
+		.lock = lock,
+		.context = &l,
+	};
+	struct box_process none;
+
+	return spawn_start(&spawn, NULL, &none, err);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+#include <linux/sched.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "box/container/container.h"
+
+/* A namespace is left out by OPTION=host. */
+static const struct {
+	const char *option;
+	uint64_t flag;
+} namespaces[] = {
+	{"user", CLONE_NEWUSER}, {"pid", CLONE_NEWPID},       {"mount", CLONE_NEWNS},
+	{"net", CLONE_NEWNET},   {"uts", CLONE_NEWUTS},       {"ipc", CLONE_NEWIPC},
+	{"time", CLONE_NEWTIME}, {"cgroup", CLONE_NEWCGROUP},
+};
+
+static bool is_set(const struct box_ops *ops, const json_t *options, const char *name,
+		   const char *value)
+{
+	const char *given = box_option(ops, options, name);
+
+	return given && strcmp(given, value) == 0;
+}
+
+int container_read_options(const struct box_ops *ops, const json_t *options, struct container *ret,
+			   struct tare_err *err)
+{
+	int r = box_check_options(ops, options, err);
+
+	if (r < 0)
+		return r;
+	ret->namespaces = 0;
+	for (size_t i = 0; i < sizeof(namespaces) / sizeof(namespaces[0]); i++) {
+		if (!is_set(ops, options, namespaces[i].option, "host"))
+			ret->namespaces |= namespaces[i].flag;
+	}
+	ret->root = CONTAINER_OVERLAY;
+	if (is_set(ops, options, "rootfs", "bind"))
+		ret->root = CONTAINER_BIND;
+	if (is_set(ops, options, "rootfs", "host"))
+		ret->root = CONTAINER_HOST_ROOT;
+	ret->seccomp = is_set(ops, options, "seccomp", "on");
+	ret->drop_caps = is_set(ops, options, "caps", "drop");
+	ret->rootless = geteuid() != 0;
+
+	if (!(ret->namespaces & CLONE_NEWNS) && ret->root != CONTAINER_HOST_ROOT)
+		return err_set(err, EINVAL,
+			       "container: mount=host leaves no place for a root of its own: "
+			       "give rootfs=host too");
+	if (ret->rootless && !(ret->namespaces & CLONE_NEWUSER))
+		return err_set(err, EPERM,
+			       "container: user=host needs root: run as root or leave it out");
+	return 0;
+}
