@@ -40,7 +40,7 @@ int folder_make(struct folder *folder, unsigned int depth, struct tare_err *err)
 {
 	const char *work = workload_work_dir();
 	char path[sizeof(folder->path)];
-	size_t at = 2 * (depth - 1);
+	size_t at = 2 * ((size_t)depth - 1);
 
 	folder->fd = -1;
 	if ((size_t)snprintf(path, sizeof(path), "%s/tare-load-XXXXXX", work) >= sizeof(path))
