@@ -1,0 +1,92 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2317 # functions are called by ok
+# What loads declare is what the kernel is asked for: strace is the second opinion.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+need strace strace -o /dev/null true
+need jq jq --version
+
+build=${TARE_BUILD:-$(cd "$(dirname "$0")/../.." && pwd)/build-dev}
+load=$build/tare-load
+# On the build folder's filesystem: /tmp may be a tmpfs, which may have no O_DIRECT.
+TARE_WORK=$(mktemp -d "$build/load.t-XXXXXX") && export TARE_WORK
+trap 'rm -rf "$work" "$TARE_WORK"' EXIT
+
+# Little-endian number of so many bytes.
+number() {
+	value=$1 left=$2
+	while [ "$left" -gt 0 ]; do
+		# shellcheck disable=SC2059 # the format is the byte
+		printf "\\$(printf %03o $((value & 255)))"
+		value=$((value >> 8)) left=$((left - 1))
+	done
+}
+
+# struct play_request: KIND LEAD_IN ITERS DURATION_NS; "tare" is its magic number.
+request() { number $((0x74617265)) 4; number "$1" 4; number "$2" 8; number "$3" 8; number "$4" 8; }
+
+# calls FILE REQUESTS LOAD MODE [NAME=VALUE]...: play it under strace; "NAME CALLS" lines go to FILE,
+# the answers to FILE.answers. Calls are counted as they are entered: exit_group never comes back.
+calls() {
+	file=$1 requests=$2; shift 2
+	strace -f -qq -e signal=none -o "$file.log" "$load" play "$@" <"$requests" \
+		>"$file.answers" || return
+	awk 'match($2, /^[a-z0-9_]+\(/) { n[substr($2, 1, RLENGTH - 1)]++ }
+		END { for (call in n) print call, n[call] }' "$file.log" >"$file"
+}
+
+# The 8 bytes at an offset of the answers.
+answer_at() { od -A n -t u8 -j "$2" -N 8 "$1" | tr -d ' '; }
+
+# 3 operations in one turn; 21 in three turns, 6 of them lead-ins. What both do besides cancels.
+{ request 1 0 3 0; request 3 0 0 0; } >"$work/few"
+{ request 1 2 5 0; request 1 2 5 0; request 1 2 5 0; request 3 0 0 0; } >"$work/many"
+{ request 2 0 0 5000000; request 3 0 0 0; } >"$work/solo"
+ops=18 turns=2
+
+# exact LOAD [NAME=VALUE]...: each further operation makes its declared calls, each further turn one
+# readv and one writev, and nothing else is called. Two are the C library's matter: what an executed
+# program's start calls (so of forkexec only the declared calls are looked at), and how often
+# mkdtemp draws before it has a name.
+exact() {
+	played=$1
+	"$load" describe "$@" >"$work/one" || return
+	jq -r '.syscalls | to_entries[] | "\(.key) \(.value)"' "$work/one" >"$work/declared" || return
+	shift
+	calls "$work/a" "$work/few" "$played" batch "$@" || return
+	calls "$work/b" "$work/many" "$played" batch "$@" || return
+	awk -v ops="$ops" -v turns="$turns" -v played="$played" '
+		FILENAME ~ /declared$/ { want[$1] = $2 * ops; next }
+		FILENAME ~ /a$/ { more[$1] -= $2; next }
+		{ more[$1] += $2 }
+		END {
+			want["readv"] = want["writev"] = turns
+			for (call in want) if (more[call] + 0 != want[call]) {
+				print call ": " more[call] + 0 " instead of " want[call]; bad = 1 }
+			delete more["getrandom"]
+			for (call in more) if (played != "forkexec" && !(call in want) && more[call]) {
+				print call ": " more[call] " undeclared"; bad = 1 }
+			exit bad
+		}' "$work/declared" "$work/a" "$work/b"
+}
+
+# exact_solo CALL LOAD [NAME=VALUE]...: as many calls as operations are told.
+exact_solo() {
+	call=$1 played=$2; shift 2
+	calls "$work/s" "$work/solo" "$played" solo "$@" || return
+	told=$(answer_at "$work/s.answers" 56) # after the first answer of 40 bytes: 16 before ops
+	counted=$(awk -v call="$call" '$1 == call { print $2 }' "$work/s")
+	echo "$told operations, $counted calls of $call"
+	[ "$told" -gt 0 ] && [ "$told" = "$counted" ]
+}
+
+for each in $("$load" describe | jq -r '.loads[] | select(.solo | not).name'); do
+	ok "each call of $each is declared" exact "$each"
+done
+ok "each call of clock,via=syscall is declared" exact clock via=syscall
+ok "each call of openclose,depth=5 is declared" exact openclose depth=5
+ok "each write of io-stream is an operation" exact_solo pwrite64 io-stream size=256K
+ok "each read of io-stream is an operation" exact_solo pread64 io-stream rw=read size=256K
+ok "nothing is left in the work folder" rmdir "$TARE_WORK"
+finish
