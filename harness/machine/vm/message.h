@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* message: what tare and tare-agent say to each other: one JSON object a line, both ways.
+ *
+ * The guest speaks first: {"hello": {...}}. Then the host calls and the guest answers, one call
+ * at a time:
+ *
+ *   {"id": 7, "call": "slice", "player": 1, "kind": 1, "lead_in": 9, "iters": 80, ...}
+ *   {"id": 7, "ok": {"ops": 80, "ns": 500123, "ended": false}}
+ *   {"id": 7, "error": {"errno": 2, "message": "no load 'x'"}}
+ *
+ * | call     | arguments                                     | ok                               |
+ * | ping     |                                               | monotonic_ns, clocksource        |
+ * | start    | trial: as trial_spec_to_json                  | player                           |
+ * | slice    | player, kind, lead_in, iters, duration_ns     | ops, ns, ended                   |
+ * | finish   | player                                        | record: as trial_finish          |
+ * | abort    | player                                        |                                  |
+ * | exec     | trial, argv[], envp[], cwd; bytes on the      | status: as wait(2)               |
+ * |          | second stream, see stdio.h                    |                                  |
+ * | shutdown |                                               | (then the guest is gone)         |
+ *
+ * Neither side trusts the other's lengths: a line is bounded, and so is the time for it. */
+
+#include <jansson.h>
+#include <stdint.h>
+
+struct tare_err;
+struct message_stream;
+
+#define MESSAGE_LINE_MAX (1U << 20)
+#define MESSAGE_NEVER    UINT64_MAX /* as a deadline */
+
+/* Names of the virtio-serial ports. */
+#define MESSAGE_PORT       "tare.0"
+#define MESSAGE_STDIO_PORT "tare.1"
+
+/* fd stays the caller's, and is made non-blocking. */
+int message_open(int fd, struct message_stream **ret, struct tare_err *err);
+void message_close(struct message_stream *stream); /* NULL is fine */
+int message_fd(const struct message_stream *stream);
+
+/* Deadlines are of clock_now_ns(). -ETIMEDOUT; -EPIPE: the other side closed; -EBADMSG: no JSON
+ * object of at most MESSAGE_LINE_MAX bytes. */
+int message_read(struct message_stream *stream, uint64_t deadline_ns, json_t **ret,
+		 struct tare_err *err);
+int message_write(struct message_stream *stream, const json_t *message, uint64_t deadline_ns,
+		  struct tare_err *err);
