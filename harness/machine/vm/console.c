@@ -10,6 +10,7 @@
 #include "base/err.h"
 
 #define CONSOLE_RING  16384
+#define PANIC         "Kernel panic"
 #define SEPARATOR     " | "
 #define CONSOLE_READS 64 /* a guest that writes for ever must not keep us here */
 
@@ -96,8 +97,11 @@ char *console_last_words(const struct console *console, char *buf, size_t size)
 {
 	char text[CONSOLE_RING];
 	size_t n = unroll(console, text), used = 0;
+	/* Behind it come registers and a trace, which say less. */
+	const char *panic = memmem(text, n, PANIC, sizeof(PANIC) - 1);
+	size_t first = panic ? (size_t)(panic - text) : first_that_fits(text, n, size);
 
-	for (size_t i = first_that_fits(text, n, size); i < n; i++) {
+	for (size_t i = first; i < n && used + sizeof(SEPARATOR) <= size; i++) {
 		if (text[i] != '\n') {
 			buf[used++] = text[i];
 			continue;

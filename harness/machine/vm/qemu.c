@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -181,9 +182,39 @@ static int say_end(const struct qemu *qemu, struct tare_err *err)
 	return err_set(err, EPIPE, "QEMU ended with status %d", info.si_status);
 }
 
+/* The other side is closed and nothing is left to read. */
+static bool is_drained(const struct pollfd *p)
+{
+	int left = 0;
+
+	return (p->revents & (POLLHUP | POLLERR)) && ioctl(p->fd, FIONREAD, &left) == 0 && !left;
+}
+
+static int wait_once(struct qemu *qemu, struct pollfd fds[4], int timeout_ms, struct tare_err *err)
+{
+	int n = poll(fds, 4, timeout_ms);
+
+	if (n < 0 && errno != EINTR)
+		return err_errno(err, "poll");
+	if (n <= 0)
+		return 0;
+	if (fds[3].revents)
+		take_debug_bytes(qemu);
+	if (fds[3].revents & (POLLHUP | POLLERR))
+		fds[3].fd = -1;
+	if (fds[2].revents && !console_drain(qemu->console))
+		fds[2].fd = -1;
+	/* Its sockets close a moment before it has ended: how it ended is the better answer. */
+	if (fds[0].fd >= 0 && is_drained(&fds[0]))
+		fds[0].fd = -1;
+	else if (fds[0].revents)
+		return 1;
+	return fds[1].revents ? say_end(qemu, err) : 0;
+}
+
 int qemu_wait(struct qemu *qemu, int fd, uint64_t deadline_ns, struct tare_err *err)
 {
-	struct pollfd fds[] = {
+	struct pollfd fds[4] = {
 		{.fd = fd, .events = POLLIN},
 		{.fd = qemu->process.pidfd, .events = POLLIN},
 		{.fd = console_fd(qemu->console), .events = POLLIN},
@@ -193,20 +224,10 @@ int qemu_wait(struct qemu *qemu, int fd, uint64_t deadline_ns, struct tare_err *
 	for (;;) {
 		uint64_t now = clock_now_ns();
 		int timeout = deadline_ns > now ? (int)((deadline_ns - now) / NS_PER_MS) + 1 : 0;
-		int n = poll(fds, sizeof(fds) / sizeof(fds[0]), timeout);
+		int r = wait_once(qemu, fds, timeout, err);
 
-		if (n < 0 && errno != EINTR)
-			return err_errno(err, "poll");
-		if (n > 0 && fds[3].revents)
-			take_debug_bytes(qemu);
-		if (n > 0 && fds[2].revents && !console_drain(qemu->console))
-			fds[2].fd = -1;
-		if (n > 0 && fds[3].revents & (POLLHUP | POLLERR))
-			fds[3].fd = -1;
-		if (n > 0 && fds[1].revents && !(fds[0].revents & POLLIN))
-			return say_end(qemu, err);
-		if (n > 0 && fds[0].revents)
-			return 0;
+		if (r)
+			return r < 0 ? r : 0;
 		if (timeout == 0)
 			return err_set(err, ETIMEDOUT, "the guest does not answer");
 	}

@@ -101,7 +101,8 @@ static void add_sockets(struct qemu_args *args)
 	add_option(args, "-chardev", "socket,id=qmp,fd=%d", QEMU_FD_QMP);
 	add_option(args, "-mon", "chardev=qmp,mode=control");
 	add_option(args, "-add-fd", "fd=%d,set=1", QEMU_FD_CONSOLE);
-	add_option(args, "-chardev", "file,id=console,path=/dev/fdset/1");
+	/* append: a pipe cannot be cut to length 0, which is what it does else. */
+	add_option(args, "-chardev", "file,id=console,path=/dev/fdset/1,append=on");
 	add_option(args, "-serial", "chardev:console");
 	add_option(args, "-chardev", "socket,id=debug,fd=%d", QEMU_FD_DEBUG);
 	add_option(args, "-device", "isa-debugcon,iobase=0xe9,chardev=debug");
@@ -169,6 +170,8 @@ char *qemu_fingerprint(const struct qemu_config *config)
 	same.name = "NAME";
 	same.disk = config->disk ? "DISK" : NULL;
 	same.incoming_fd = -1;
+	/* What is measured twice is not the same to the last digit. */
+	same.tsc_khz = (config->tsc_khz + 500) / 1000 * 1000;
 	if (qemu_args_make(&args, &same, NULL) < 0)
 		return NULL;
 	text = strdup("");

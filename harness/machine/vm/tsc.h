@@ -4,5 +4,6 @@
 
 #include <stdint.h>
 
-/* In kHz, as the kernel's own clock uses it; 0: it does not say. */
+/* In kHz, within a part in a million; 0: there is no such counter. The kernel's own figure where
+ * it tells, else measured in 50 ms, once a process. */
 uint64_t tsc_host_khz(void);
