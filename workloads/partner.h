@@ -6,11 +6,13 @@
 
 struct tare_err;
 
+/* What a child does from then on: it never returns. */
+typedef void partner_life(void *state);
+
 /* Fork. In the child: die with the parent, let go of the player's stdin and stdout (whoever
- * conducts must see end of file when the player is gone), and call `life`, which never
- * returns. Gives back the PID, or -errno. */
-pid_t partner_start(void (*life)(void *state) __attribute__((noreturn)), void *state,
-		    struct tare_err *err);
+ * conducts must see end of file when the player is gone), and live. Gives back the PID, or
+ * -errno. */
+pid_t partner_start(partner_life *life, void *state, struct tare_err *err);
 
 /* Wait until it has ended. The caller has closed what it listens to, or killed it. */
 void partner_reap(pid_t pid);

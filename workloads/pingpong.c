@@ -46,7 +46,7 @@ static int bind_beside(int own)
 	return -1;
 }
 
-static __attribute__((noreturn)) void partner_life(void *state)
+static __attribute__((noreturn)) void pingpong_partner(void *state)
 {
 	struct pingpong *s = state;
 	char byte;
@@ -109,7 +109,7 @@ static int pingpong_setup(void *state, const char *const *params, struct tare_er
 		return r;
 	if (pipe2(s->there, O_CLOEXEC) < 0 || pipe2(s->back, O_CLOEXEC) < 0)
 		return err_errno(err, "pipe2");
-	r = partner_start(partner_life, s, err);
+	r = partner_start(pingpong_partner, s, err);
 	if (r < 0)
 		return r;
 	s->partner = r;

@@ -25,7 +25,7 @@ static void close_end(int *fd)
 	*fd = -1;
 }
 
-static __attribute__((noreturn)) void partner_life(void *state)
+static __attribute__((noreturn)) void tcprr_partner(void *state)
 {
 	struct tcprr *s = state;
 	char byte;
@@ -119,7 +119,7 @@ static int tcprr_setup(void *state, const char *const *params, struct tare_err *
 	r = connect_ends(s, err);
 	if (r < 0)
 		return r;
-	r = partner_start(partner_life, s, err);
+	r = partner_start(tcprr_partner, s, err);
 	if (r < 0)
 		return r;
 	s->partner = r;

@@ -88,5 +88,8 @@ ok "each call of clock,via=syscall is declared" exact clock via=syscall
 ok "each call of openclose,depth=5 is declared" exact openclose depth=5
 ok "each write of io-stream is an operation" exact_solo pwrite64 io-stream size=256K
 ok "each read of io-stream is an operation" exact_solo pread64 io-stream rw=read size=256K
+# Else two builds of one source would be two programs.
+ok "the program does not know where it was built" fails grep -qF "${build%/*}" "$load"
+ok "the program is smaller than 1 MiB" test "$(wc -c <"$load")" -lt 1048576
 ok "nothing is left in the work folder" rmdir "$TARE_WORK"
 finish

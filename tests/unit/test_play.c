@@ -1,154 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* tare-load as a conductor sees it: every load that `describe` lists is played. */
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <spawn.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-#include <jansson.h>
-
-#include "base/cleanup.h"
-#include "base/err.h"
-#include "base/fd.h"
-#include "base/play.h"
-
-#define TARE_LOAD   TARE_BINARY_DIR "/tare-load"
-#define PATIENCE_MS 30000
-#define WORDS_MAX   4096
-
-extern char **environ;
-
-static json_t *loads; /* what describe prints */
-static char work[] = TARE_BINARY_DIR "/test_play-XXXXXX";
-
-struct player {
-	pid_t pid;
-	int to, from, err; /* its stdin, stdout, stderr */
-};
-
-struct answer {
-	struct play_reply reply;
-	union {
-		char why[PLAY_PAYLOAD_MAX];
-		struct play_result result;
-	} payload;
-};
-
-static void open_pipe(int ends[2])
-{
-	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-}
-
-/* args: up to six, NULL-ended. */
-static struct player start(const char *const *args)
-{
-	char name[] = "tare-load", *argv[8] = {name};
-	int in[2], out[2], err[2];
-	posix_spawn_file_actions_t actions;
-	struct player p;
-
-	for (int i = 0; args[i]; i++)
-		assert_non_null(argv[i + 1] = strdup(args[i]));
-	open_pipe(in);
-	open_pipe(out);
-	open_pipe(err);
-	assert_int_equal(posix_spawn_file_actions_init(&actions), 0);
-	assert_int_equal(posix_spawn_file_actions_adddup2(&actions, in[0], 0), 0);
-	assert_int_equal(posix_spawn_file_actions_adddup2(&actions, out[1], 1), 0);
-	assert_int_equal(posix_spawn_file_actions_adddup2(&actions, err[1], 2), 0);
-	assert_int_equal(posix_spawn(&p.pid, TARE_LOAD, &actions, NULL, argv, environ), 0);
-	for (int i = 1; argv[i]; i++)
-		free(argv[i]);
-	(void)posix_spawn_file_actions_destroy(&actions);
-	(void)close(in[0]);
-	(void)close(out[1]);
-	(void)close(err[1]);
-	p.to = in[1];
-	p.from = out[0];
-	p.err = err[0];
-	return p;
-}
-
-static struct player play(const char *load, const char *mode, const char *param)
-{
-	return start((const char *const[]){"play", load, mode, param, NULL});
-}
-
-static void hear(const struct player *p, struct answer *a)
-{
-	struct tare_err err = {0};
-
-	memset(a, 0, sizeof(*a));
-	assert_int_equal(fd_wait_readable(p->from, PATIENCE_MS, &err), 1);
-	if (fd_read_all(p->from, &a->reply, sizeof(a->reply), &err) < 0)
-		fail_msg("%s", err.msg);
-	assert_int_equal(a->reply.magic, PLAY_MAGIC);
-	assert_in_range(a->reply.payload, 0, PLAY_PAYLOAD_MAX);
-	assert_int_equal(fd_read_all(p->from, &a->payload, a->reply.payload, &err), 0);
-}
-
-static void ask(const struct player *p, const struct play_request *request, struct answer *a)
-{
-	assert_int_equal(fd_write_all(p->to, request, sizeof(*request), NULL), 0);
-	hear(p, a);
-}
-
-static void hear_ready(const struct player *p)
-{
-	struct answer a;
-
-	hear(p, &a);
-	assert_int_equal(a.reply.kind, PLAY_READY);
-	if (a.reply.status < 0)
-		fail_msg("%.*s", (int)a.reply.payload, a.payload.why);
-	assert_int_equal(a.reply.payload, 0);
-}
-
-/* What is left to read of a stream, as text. */
-static void read_words(int fd, char *words)
-{
-	size_t used = 0;
-	ssize_t n;
-
-	while (used < WORDS_MAX - 1 && (n = read(fd, words + used, WORDS_MAX - 1 - used)) > 0)
-		used += (size_t)n;
-	words[used] = '\0';
-}
-
-/* Its exit status; every process that it made is gone, and every file. */
-static int end(struct player *p)
-{
-	struct dirent *entry;
-	DIR *dir;
-	int status;
-
-	(void)close(p->to);
-	(void)close(p->from);
-	(void)close(p->err);
-	assert_int_equal(waitpid(p->pid, &status, 0), p->pid);
-	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
-	assert_int_equal(errno, ECHILD);
-	dir = opendir(work);
-	assert_non_null(dir);
-	while ((entry = readdir(dir)) != NULL) /* NOLINT(concurrency-mt-unsafe): one thread */
-		if (entry->d_name[0] != '.')
-			fail_msg("'%s' was left behind", entry->d_name);
-	(void)closedir(dir);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
+#include "conductor.h"
 
 static void finish(struct player *p, struct answer *a)
 {
@@ -173,11 +25,6 @@ static void slice(const struct player *p, uint64_t lead_in, uint64_t iters, stru
 	assert_int_equal(a->reply.ops, iters);
 	assert_int_equal(a->reply.lead_in, lead_in);
 	assert_true(a->reply.ns > 0);
-}
-
-static const char *name_of(const json_t *load)
-{
-	return json_string_value(json_object_get(load, "name"));
 }
 
 static bool is_solo(const json_t *load)
@@ -414,154 +261,15 @@ static void a_missing_work_folder_is_named(void **state)
 	struct player p;
 
 	(void)state;
-	assert_int_equal(setenv("TARE_WORK", "/nowhere/at/all", 1), 0);
+	assert_int_equal(set_work("/nowhere/at/all"), 0);
 	p = play("create", "batch", NULL);
-	assert_int_equal(setenv("TARE_WORK", work, 1), 0);
+	assert_int_equal(set_work(work), 0);
 	expect_failure(&p, "/nowhere/at/all");
-}
-
-static void wrong_command_lines_exit_with_2_and_a_hint(void **state)
-{
-	static const struct {
-		const char *args[6], *words;
-	} cases[] = {
-		{{"play", "getpid", "batch", NULL}, "did you mean 'getppid'?"},
-		{{"play", "getppid", "batsh", NULL}, "did you mean 'batch'?"},
-		{{"play", "pread", "batch", "sise=4K", NULL}, "did you mean 'size'?"},
-		{{"play", "pread", "batch", "size=4K", "size=8K"}, "twice"},
-		{{"play", "pread", "batch", "4K", NULL}, "NAME=VALUE"},
-		{{"play", "cpu-burn", "batch", NULL}, "solo"},
-		{{"play", "getppid", NULL}, "batch, latency or solo"},
-		{{"descripe", NULL}, "did you mean 'describe'?"},
-		{{"describe", "getpid", NULL}, "did you mean 'getppid'?"},
-		{{NULL}, "--help"},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		char words[WORDS_MAX];
-		struct player p = start(cases[i].args);
-
-		read_words(p.err, words);
-		if (!strstr(words, cases[i].words))
-			fail_msg("'%s' lacks '%s'", words, cases[i].words);
-		read_words(p.from, words);
-		assert_string_equal(words, "");
-		assert_int_equal(end(&p), 2);
-	}
-}
-
-static void help_and_version_are_printed_on_stdout(void **state)
-{
-	char words[WORDS_MAX];
-	struct player p = start((const char *const[]){"--help", NULL});
-
-	(void)state;
-	read_words(p.from, words);
-	assert_non_null(strstr(words, "Usage: tare-load"));
-	assert_int_equal(end(&p), 0);
-	p = start((const char *const[]){"--version", NULL});
-	read_words(p.from, words);
-	assert_non_null(strstr(words, TARE_VERSION));
-	assert_int_equal(end(&p), 0);
-}
-
-static void a_full_disk_fails_describe(void **state)
-{
-	char command[] = TARE_LOAD " describe >/dev/full 2>/dev/null";
-	int status = system(command); /* NOLINT(cert-env33-c,concurrency-mt-unsafe): fixed text */
-
-	(void)state;
-	assert_int_equal(WEXITSTATUS(status), 1);
-}
-
-static void expect_text(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	assert_non_null(text);
-	assert_true(*text);
-	assert_null(strchr(text, '\n'));
-	assert_int_not_equal(text[strlen(text) - 1], '.');
-}
-
-static void loads_are_described_in_full_and_by_name(void **state)
-{
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
-	const char *before = "", *call;
-	const json_t *load, *per_op, *group;
-	size_t i, k;
-
-	(void)state;
-	assert_true(json_array_size(loads) >= 17);
-	json_array_foreach(loads, i, load)
-	{
-		const char *name = name_of(load);
-
-		assert_int_equal(strspn(name, allowed), strlen(name));
-		assert_true(strcmp(before, name) < 0);
-		before = name;
-		expect_text(load, "summary");
-		expect_text(load, "op");
-		assert_true(json_array_size(json_object_get(load, "groups")) > 0);
-		json_array_foreach(json_object_get(load, "groups"), k, group) assert_non_null(
-			strstr("syscall io sched net memory limits", json_string_value(group)));
-		json_object_foreach(json_object_get(load, "syscalls"), call, per_op)
-		{
-			assert_string_not_equal(call, "readv");
-			assert_string_not_equal(call, "writev");
-			assert_true(json_integer_value(per_op) > 0);
-		}
-		assert_true(json_is_array(json_object_get(load, "params")));
-		assert_true(json_is_object(json_object_get(load, "safety")));
-		assert_true(json_is_boolean(json_object_get(load, "may_be_oom_killed")));
-	}
-}
-
-static void declared_calls_follow_the_parameters(void **state)
-{
-	char words[WORDS_MAX];
-	struct player p = start((const char *const[]){"describe", "io-stream", "rw=read", NULL});
-
-	(void)state;
-	read_words(p.from, words);
-	assert_int_equal(end(&p), 0);
-	assert_non_null(strstr(words, "\"syscalls\":{\"pread64\":1}"));
-	p = start((const char *const[]){"describe", "clock", NULL});
-	read_words(p.from, words);
-	assert_int_equal(end(&p), 0);
-	assert_non_null(strstr(words, "\"syscalls\":{}"));
-}
-
-static int read_loads(void **state)
-{
-	struct player p;
-	json_t *described;
-
-	(void)state;
-	(void)signal(SIGPIPE, SIG_IGN);
-	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 || !mkdtemp(work) ||
-	    setenv("TARE_WORK", work, 1) < 0)
-		return -1;
-	p = start((const char *const[]){"describe", NULL});
-	described = json_loadfd(p.from, 0, NULL);
-	loads = json_incref(json_object_get(described, "loads"));
-	json_decref(described);
-	return end(&p) == 0 && loads ? 0 : -1;
-}
-
-static int forget_loads(void **state)
-{
-	(void)state;
-	json_decref(loads);
-	return rmdir(work);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(loads_are_described_in_full_and_by_name),
-		cmocka_unit_test(declared_calls_follow_the_parameters),
 		cmocka_unit_test(every_load_takes_turns_in_batch_mode),
 		cmocka_unit_test(latency_mode_counts_each_operation_of_every_load),
 		cmocka_unit_test(every_load_plays_solo_until_its_time_is_up),
@@ -572,10 +280,7 @@ int main(void)
 		cmocka_unit_test(a_turn_of_another_mode_is_refused),
 		cmocka_unit_test(what_setup_cannot_do_is_told_with_its_reason),
 		cmocka_unit_test(a_missing_work_folder_is_named),
-		cmocka_unit_test(wrong_command_lines_exit_with_2_and_a_hint),
-		cmocka_unit_test(help_and_version_are_printed_on_stdout),
-		cmocka_unit_test(a_full_disk_fails_describe),
 	};
 
-	return cmocka_run_group_tests_name("play", tests, read_loads, forget_loads);
+	return cmocka_run_group_tests_name("play", tests, conductor_begin, conductor_end);
 }

@@ -16,7 +16,7 @@ int args_find_load(const char *name, const struct workload **ret, struct tare_er
 	char hint[TEXT_HINT_SIZE];
 	size_t n = 0;
 
-	for (; workload_table[n] && n < LOADS_MAX; n++) {
+	for (; n < LOADS_MAX && workload_table[n]; n++) {
 		names[n] = workload_table[n]->name;
 		if (strcmp(names[n], name) != 0)
 			continue;

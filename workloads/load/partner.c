@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,11 +14,10 @@
 static void die_with(pid_t parent)
 {
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
-		_exit(1);
+		_exit(EXIT_FAILURE);
 }
 
-pid_t partner_start(void (*life)(void *state) __attribute__((noreturn)), void *state,
-		    struct tare_err *err)
+pid_t partner_start(partner_life *life, void *state, struct tare_err *err)
 {
 	pid_t parent = getpid(), pid = fork();
 
@@ -28,6 +28,7 @@ pid_t partner_start(void (*life)(void *state) __attribute__((noreturn)), void *s
 		(void)close(STDIN_FILENO);
 		(void)close(STDOUT_FILENO);
 		life(state);
+		_exit(EXIT_FAILURE);
 	}
 	return pid;
 }
