@@ -16,8 +16,9 @@
 		"stat", name, CGROUP_MEMORY, version, "memory.stat", key, 0, METER_COUNTER, false  \
 	}
 
-/* The names are those of v2 (Documentation/admin-guide/cgroup-v2.rst). In v1, failcnt counts
- * the times that the limit was hit, which is what v2 calls max, and rss is anon. */
+/* The names are those of v2 (Documentation/admin-guide/cgroup-v2.rst); v1's rss is anon. Its
+ * failcnt is near to max but is not called so: where RAM + swap has the same limit, that one is
+ * hit first, and newer kernels (6.18) count no failures of it at all. */
 static const struct meter_field fields[] = {
 	{NULL, "current", CGROUP_MEMORY, 2, "memory.current", NULL, 0, METER_LEVEL, true},
 	{NULL, "current", CGROUP_MEMORY, 1, "memory.usage_in_bytes", NULL, 0, METER_LEVEL, true},
@@ -27,7 +28,9 @@ static const struct meter_field fields[] = {
 	EVENT("low"),
 	EVENT("high"),
 	EVENT("max"),
-	{"events", "max", CGROUP_MEMORY, 1, "memory.failcnt", NULL, 0, METER_COUNTER, false},
+	{"events", "failcnt", CGROUP_MEMORY, 1, "memory.failcnt", NULL, 0, METER_COUNTER, false},
+	{"events", "memsw_failcnt", CGROUP_MEMORY, 1, "memory.memsw.failcnt", NULL, 0,
+	 METER_COUNTER, false},
 	EVENT("oom"),
 	EVENT("oom_kill"),
 	{"events", "oom_kill", CGROUP_MEMORY, 1, "memory.oom_control", "oom_kill", 0, METER_COUNTER,
