@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/fd.h"
 
+#include <dirent.h>
 #include <fcntl.h>
-#include <ftw.h>
+#include <linux/openat2.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -117,19 +119,91 @@ int fd_make_dirs(const char *path, struct tare_err *err)
 	}
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+/* Deeper folders are not made by anything that tare runs. */
+#define REMOVE_DEPTH 256
+
+/* As a folder, so that nobody who may rename things meanwhile can lead us elsewhere. */
+static int open_below(int parent_fd, const char *name)
 {
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
+	struct open_how how = {
+		.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
+	};
+
+	return (int)syscall(SYS_openat2, parent_fd, name, &how, sizeof(how));
+}
+
+static int remove_below(int parent_fd, const char *name, int depth, struct tare_err *err);
+
+static int remove_content(DIR *dir, int depth, struct tare_err *err)
+{
+	struct dirent *entry;
+
+	/* readdir: no other thread has this stream. */
+	while ((entry = readdir(dir))) { /* NOLINT(concurrency-mt-unsafe) */
+		int r;
+
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		r = remove_below(dirfd(dir), entry->d_name, depth, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int remove_below(int parent_fd, const char *name, int depth, struct tare_err *err)
+{
+	DIR *dir;
+	int fd, r;
+
+	if (unlinkat(parent_fd, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	/* unlink(2) gives EISDIR for a folder, POSIX wants EPERM. */
+	if (errno != EISDIR && errno != EPERM)
+		return err_errno(err, "remove '%s'", name);
+	if (depth == 0)
+		return err_set(err, ELOOP, "remove '%s': nested too deep", name);
+	fd = open_below(parent_fd, name);
+	if (fd < 0)
+		return err_errno(err, "remove folder '%s'", name);
+	dir = fdopendir(fd);
+	if (!dir) {
+		(void)close(fd);
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	r = remove_content(dir, depth - 1, err);
+	(void)closedir(dir);
+	if (r == 0 && unlinkat(parent_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		return err_errno(err, "remove folder '%s'", name);
+	return r;
+}
+
+int fd_remove_tree_at(int parent_fd, const char *name, struct tare_err *err)
+{
+	return remove_below(parent_fd, name, REMOVE_DEPTH, err);
 }
 
 int fd_remove_tree(const char *path, struct tare_err *err)
 {
-	if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) < 0 && errno != ENOENT)
-		return err_errno(err, "remove '%s'", path);
-	return 0;
+	cleanup_free char *copy = strdup(path);
+	cleanup_close int parent_fd = -1;
+	size_t n = strlen(path);
+	char *slash;
+	int r;
+
+	if (!copy)
+		return err_set(err, ENOMEM, "out of memory");
+	while (n > 1 && copy[n - 1] == '/')
+		copy[--n] = '\0';
+	slash = strrchr(copy, '/');
+	if (slash)
+		*slash = '\0';
+	parent_fd = open(!slash ? "." : *copy ? copy : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (parent_fd < 0)
+		return errno == ENOENT ? 0 : err_errno(err, "remove '%s'", path);
+	r = fd_remove_tree_at(parent_fd, slash ? slash + 1 : copy, err);
+	return r < 0 ? err_wrap(err, r, "'%s'", path) : 0;
 }
 
 int fd_wait_readable(int fd, int timeout_ms, struct tare_err *err)

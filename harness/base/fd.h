@@ -26,9 +26,11 @@ int fd_write_file(int dirfd, const char *path, const char *text, struct tare_err
 /* Make a directory and those above it, mode 0755 where they are missing. */
 int fd_make_dirs(const char *path, struct tare_err *err);
 
-/* Remove what is at path and below, not following links and not crossing into other
- * filesystems. A missing path is no error. */
+/* Remove what is at path and below, following no link below its parent and entering no mount,
+ * not even a bind mount of the same filesystem: -EBUSY or -EXDEV. A missing path is no error. */
 int fd_remove_tree(const char *path, struct tare_err *err);
+/* The same for a name in a folder. */
+int fd_remove_tree_at(int parent_fd, const char *name, struct tare_err *err);
 
 /* Wait until fd is readable: 1, or 0 when timeout_ms (-1: none) has passed first. */
 int fd_wait_readable(int fd, int timeout_ms, struct tare_err *err);

@@ -86,3 +86,17 @@ bool text_is_name(const char *text)
 
 	return n > 0 && n < 64 && text[n] == '\0' && text[0] != '.' && text[0] != '-';
 }
+
+bool text_has_word(const char *list, const char *separators, const char *word)
+{
+	size_t len = strlen(word);
+
+	while (*list) {
+		size_t n = strcspn(list, separators);
+
+		if (n == len && strncmp(list, word, len) == 0)
+			return true;
+		list += n + (list[n] != '\0');
+	}
+	return false;
+}

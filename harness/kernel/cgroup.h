@@ -44,6 +44,9 @@ struct cgroup_hierarchy {
 struct cgroup_layout {
 	struct cgroup_hierarchy controllers[CGROUP_N_CONTROLLERS];
 	struct cgroup_hierarchy unified; /* version 2, or 0 where no cgroup2 is mounted */
+	/* The v2 mount shows a part of the kernel's tree only: tare runs in a cgroup namespace or
+	 * a container, and limits further up hold too, unseen from here. */
+	bool nested;
 };
 
 /* "cpu", "memory", "io", ... */
@@ -51,12 +54,17 @@ const char *cgroup_controller_name(enum cgroup_controller controller);
 
 /* Read the layout of the process's own mount namespace. */
 int cgroup_layout_read(struct cgroup_layout *ret, struct tare_err *err);
+/* The same from the text of a mountinfo; mount points are looked up below root_fd. The text is
+ * not trusted: a line that is none, or whose mount point is too long, is passed over. */
+int cgroup_layout_parse(const char *mountinfo, int root_fd, struct cgroup_layout *ret,
+			struct tare_err *err);
 /* "v2", "v1", "hybrid" or "none". */
 const char *cgroup_layout_mode(const struct cgroup_layout *layout);
 
 /* Make a group. name: "tare-..."; controllers: bits of CGROUP_BIT. It is journaled first.
- * -ENOTSUP: a controller is not to be had, and the sentence names it. A v1 cpuset is given
- * its parent's cpus and mems at once, since it takes no task without them. */
+ * -ENOTSUP: a controller is not to be had, and the sentence names it. -EEXIST: somebody has it.
+ * -EACCES, -EPERM, -EROFS: root or a delegated cgroup is needed. A v1 cpuset is given its
+ * parent's cpus and mems at once, since it takes no task without them. */
 int cgroup_create(const struct cgroup_layout *layout, const char *name, unsigned int controllers,
 		  struct journal *journal, struct cgroup **ret, struct tare_err *err);
 
@@ -77,7 +85,9 @@ int cgroup_join_v1_self(const struct cgroup *cgroup);
 int cgroup_join(const struct cgroup *cgroup, pid_t pid, struct tare_err *err);
 
 /* SIGKILL everything in it (v2: cgroup.kill; else by pid from cgroup.procs, repeated while
- * there is somebody), and wait until it is empty. -ETIMEDOUT: it says who is left. */
+ * there is somebody), groups below it included, and wait until it is empty. -ETIMEDOUT: it
+ * says who is left. Afterwards the group is only fit to be destroyed: on Linux 6.18 whatever
+ * is cloned into a v2 group whose cgroup.kill was written once is born dead. */
 int cgroup_kill(const struct cgroup *cgroup, int timeout_ms, struct tare_err *err);
 
 /* Remove the directories (empty by then) and free it. -EBUSY after a bounded wait. NULL is

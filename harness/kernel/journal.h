@@ -3,7 +3,8 @@
 /* journal: what a run is about to make on the system, written down before it is made, so that
  * `tare clean` can take it down after any death.
  *
- * One folder a run, /run/tare/NAME (without root: $XDG_RUNTIME_DIR/tare/NAME), with a file
+ * One folder a run, /run/tare/NAME (without root: $XDG_RUNTIME_DIR/tare/NAME; tests choose
+ * another by TARE_RUNTIME_DIR, whose runs carry a mark in their names), with a file
  * `journal` of lines "KIND ARGUMENT". The folder is also the place for the run's sockets and
  * temporary files. The run is alive as long as it holds flock(2) on that file: no pid is
  * ever guessed. Entries are never removed one by one: taking down is idempotent. */
@@ -16,9 +17,10 @@ struct journal;
 enum journal_kind {
 	JOURNAL_CGROUP,  /* a cgroup's name, relative to the root of each hierarchy */
 	JOURNAL_PROCESS, /* "PID STARTTIME NAME", STARTTIME being field 22 of /proc/PID/stat */
-	JOURNAL_MOUNT,   /* a mount point in tare's own mount namespace */
-	JOURNAL_PATH,    /* a file or a folder, removed with all below it */
-	JOURNAL_LINK,    /* a network interface's name */
+	JOURNAL_MOUNT,   /* a mount point in tare's own mount namespace; where, as JOURNAL_PATH */
+	JOURNAL_PATH,    /* a file or a folder, removed with all below it: below the run's folder,
+			  * tare's cache or $TMPDIR, or anywhere when named tare-NAME... */
+	JOURNAL_LINK,    /* a network interface's name: "tare-" and the last part of NAME */
 	JOURNAL_LOOP,    /* a loop device's path */
 	JOURNAL_SETTING, /* "PATH\tVALUE": a kernel setting and what it was before */
 };
@@ -32,14 +34,16 @@ const char *journal_name(const struct journal *journal);
 /* The run's folder under /run/tare. */
 const char *journal_dir(const struct journal *journal);
 
-/* Write an entry down. journal may be NULL (in a guest, which vanishes as a whole). */
+/* Write an entry down. -EPERM: taking down would refuse it, since the run may not have such a
+ * thing: it must not be made. journal may be NULL (in a guest, which vanishes as a whole). */
 int journal_note(struct journal *journal, enum journal_kind kind, const char *argument,
 		 struct tare_err *err);
 /* As journal_note for a process that was just made. */
 int journal_note_process(struct journal *journal, int pid, const char *name, struct tare_err *err);
 
 /* Take down what the journal says is still there, and the journal itself. What could not be
- * undone is in err, and the rest is undone nevertheless. */
+ * undone is in err, and the rest is undone nevertheless; the journal then stays for
+ * journal_clean. */
 int journal_close(struct journal *journal, struct tare_err *err);
 
 struct journal_cleaned {
@@ -48,8 +52,9 @@ struct journal_cleaned {
 	size_t things; /* cgroups, processes, mounts, paths, ... removed */
 };
 
-/* Take down all that dead runs left, by their journals, then any cgroup, interface or
- * folder below /run/tare and the temporary folder that is named tare-* and belongs to no
- * living run. say(what, context) is called with a line for each thing removed; may be NULL. */
+/* Take down all that dead runs left, by their journals, then any cgroup, interface and
+ * thing in the temporary folder that is named tare-NAME..., NAME having the form of a run's,
+ * and belongs to no living run. say(what, context) is called with a line for each thing removed;
+ * may be NULL. */
 int journal_clean(struct journal_cleaned *ret, void (*say)(const char *what, void *context),
 		  void *context, struct tare_err *err);
