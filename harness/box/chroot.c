@@ -99,12 +99,12 @@ static int chroot_start(struct box *box, const struct box_exec *exec, struct box
 	};
 
 	if (dev < 0)
-		return err_wrap(err, dev, "chroot");
+		return err_wrap(err, spawn_not_execve(dev, err), "chroot");
 	if (root.work_path) {
 		work = mounts_clone(AT_FDCWD, root.work_path, MOUNTS_ONE,
 				    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, err);
 		if (work < 0)
-			return err_wrap(err, work, "chroot");
+			return err_wrap(err, spawn_not_execve(work, err), "chroot");
 		root.work_fd = work;
 	}
 	return spawn_start(&spawn, exec, ret, err);

@@ -326,7 +326,7 @@ static const char *const allowed[] = {
  * instead. */
 
 /* Pushes input into the terminal that we may share with the user's shell (CVE-2017-5226). */
-#define FAKE_INPUT TIOCSTI
+#define FAKE_INPUT ((scmp_datum_t)TIOCSTI)
 
 /* Execution domains without effect on safety; 0xffffffff asks for the current one. */
 static const unsigned long domains[] = {PER_LINUX, PER_LINUX32, UNAME26, PER_LINUX32 | UNAME26,
@@ -381,21 +381,32 @@ static void add_socket(scmp_filter_ctx ctx)
 			   family == AF_NETLINK;
 
 		must(seccomp_rule_add(ctx, ours ? SCMP_ACT_ALLOW : refuse, SCMP_SYS(socket), 1,
-				      SCMP_A0_32(SCMP_CMP_EQ, (scmp_datum_t)family)),
+				      SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family)),
 		     "socket");
 	}
+}
+
+/* The kernel looks at the lower half of the request, and libseccomp has no "not equal" under a
+ * mask: allowed is what differs from FAKE_INPUT in some bit of that half. */
+static void add_ioctl(scmp_filter_ctx ctx)
+{
+	for (unsigned int i = 0; i < 32; i++) {
+		scmp_datum_t bit = 1UL << i;
+
+		must(seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+				      SCMP_A1(SCMP_CMP_MASKED_EQ, bit, ~FAKE_INPUT & bit)),
+		     "ioctl");
+	}
+	must(seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
+			      SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffffUL, FAKE_INPUT)),
+	     "ioctl");
 }
 
 static void add_by_argument(scmp_filter_ctx ctx)
 {
 	add_clone(ctx);
 	add_socket(ctx);
-	must(seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-			      SCMP_A1_32(SCMP_CMP_NE, FAKE_INPUT)),
-	     "ioctl");
-	must(seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
-			      SCMP_A1_32(SCMP_CMP_EQ, FAKE_INPUT)),
-	     "ioctl");
+	add_ioctl(ctx);
 	for (size_t i = 0; i < sizeof(domains) / sizeof(domains[0]); i++)
 		must(seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(personality), 1,
 				      SCMP_A0(SCMP_CMP_EQ, domains[i])),

@@ -42,12 +42,14 @@ static bool value_is_allowed(const char *values, const char *value)
 {
 	size_t length = strlen(value);
 
-	if (!strchr(values, '|'))
+	if (length == 0 || !strchr(values, '|'))
 		return length > 0;
+	if (strchr(value, '|'))
+		return false;
 	for (const char *at = values; at; at = strchr(at, '|')) {
 		at += *at == '|';
 		if (strncmp(at, value, length) == 0 && (at[length] == '|' || at[length] == '\0'))
-			return length > 0;
+			return true;
 	}
 	return false;
 }

@@ -9,7 +9,7 @@
 
 /* One message to the parent: err.code 0 says that the box stands. */
 struct child_report {
-	uint64_t up_ns;
+	uint64_t up_ns; /* 0 until then: a failure before it is the box's, not the program's */
 	struct tare_err err;
 };
 

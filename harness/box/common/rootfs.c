@@ -23,6 +23,8 @@
 #include "kernel/journal.h"
 
 #define BUSYBOX "/bin/busybox"
+/* Counted up when this file makes another tree from the same ingredients. */
+#define RECIPE  2
 
 struct entry {
 	const char *path;
@@ -127,7 +129,8 @@ static int ingredients_read(const struct box_place *place, uid_t owner, struct i
 		r = digest_of(BUSYBOX, ret->busybox, err);
 	if (r < 0)
 		return r;
-	used = (size_t)snprintf(text, sizeof(text), "%s %s %u\n", ret->load, ret->busybox, owner);
+	used = (size_t)snprintf(text, sizeof(text), "%d %s %s %u\n", RECIPE, ret->load,
+				ret->busybox, owner);
 	for (size_t i = 0; i < N_ENTRIES; i++) {
 		int n = snprintf(text + used, sizeof(text) - used, "%s %o %s\n", entries[i].path,
 				 entries[i].mode, entries[i].text ? entries[i].text : "/");
@@ -158,28 +161,51 @@ static int copy_program(const char *from, int dirfd, const char *to, struct tare
 	return 0;
 }
 
-/* Its applets, as links to /bin/busybox: busybox knows them best. */
-static int install_applets(const char *bin, struct tare_err *err)
+static int link_applets(FILE *names, int bin, struct tare_err *err)
 {
-	char name[] = "busybox", install[] = "--install", symbolic[] = "-s";
-	cleanup_free char *folder = strdup(bin);
-	char *argv[] = {name, install, symbolic, folder, NULL};
-	char *envp[] = {NULL};
-	int status;
+	char name[64];
+
+	while (fgets(name, sizeof(name), names)) {
+		name[strcspn(name, "\n")] = '\0';
+		if (!name[0] || name[0] == '.' || strchr(name, '/'))
+			return err_set(err, EBADMSG, "'%s --list' names '%s'", BUSYBOX, name);
+		if (symlinkat("busybox", bin, name) < 0 && errno != EEXIST)
+			return err_errno(err, "make link '%s'", name);
+	}
+	return 0;
+}
+
+/* A link for each of its applets, which busybox itself knows best. */
+static int install_applets(int tree, struct tare_err *err)
+{
+	char name[] = "busybox", list[] = "--list";
+	char *argv[] = {name, list, NULL}, *envp[] = {NULL};
+	cleanup_close int bin = openat(tree, "bin", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_fclose FILE *out = tmpfile();
+	posix_spawn_file_actions_t actions;
+	int status, r;
 	pid_t pid;
 
-	if (!folder)
+	if (bin < 0 || !out)
+		return err_errno(err, "open 'bin' and a temporary file");
+	if (posix_spawn_file_actions_init(&actions) != 0)
 		return err_set(err, ENOMEM, "out of memory");
-	errno = posix_spawn(&pid, BUSYBOX, NULL, NULL, argv, envp);
-	if (errno)
+	r = posix_spawn_file_actions_adddup2(&actions, fileno(out), STDOUT_FILENO);
+	if (r == 0)
+		r = posix_spawn(&pid, BUSYBOX, &actions, NULL, argv, envp);
+	(void)posix_spawn_file_actions_destroy(&actions);
+	if (r != 0) {
+		errno = r;
 		return err_errno(err, "run '%s'", BUSYBOX);
+	}
 	while (waitpid(pid, &status, 0) < 0) {
 		if (errno != EINTR)
 			return err_errno(err, "wait for '%s'", BUSYBOX);
 	}
 	if (status != 0)
-		return err_set(err, EIO, "'%s --install -s %s' failed", BUSYBOX, bin);
-	return 0;
+		return err_set(err, EIO, "'%s --list' failed", BUSYBOX);
+	rewind(out);
+	return link_applets(out, bin, err);
 }
 
 static int make_entry(int tree, const struct entry *e, struct tare_err *err)
@@ -226,7 +252,6 @@ static int fill_tree(const char *path, const struct box_place *place,
 		     const struct ingredients *parts, uid_t owner, struct tare_err *err)
 {
 	cleanup_close int tree = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	char bin[ROOTFS_PATH_SIZE + 8];
 	int r = 0;
 
 	if (tree < 0 || fchmod(tree, 0755) < 0)
@@ -236,10 +261,9 @@ static int fill_tree(const char *path, const struct box_place *place,
 	if (r == 0)
 		r = copy_program(place->load_path, tree, "bin/tare-load", err);
 	if (r == 0 && parts->busybox[0]) {
-		(void)snprintf(bin, sizeof(bin), "%s/bin", path);
 		r = copy_program(BUSYBOX, tree, "bin/busybox", err);
 		if (r == 0)
-			r = install_applets(bin, err);
+			r = install_applets(tree, err);
 	}
 	if (owner == geteuid())
 		return r;

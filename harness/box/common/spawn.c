@@ -65,6 +65,15 @@ static int died_early(int pidfd, struct tare_err *err)
 	return err_set(err, EIO, "the process ended before it ran the program");
 }
 
+int spawn_not_execve(int r, struct tare_err *err)
+{
+	if (r != -ENOENT && r != -EACCES)
+		return r;
+	if (err)
+		err->code = EIO;
+	return -EIO;
+}
+
 /* Hear what the child says until it has called execve or failed. */
 static int follow(int sock, int pidfd, struct box_process *ret, struct tare_err *err)
 {
@@ -86,7 +95,9 @@ static int follow(int sock, int pidfd, struct box_process *ret, struct tare_err 
 			return err_set(err, EBADMSG, "the process sent a torn report");
 		if (report.err.code != 0) {
 			report.err.msg[sizeof(report.err.msg) - 1] = '\0';
-			return err_set(err, report.err.code, "%s", report.err.msg);
+			int r = err_set(err, report.err.code, "%s", report.err.msg);
+
+			return up ? r : spawn_not_execve(r, err);
 		}
 		ret->up_ns = report.up_ns;
 		up = true;
@@ -100,7 +111,7 @@ static int accompany(const struct spawn *spawn, int sock, pid_t pid, int pidfd,
 		int r = spawn->outside(spawn->context, pid, err);
 
 		if (r < 0)
-			return r;
+			return spawn_not_execve(r, err);
 		/* A failed send is a dead child, which follow() tells about. */
 		(void)send(sock, "", 1, MSG_NOSIGNAL);
 	}

@@ -34,5 +34,9 @@ struct spawn {
 int spawn_start(const struct spawn *spawn, const struct box_exec *exec, struct box_process *ret,
 		struct tare_err *err);
 
+/* -ENOENT and -EACCES are kept for what execve says: a caller takes them for "no such program".
+ * Gives back r, or -EIO for those two, also in err. */
+int spawn_not_execve(int r, struct tare_err *err);
+
 /* Where programs are looked for when the environment has no PATH. */
 #define SPAWN_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -184,7 +184,8 @@ int container_launch(struct container *container, const struct box_exec *exec,
 
 	if (!container->rootless && container->root != CONTAINER_HOST_ROOT)
 		r = open_pieces(container, &l.root, err);
-	r = r < 0 ? err_wrap(err, r, "container") : spawn_start(&spawn, exec, ret, err);
+	r = r < 0 ? err_wrap(err, spawn_not_execve(r, err), "container")
+		  : spawn_start(&spawn, exec, ret, err);
 	/* The child has its own; ours would keep the mounts alive after it. */
 	cleanup_closep(&l.root.tree_fd);
 	cleanup_closep(&l.root.dev_fd);
