@@ -101,13 +101,14 @@ char *console_last_words(const struct console *console, char *buf, size_t size)
 	const char *panic = memmem(text, n, PANIC, sizeof(PANIC) - 1);
 	size_t first = panic ? (size_t)(panic - text) : first_that_fits(text, n, size);
 
-	for (size_t i = first; i < n && used + sizeof(SEPARATOR) <= size; i++) {
-		if (text[i] != '\n') {
-			buf[used++] = text[i];
-			continue;
-		}
-		memcpy(buf + used, SEPARATOR, sizeof(SEPARATOR) - 1);
-		used += sizeof(SEPARATOR) - 1;
+	for (size_t i = first; i < n; i++) {
+		const char *piece = text[i] == '\n' ? SEPARATOR : &text[i];
+		size_t length = text[i] == '\n' ? sizeof(SEPARATOR) - 1 : 1;
+
+		if (used + length >= size)
+			break;
+		memcpy(buf + used, piece, length);
+		used += length;
 	}
 	buf[used] = '\0';
 	return buf;
