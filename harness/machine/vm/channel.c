@@ -57,6 +57,24 @@ int channel_open(int fd, uint64_t deadline_ns, struct channel **ret, struct tare
 	return 0;
 }
 
+int channel_open_restored(int fd, const json_t *hello, struct channel **ret, struct tare_err *err)
+{
+	struct channel *c = calloc(1, sizeof(*c));
+	int r;
+
+	if (!c)
+		return err_set(err, ENOMEM, "out of memory");
+	r = message_open(fd, &c->stream, err);
+	if (r == 0 && !(c->hello = json_deep_copy(hello)))
+		r = err_set(err, ENOMEM, "out of memory");
+	if (r < 0) {
+		channel_close(c);
+		return r;
+	}
+	*ret = c;
+	return 0;
+}
+
 void channel_close(struct channel *channel)
 {
 	if (!channel)

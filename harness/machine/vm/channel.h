@@ -14,6 +14,8 @@ struct channel;
 
 /* fd stays the caller's. Waits for the hello. */
 int channel_open(int fd, uint64_t deadline_ns, struct channel **ret, struct tare_err *err);
+/* To a restored guest, which said its hello when it was saved. */
+int channel_open_restored(int fd, const json_t *hello, struct channel **ret, struct tare_err *err);
 void channel_close(struct channel *channel); /* NULL is fine */
 
 /* What the agent said of its kernel: {"kernel", "clocksource", "cpus", "memory_bytes", "btf",

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "machine/vm/kvm_probe.h"
+#include "machine/vm/qemu.h"
 
 static const char *const names[] = {
 	[KVM_VERDICT_GOOD] = "good",           [KVM_VERDICT_PROMISING] = "promising",
@@ -50,16 +50,13 @@ static void read_cpu_model(char *ret, size_t size)
 /* What the verdict holds for; it is in the file too, for people. */
 static json_t *make_key(const char *qemu_path)
 {
+	cleanup_free char *qemu = qemu_program_id(qemu_path);
 	struct utsname system;
-	struct stat st = {0};
 	char model[128];
 
 	(void)uname(&system);
-	(void)stat(qemu_path, &st);
 	read_cpu_model(model, sizeof(model));
-	return json_pack("{ss ss ss sI sI}", "kernel", system.release, "cpu_model", model, "qemu",
-			 qemu_path, "qemu_size", (json_int_t)st.st_size, "qemu_date",
-			 (json_int_t)st.st_mtime);
+	return json_pack("{ss ss ss*}", "kernel", system.release, "cpu_model", model, "qemu", qemu);
 }
 
 static char *make_path(const char *cache_dir, const char *qemu_path)

@@ -24,7 +24,7 @@ struct kvm_verdict {
 const char *kvm_verdict_name(enum kvm_verdict_kind kind);
 
 /* From the cache, else by the probe, whose verdict is cached unless it is "absent" (a matter of
- * rights and modules) or "promising". qemu_path stands for QEMU's version: its size and date. */
+ * rights and modules) or "promising". */
 void kvm_verdict_get(const char *cache_dir, const char *qemu_path, struct kvm_verdict *ret);
 
 /* Write down what a boot showed. */

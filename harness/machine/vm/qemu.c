@@ -8,12 +8,14 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/text.h"
 #include "machine/vm/console.h"
 #include "machine/vm/qemu_args.h"
 #include "machine/vm/qemu_threads.h"
@@ -46,6 +48,15 @@ int qemu_find(char *ret, size_t size, struct tare_err *err)
 	}
 	return err_set(err, ENOTSUP,
 		       "there is no " QEMU_PROGRAM ": install the package qemu-system-x86");
+}
+
+char *qemu_program_id(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return text_format("%s ?", path);
+	return text_format("%s %lld %lld", path, (long long)st.st_size, (long long)st.st_mtime);
 }
 
 void qemu_init(struct qemu *qemu)

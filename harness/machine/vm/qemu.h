@@ -25,6 +25,9 @@ const char *qemu_machine_name(enum qemu_machine machine);
 /* Where QEMU is, by PATH. -ENOTSUP: there is none; the sentence says which package has it. */
 int qemu_find(char *ret, size_t size, struct tare_err *err);
 
+/* What tells this QEMU from another version: its path, size and date. New memory. */
+char *qemu_program_id(const char *path);
+
 struct qemu_config {
 	const char *path; /* of qemu_find() */
 	enum qemu_accel accel;

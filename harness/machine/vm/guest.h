@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* guest: a guest that is up: QEMU, its disk, its cgroup, and the talk with its agent. */
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "limit/limit.h"
+#include "machine/vm/qemu.h"
+
+struct tare_err;
+struct channel;
+
+/* What is to be booted, or restored. */
+struct guest_plan {
+	struct qemu_config qemu; /* its disk, cgroup and incoming_fd are filled in here */
+	const char *disk;        /* raw image of the work disk, copied for this guest; NULL: none */
+	const char *disk_folder; /* where the copy goes: the filesystem under test */
+	const json_t *hello;     /* of the guest that was saved; NULL: boot */
+	int state_fd;            /* its state; -1: boot */
+	struct limits limits;    /* on QEMU's cgroup; without memory, which is -m */
+	const struct cgroup_layout *layout;
+	uint64_t deadline_ns; /* until it must have answered */
+};
+
+struct guest {
+	struct qemu qemu;
+	struct channel *channel;
+	struct cgroup *cgroup; /* NULL: no limits */
+	json_t *limits;        /* as the kernel has them; NULL: none */
+	char *disk;
+	bool disk_direct;
+	uint64_t hello_ns;       /* clock_now_ns() at the first message */
+	struct tare_err failure; /* the first one; from then on it answers no more */
+};
+
+/* On failure everything is taken down; the sentence ends with the guest's last words. */
+int guest_open(const struct guest_plan *plan, struct guest *ret, struct tare_err *err);
+
+/* After a failed call over the channel: gives back r, and if the guest is lost by it, makes the
+ * sentence say how it ended, with its last words. */
+int guest_failed(struct guest *guest, int r, const struct tare_err *why, struct tare_err *err);
+/* -EPIPE or -ETIMEDOUT with the first failure, if there was one. */
+int guest_check(const struct guest *guest, struct tare_err *err);
+
+/* Shut it down, or kill it at the deadline; takes everything down. Says what it could not. */
+int guest_close(struct guest *guest, uint64_t deadline_ns, struct tare_err *err);
