@@ -2,6 +2,10 @@
 /* What every box promises, and what bare and chroot are. */
 #include "box_run.h"
 
+#include <stdbool.h>
+
+#include "kernel/cgroup.h"
+
 static const char *const boxes[] = {"bare", "chroot", "container"};
 #define N_BOXES (sizeof(boxes) / sizeof(boxes[0]))
 
@@ -248,6 +252,57 @@ static void the_program_dies_with_who_started_it(void **state)
 	}
 }
 
+/* Whether the line of that hierarchy in /proc/PID/cgroup names the group. */
+static bool in_group(const char *text, const char *hierarchy, const char *name)
+{
+	const char *line = strstr(text, hierarchy), *at = line ? strstr(line, name) : NULL;
+
+	return at && at < line + strcspn(line, "\n");
+}
+
+/* Inside a made group, in each of its hierarchies, from before the program's first instruction. */
+static void the_program_is_born_in_its_cgroup(void **state)
+{
+	char busybox[] = "busybox", cat[] = "cat", file[] = "/proc/self/cgroup";
+	char *argv[] = {busybox, cat, file, NULL}, *wait[] = {busybox, cat, NULL};
+	struct cgroup_layout layout;
+	struct cgroup *group = NULL;
+	char path[64], text[4096], name[64];
+
+	need_box("container");
+	assert_int_equal(cgroup_layout_read(&layout, NULL), 0);
+	if (cgroup_layout_mode(&layout)[0] == 'n')
+		skip();
+	(void)snprintf(name, sizeof(name), "tare-test-%d", getpid());
+	assert_int_equal(cgroup_create(&layout, name,
+				       CGROUP_BIT(CGROUP_CPU) | CGROUP_BIT(CGROUP_PIDS), NULL,
+				       &group, NULL),
+			 0);
+	for (size_t i = 0; i < N_BOXES; i++) {
+		struct outcome o = {0};
+		struct inside in;
+
+		assert_int_equal(inside_start(*state, boxes[i], "{}", wait, group, &in, NULL), 0);
+		(void)snprintf(path, sizeof(path), "/proc/%d/cgroup", in.process.pid);
+		assert_true(fd_read_file(AT_FDCWD, path, text, sizeof(text), NULL) > 0);
+		assert_true(in_group(text, "0::", name) || layout.unified.version == 0);
+		assert_true(in_group(text, ":pids:", name) ||
+			    layout.controllers[CGROUP_PIDS].version == 2);
+		assert_true(in_group(text, ":cpu:", name) || in_group(text, ":cpu,", name) ||
+			    layout.controllers[CGROUP_CPU].version == 2);
+		inside_finish(&in, &o);
+	}
+	/* The namespace's root is the group: its name is not seen. */
+	struct outcome o = {0};
+	struct inside in;
+
+	assert_int_equal(inside_start(*state, "container", "{}", argv, group, &in, NULL), 0);
+	inside_finish(&in, &o);
+	assert_non_null(strstr(o.out, "0::/\n"));
+	assert_null(strstr(o.out, name));
+	assert_int_equal(cgroup_destroy(group, NULL), 0);
+}
+
 static void bare_is_where_we_are(void **state)
 {
 	struct outcome o;
@@ -286,11 +341,12 @@ static void a_terminal_becomes_the_programs_own(void **state)
 		int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), slave;
 		struct box_process process;
 		struct box *box;
-		char out[16] = "";
+		char out[16] = "", path[64];
 
 		need_box(boxes[i]);
 		assert_true(terminal >= 0 && grantpt(terminal) == 0 && unlockpt(terminal) == 0);
-		slave = open(ptsname(terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
+		assert_int_equal(ptsname_r(terminal, path, sizeof(path)), 0);
+		slave = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
 		assert_true(slave >= 0);
 		assert_int_equal(box_named(boxes[i])->open(&config, &box, NULL), 0);
 		const struct box_exec exec = {.argv = argv,
@@ -325,6 +381,7 @@ int main(void)
 		TEST(only_the_three_streams_are_open_inside),
 		TEST(the_program_runs_where_and_as_it_was_asked),
 		TEST(the_program_dies_with_who_started_it),
+		TEST(the_program_is_born_in_its_cgroup),
 		TEST(bare_is_where_we_are),
 		TEST(chroot_shows_the_tree_and_keeps_it_unchanged),
 		TEST(a_terminal_becomes_the_programs_own),

@@ -165,7 +165,8 @@ static int child_steps(const struct spawn *spawn, const struct box_exec *exec, i
 	if (r < 0)
 		return r;
 	reset_signals();
-	if (spawn->outside && recv(sock, &go, 1, 0) != 1)
+	/* Until we are journaled and mapped. */
+	if (recv(sock, &go, 1, 0) != 1)
 		_exit(127); /* the parent is gone, or reports its own failure */
 	if (spawn->inside)
 		r = spawn->inside(spawn->context, err);

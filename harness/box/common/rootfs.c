@@ -296,11 +296,24 @@ static int make_tree(const char *store, const char *path, const struct box_place
 	return r;
 }
 
+static int verify_program(const char *tree, const char *name, const char *expected,
+			  struct tare_err *err)
+{
+	char file[ROOTFS_PATH_SIZE + 16], hex[DIGEST_SIZE];
+	int r;
+
+	(void)snprintf(file, sizeof(file), "%s/bin/%s", tree, name);
+	r = digest_of(file, hex, err);
+	if (r == 0 && strcmp(hex, expected) != 0)
+		return err_set(err, EBADMSG, "'%s' was changed in '%s': remove that folder", name,
+			       tree);
+	return r;
+}
+
 /* Nobody but its owner may have been able to change what we are going to run. */
 static int verify_tree(const char *path, const struct ingredients *parts, uid_t owner,
 		       struct tare_err *err)
 {
-	char file[ROOTFS_PATH_SIZE + 16], hex[DIGEST_SIZE];
 	struct stat st;
 	int r;
 
@@ -309,17 +322,9 @@ static int verify_tree(const char *path, const struct ingredients *parts, uid_t 
 	if (!S_ISDIR(st.st_mode) || st.st_uid != owner || (st.st_mode & 022))
 		return err_set(err, EPERM, "'%s' is not a folder of user %u alone: remove it", path,
 			       owner);
-	(void)snprintf(file, sizeof(file), "%s/bin/tare-load", path);
-	r = digest_of(file, hex, err);
-	if (r == 0 && strcmp(hex, parts->load) != 0)
-		r = err_set(err, EBADMSG, "'%s' has been changed: remove '%s'", file, path);
-	if (r < 0 || !parts->busybox[0])
-		return r;
-	(void)snprintf(file, sizeof(file), "%s/bin/busybox", path);
-	r = digest_of(file, hex, err);
-	if (r == 0 && strcmp(hex, parts->busybox) != 0)
-		r = err_set(err, EBADMSG, "'%s' has been changed: remove '%s'", file, path);
-	return r;
+	r = verify_program(path, "tare-load", parts->load, err);
+	return r == 0 && parts->busybox[0] ? verify_program(path, "busybox", parts->busybox, err)
+					   : r;
 }
 
 static int verify_store(const char *store, struct tare_err *err)

@@ -104,17 +104,19 @@ static int follow(int sock, int pidfd, struct box_process *ret, struct tare_err 
 	}
 }
 
-static int accompany(const struct spawn *spawn, int sock, pid_t pid, int pidfd,
-		     struct box_process *ret, struct tare_err *err)
+static int accompany(const struct spawn *spawn, const struct box_exec *exec, int sock, pid_t pid,
+		     int pidfd, struct box_process *ret, struct tare_err *err)
 {
-	if (spawn->outside) {
-		int r = spawn->outside(spawn->context, pid, err);
+	int r = 0;
 
-		if (r < 0)
-			return spawn_not_execve(r, err);
-		/* A failed send is a dead child, which follow() tells about. */
-		(void)send(sock, "", 1, MSG_NOSIGNAL);
-	}
+	if (exec)
+		r = journal_note_process(spawn->journal, pid, exec->argv[0], err);
+	if (r == 0 && spawn->outside)
+		r = spawn->outside(spawn->context, pid, err);
+	if (r < 0)
+		return spawn_not_execve(r, err);
+	/* Go. A failed send is a dead child, which follow() tells about. */
+	(void)send(sock, "", 1, MSG_NOSIGNAL);
 	return follow(sock, pidfd, ret, err);
 }
 
@@ -148,9 +150,7 @@ int spawn_start(const struct spawn *spawn, const struct box_exec *exec, struct b
 
 	cleanup_close int held_pidfd = pidfd;
 	(void)close(take_fd(&theirs));
-	r = accompany(spawn, ours, pid, pidfd, &process, err);
-	if (r == 0 && exec)
-		r = journal_note_process(spawn->journal, pid, exec->argv[0], err);
+	r = accompany(spawn, exec, ours, pid, pidfd, &process, err);
 	if (r < 0 || !exec) {
 		reap(pidfd, r < 0);
 		return err_wrap(err, r, "%s", spawn->box);

@@ -21,7 +21,7 @@ struct spawn {
 	const char *box; /* begins every message: "container" */
 	struct journal *journal;
 	uint64_t clone_flags; /* CLONE_NEW..., not CLONE_NEWCGROUP: see lock */
-	/* In the parent, while the child waits: identity maps. */
+	/* In the parent, once the process is journaled and while it waits: identity maps. */
 	int (*outside)(void *context, pid_t pid, struct tare_err *err);
 	/* In the child: mounts, root. It must leave the working directory inside. */
 	int (*inside)(void *context, struct tare_err *err);

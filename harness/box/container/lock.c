@@ -69,7 +69,8 @@ int lock_filter_calls(struct tare_err *err)
 	/* The kernel only reads it; its type lacks the const. */
 	struct sock_fprog program = {
 		.len = sizeof(container_filter) / sizeof(container_filter[0]),
-		.filter = (struct sock_filter *)(uintptr_t)container_filter,
+		.filter = (struct sock_filter *)(uintptr_t) /* NOLINT(performance-no-int-to-ptr) */
+		container_filter,
 	};
 
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
