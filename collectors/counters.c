@@ -62,6 +62,29 @@ static int open_event(const struct encoded_event *encoded, int cgroup_fd, int cp
 	return (int)syscall(SYS_perf_event_open, &attr, cgroup_fd, cpu, -1, flags);
 }
 
+/* Whether events of a cgroup are to be had at all, by an event that counts nothing. */
+static int try_cgroup(const struct counters *c, int cgroup_fd, struct tare_err *err)
+{
+	const struct encoded_event dummy = {.type = PERF_TYPE_SOFTWARE,
+					    .config = PERF_COUNT_SW_DUMMY};
+	int fd = open_event(&dummy, cgroup_fd, c->cpus[0]);
+	int code = errno;
+
+	if (fd >= 0) {
+		(void)close(fd);
+		return 0;
+	}
+	/* A kernel that booted with v2 alone gives its groups no perf_event before any of its
+	 * controllers is enabled (cgroup_ss_mask() in kernel/cgroup/cgroup.c). */
+	if (code == ENOENT)
+		return err_set(err, ENOTSUP,
+			       "perf does not know this cgroup: enable a controller, such as pids, "
+			       "in the top cgroup.subtree_control once");
+	errno = code;
+	(void)err_errno(err, "perf_event_open for a cgroup (CAP_PERFMON is needed)");
+	return -ENOTSUP;
+}
+
 /* "sched/sched_switch": a tracepoint. libpfm4 knows them only where debugfs is mounted. */
 static int encode_tracepoint(const char *name, struct encoded_event *ret, struct tare_err *err)
 {
@@ -195,6 +218,8 @@ static int counters_attach(const struct collector_target *target, struct collect
 			   : err_set(err, ENOTSUP, "no cgroup v2 is mounted here");
 	if (r == 0)
 		r = parse_events(c, target->argument ? target->argument : EVENTS_DEFAULT, err);
+	if (r == 0)
+		r = try_cgroup(c, cgroup_fd, err);
 	if (r < 0) {
 		counters_detach(&c->collector);
 		return r;

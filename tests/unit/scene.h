@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* scene: a cgroup with a child in it that waits, plays a part between two snapshots of the
+ * collectors, and waits again, as a player does.
+ *
+ * Between the snapshots the child also ends the read(2) it waits in, writes one byte, and
+ * begins another read: scene_control[] calls that no part may make. */
+
+#include <fcntl.h>
+#include <jansson.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "collector.h"
+#include "kernel/cgroup.h"
+
+#define SCENE_COLLECTORS 4
+
+struct scene {
+	struct cgroup *cgroup;
+	struct collector *collectors[SCENE_COLLECTORS];
+	size_t n_collectors;
+	pid_t pid;
+	int to_child, from_child;
+	int status; /* of the child, as wait(2) gives it */
+};
+
+/* Groups in being: a failed assertion jumps out of the test, past scene_close(). */
+static struct cgroup *scene_groups[4];
+
+static inline int scene_teardown(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		if (!scene_groups[i])
+			continue;
+		(void)cgroup_kill(scene_groups[i], 2000, NULL);
+		(void)cgroup_destroy(scene_groups[i], NULL);
+		scene_groups[i] = NULL;
+	}
+	return 0;
+}
+
+static inline void scene_need(int r, const struct tare_err *err)
+{
+	if (r < 0) {
+		(void)fprintf(stderr, "%s (%d)\n", err->msg, r);
+		fail();
+	}
+}
+
+/* limit(cgroup, context) is called before anybody joins. */
+static inline void scene_open(struct scene *scene, unsigned int controllers,
+			      void (*limit)(const struct cgroup *))
+{
+	static unsigned int number;
+	struct cgroup_layout layout;
+	struct tare_err err = {0};
+	char name[64];
+
+	(void)signal(SIGPIPE, SIG_IGN); /* the child may be dead */
+	*scene = (struct scene){.to_child = -1, .from_child = -1};
+	scene_need(cgroup_layout_read(&layout, &err), &err);
+	(void)snprintf(name, sizeof(name), "tare-test-%d-%u", getpid(), number++);
+	for (int i = 0; i < CGROUP_N_CONTROLLERS; i++)
+		if (layout.controllers[i].version == 0)
+			controllers &= ~CGROUP_BIT(i);
+	scene_need(cgroup_create(&layout, name, controllers, NULL, &scene->cgroup, &err), &err);
+	for (size_t i = 0; i < 4; i++) {
+		if (!scene_groups[i]) {
+			scene_groups[i] = scene->cgroup;
+			break;
+		}
+	}
+	if (limit)
+		limit(scene->cgroup);
+}
+
+static inline struct collector *scene_attach(struct scene *scene, const char *name)
+{
+	struct collector_target target = {.cgroup = scene->cgroup};
+	const struct collector_ops *ops = NULL;
+	struct tare_err err = {0};
+	struct collector *collector = NULL;
+
+	scene_need(collector_find(name, &ops, &target.argument, &err), &err);
+	scene_need(ops->probe(&err), &err);
+	scene_need(ops->attach(&target, &collector, &err), &err);
+	scene->collectors[scene->n_collectors++] = collector;
+	return collector;
+}
+
+static inline _Noreturn void scene_child(const struct scene *scene, int in, int out,
+					 void (*part)(void))
+{
+	char byte = 0;
+
+	if (cgroup_join_v1_self(scene->cgroup) < 0 || write(out, "r", 1) != 1 ||
+	    read(in, &byte, 1) != 1)
+		_exit(125);
+	part();
+	if (write(out, "d", 1) != 1 || read(in, &byte, 1) != 1)
+		_exit(125);
+	_exit(0);
+}
+
+/* Start the child, and wait until it has said that it is ready. */
+static inline void scene_start(struct scene *scene, void (*part)(void))
+{
+	struct clone_args args = {
+		.flags = CLONE_INTO_CGROUP,
+		.exit_signal = SIGCHLD,
+		.cgroup = (__u64)cgroup_v2_fd(scene->cgroup),
+	};
+	int down[2], up[2];
+	char byte;
+
+	assert_int_equal(pipe2(down, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(up, O_CLOEXEC), 0);
+	scene->pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	assert_true(scene->pid >= 0);
+	if (scene->pid == 0) {
+		/* fds that an execve in the part needs */
+		(void)dup2(down[0], 100);
+		(void)dup2(up[1], 101);
+		scene_child(scene, 100, 101, part);
+	}
+	(void)close(down[0]);
+	(void)close(up[1]);
+	scene->to_child = down[1];
+	scene->from_child = up[0];
+	assert_int_equal(read(scene->from_child, &byte, 1), 1);
+}
+
+static inline void scene_snapshot(struct scene *scene, enum collector_moment moment)
+{
+	struct tare_err err = {0};
+
+	for (size_t i = 0; i < scene->n_collectors; i++)
+		scene_need(scene->collectors[i]->ops->snapshot(scene->collectors[i], moment, &err),
+			   &err);
+}
+
+/* Let the part be played, and take the second snapshot. The child may die of it. */
+static inline void scene_play(struct scene *scene)
+{
+	char byte = 0;
+
+	scene_snapshot(scene, COLLECTOR_BEGIN);
+	assert_int_equal(write(scene->to_child, "g", 1), 1);
+	(void)!read(scene->from_child, &byte, 1);
+	scene_snapshot(scene, COLLECTOR_END);
+	(void)!write(scene->to_child, "e", 1);
+	assert_int_equal(waitpid(scene->pid, &scene->status, 0), scene->pid);
+}
+
+static inline json_t *scene_read(struct collector *collector)
+{
+	struct tare_err err = {0};
+	json_t *seen = NULL;
+
+	scene_need(collector->ops->read(collector, &seen, &err), &err);
+	return seen;
+}
+
+static inline void scene_close(struct scene *scene)
+{
+	struct tare_err err = {0};
+
+	for (size_t i = 0; i < scene->n_collectors; i++)
+		scene->collectors[i]->ops->detach(scene->collectors[i]);
+	(void)close(scene->to_child);
+	(void)close(scene->from_child);
+	scene_need(cgroup_kill(scene->cgroup, 2000, &err), &err);
+	for (size_t i = 0; i < 4; i++)
+		if (scene_groups[i] == scene->cgroup)
+			scene_groups[i] = NULL;
+	scene_need(cgroup_destroy(scene->cgroup, &err), &err);
+}
