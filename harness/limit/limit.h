@@ -27,7 +27,7 @@ struct limit_device {
 struct limits {
 	double cpus;           /* --cpus 0.5: quota over a period of 100 ms; 0: none */
 	uint64_t cpuset;       /* --cpuset-cpus: mask; 0: none */
-	uint64_t memory_bytes; /* --memory: RAM, and RAM + swap too unless memory_swap says else */
+	uint64_t memory_bytes; /* --memory: RAM, and RAM + swap together */
 	uint64_t pids;         /* --pids-limit */
 	struct limit_device devices[LIMIT_DEVICES];
 	size_t n_devices;

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+#include "limit/limit.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/text.h"
+#include "base/units.h"
+#include "limit/limit_inner.h"
+
+/* A program of a few pages runs in less, but tare-load and what the kernel charges for it does
+ * not: the kill would come before the first slice. */
+#define MEMORY_MIN (1U << 20)
+/* PID_MAX_LIMIT of 64-bit Linux (include/linux/threads.h). */
+#define PIDS_MAX   4194304
+/* The kernel holds it in an unsigned int whose highest value means none (blk-throttle.c). */
+#define IOPS_MAX   (UINT_MAX - 1U)
+
+const struct limit_option limit_options[] = {
+	{"cpus", "NUMBER", "CPU time per second, in CPUs, such as 0.5 (period 100 ms)", "cpu"},
+	{"cpuset-cpus", "LIST", "CPUs it may run on, such as 0-1,3", "cpuset"},
+	{"memory", "SIZE", "memory, swap included, such as 64M", "memory"},
+	{"pids-limit", "NUMBER", "processes and threads, such as 100", "pids"},
+	{"device-read-bps", "PATH:RATE", "bytes read per second, such as /dev/vda:4M", "io"},
+	{"device-write-bps", "PATH:RATE", "bytes written per second, such as /dev/vda:4M", "io"},
+	{"device-read-iops", "PATH:NUMBER", "reads per second, such as /dev/vda:100", "io"},
+	{"device-write-iops", "PATH:NUMBER", "writes per second, such as /dev/vda:100", "io"},
+	{NULL, NULL, NULL, NULL},
+};
+
+const char *const limit_rate_flags[LIMIT_RATES] = {
+	[LIMIT_READ_BPS] = "device-read-bps",
+	[LIMIT_WRITE_BPS] = "device-write-bps",
+	[LIMIT_READ_IOPS] = "device-read-iops",
+	[LIMIT_WRITE_IOPS] = "device-write-iops",
+};
+
+static int set_cpus(struct limits *limits, const char *text, struct tare_err *err)
+{
+	long online = sysconf(_SC_NPROCESSORS_ONLN);
+	double cpus;
+	int r = units_parse_number("--cpus", text, 0, 1e6, &cpus, err);
+
+	if (r < 0)
+		return r;
+	/* The kernel takes no quota below 1 ms (min_cfs_quota_period, kernel/sched). */
+	if (cpus < 0.01)
+		return err_set(err, EINVAL, "--cpus: %s is below 0.01, the least there is", text);
+	if (online > 0 && cpus > (double)online)
+		return err_set(err, EINVAL, "--cpus: %s is more than the %ld CPUs of this machine",
+			       text, online);
+	limits->cpus = cpus;
+	return 0;
+}
+
+static bool cpu_is_online(unsigned int cpu)
+{
+	char path[64], text[8];
+
+	(void)snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u", cpu);
+	if (access(path, F_OK) < 0)
+		return false;
+	(void)snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/online", cpu);
+	/* A CPU that cannot be taken offline has no such file. */
+	return fd_read_file_quiet(AT_FDCWD, path, text, sizeof(text)) <= 0 || text[0] != '0';
+}
+
+static int set_cpuset(struct limits *limits, const char *text, struct tare_err *err)
+{
+	uint64_t mask;
+	int r = units_parse_cpus("--cpuset-cpus", text, &mask, err);
+
+	if (r < 0)
+		return r;
+	for (unsigned int cpu = 0; cpu < 64; cpu++)
+		if ((mask >> cpu & 1) && !cpu_is_online(cpu))
+			return err_set(err, EINVAL, "--cpuset-cpus: CPU %u is not online here",
+				       cpu);
+	limits->cpuset = mask;
+	return 0;
+}
+
+static int set_memory(struct limits *limits, const char *text, struct tare_err *err)
+{
+	uint64_t bytes;
+	int r = units_parse_size("--memory", text, &bytes, err);
+
+	if (r < 0)
+		return r;
+	if (bytes < MEMORY_MIN)
+		return err_set(err, EINVAL, "--memory: %s is below 1M, with which nothing starts",
+			       text);
+	limits->memory_bytes = bytes;
+	return 0;
+}
+
+struct limit_device *limit_device_for(struct limits *limits, const char *path, struct tare_err *err)
+{
+	struct limit_device *device = limits->devices;
+	struct limit_device *end = limits->devices + limits->n_devices;
+
+	while (device < end && strcmp(device->path, path) != 0)
+		device++;
+	if (device < end)
+		return device;
+	if (limits->n_devices == LIMIT_DEVICES || strlen(path) >= sizeof(device->path)) {
+		(void)err_set(err, EINVAL, "device '%.40s': more than %d devices, or too long",
+			      path, LIMIT_DEVICES);
+		return NULL;
+	}
+	*device = (struct limit_device){0};
+	(void)snprintf(device->path, sizeof(device->path), "%s", path);
+	limits->n_devices++;
+	return device;
+}
+
+static int set_device(struct limits *limits, enum limit_rate rate, const char *text,
+		      struct tare_err *err)
+{
+	bool is_bps = rate == LIMIT_READ_BPS || rate == LIMIT_WRITE_BPS;
+	const char *colon = strrchr(text, ':');
+	struct limit_device *device;
+	char what[32], path[sizeof(device->path)];
+	uint64_t value;
+	int r;
+
+	(void)snprintf(what, sizeof(what), "--%s", limit_rate_flags[rate]);
+	if (!colon || colon == text || text[0] != '/')
+		return err_set(err, EINVAL, "%s: '%.60s' is no PATH:RATE, such as /dev/vda:%s",
+			       what, text, is_bps ? "4M" : "100");
+	if ((size_t)(colon - text) >= sizeof(path))
+		return err_set(err, EINVAL, "%s: the path has more than %zu characters", what,
+			       sizeof(path) - 1);
+	(void)snprintf(path, sizeof(path), "%.*s", (int)(colon - text), text);
+	r = is_bps ? units_parse_size(what, colon + 1, &value, err)
+		   : units_parse_count(what, colon + 1, 1, IOPS_MAX, &value, err);
+	if (r < 0)
+		return r;
+	if (value == 0)
+		return err_set(err, EINVAL, "%s: a rate of 0 would let nothing through", what);
+	device = limit_device_for(limits, path, err);
+	if (!device)
+		return -EINVAL;
+	device->rate[rate] = value;
+	return 0;
+}
+
+int limits_set(struct limits *limits, const char *flag, const char *text, struct tare_err *err)
+{
+	const char *names[16] = {NULL};
+	char hint[TEXT_HINT_SIZE];
+
+	if (strcmp(flag, "cpus") == 0)
+		return set_cpus(limits, text, err);
+	if (strcmp(flag, "cpuset-cpus") == 0)
+		return set_cpuset(limits, text, err);
+	if (strcmp(flag, "memory") == 0)
+		return set_memory(limits, text, err);
+	if (strcmp(flag, "pids-limit") == 0)
+		return units_parse_count("--pids-limit", text, 1, PIDS_MAX, &limits->pids, err);
+	for (size_t i = 0; i < LIMIT_RATES; i++)
+		if (strcmp(flag, limit_rate_flags[i]) == 0)
+			return set_device(limits, (enum limit_rate)i, text, err);
+	for (size_t i = 0; limit_options[i].flag && i < 15; i++)
+		names[i] = limit_options[i].flag;
+	return err_set(err, EINVAL, "there is no limit '%.40s'%s", flag,
+		       text_hint(flag, names, hint, sizeof(hint)));
+}
+
+bool limits_any(const struct limits *limits)
+{
+	return limits_controllers(limits) != 0;
+}
+
+unsigned int limits_controllers(const struct limits *limits)
+{
+	unsigned int bits = 0;
+
+	if (limits->cpus > 0)
+		bits |= CGROUP_BIT(CGROUP_CPU);
+	if (limits->cpuset)
+		bits |= CGROUP_BIT(CGROUP_CPUSET);
+	if (limits->memory_bytes)
+		bits |= CGROUP_BIT(CGROUP_MEMORY);
+	if (limits->pids)
+		bits |= CGROUP_BIT(CGROUP_PIDS);
+	if (limits->n_devices)
+		bits |= CGROUP_BIT(CGROUP_IO);
+	return bits;
+}
