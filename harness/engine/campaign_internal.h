@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* campaign_internal: what the ways to a campaign share. */
+
+#include "engine/campaign.h"
+
+/* Bounds of what a file, a flag or a manifest may ask for. */
+#define CAMPAIGN_GROUPS_MAX 64
+#define CAMPAIGN_ROUNDS_MAX 100000
+#define CAMPAIGN_PASSES_MAX 2000
+
+#define CAMPAIGN_DEFAULT_SLICE_NS  500000ULL
+#define CAMPAIGN_DEFAULT_PASSES    60
+#define CAMPAIGN_DEFAULT_ROUNDS    10
+#define CAMPAIGN_DEFAULT_SOLO_NS   5000000000ULL
+#define CAMPAIGN_DEFAULT_SAMPLE_NS 50000000ULL
+#define CAMPAIGN_DEFAULT_EFFECT    1.0
+#define CAMPAIGN_DEFAULT_ENVS      "native,container,vm"
+#define CAMPAIGN_DEFAULT_LOADS     "@turns"
+
+/* docs/campaigns/default.yaml, put in by the build. */
+extern const char campaign_default_text[];
+extern const unsigned long campaign_default_size;
+
+/* A campaign without groups, and a group without anything, as they are before a word is read. */
+void campaign_begin(struct campaign *ret);
+/* The new group belongs to the campaign. */
+int campaign_add_group(struct campaign *campaign, struct campaign_group **ret,
+		       struct tare_err *err);
+
+/* Does the group make sense by itself? Fills in what follows from the rest. */
+int campaign_check_group(struct campaign *campaign, size_t at, const json_t *described,
+			 struct tare_err *err);
+/* Do the groups go together? Chooses the baseline where none is given. */
+int campaign_check(struct campaign *campaign, struct tare_err *err);
+/* -EINVAL unless each of the schedule's figures is within its bounds. */
+int campaign_check_schedule(const struct campaign *campaign, struct tare_err *err);
