@@ -80,11 +80,23 @@ char *text_format(const char *fmt, ...)
 	return n < 0 ? NULL : text;
 }
 
-bool text_is_name(const char *text)
+#define LOWER_AND_DIGITS "abcdefghijklmnopqrstuvwxyz0123456789"
+
+static bool consists_of(const char *text, const char *allowed)
 {
-	size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789._-");
+	size_t n = strspn(text, allowed);
 
 	return n > 0 && n < 64 && text[n] == '\0' && text[0] != '.' && text[0] != '-';
+}
+
+bool text_is_name(const char *text)
+{
+	return consists_of(text, LOWER_AND_DIGITS "._-");
+}
+
+bool text_is_label(const char *text)
+{
+	return consists_of(text, LOWER_AND_DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZ._+,=:-");
 }
 
 bool text_has_word(const char *list, const char *separators, const char *word)

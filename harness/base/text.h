@@ -20,5 +20,9 @@ char *text_format(const char *fmt, ...) __attribute__((format(printf, 1, 2), mal
 /* True for 1 to 63 of [a-z0-9._-], not starting with '.' or '-': fit for a file or a cgroup. */
 bool text_is_name(const char *text);
 
+/* True for 1 to 63 of [A-Za-z0-9._+,=:-], not starting with '.' or '-': fit for the label of an
+ * environment, "container,seccomp=off". */
+bool text_is_label(const char *text);
+
 /* True when one of the words of list, which are set apart by any of separators, is word. */
 bool text_has_word(const char *list, const char *separators, const char *word);
