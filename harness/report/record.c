@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+#include "report/record.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "stats/quantile.h"
+
+#define SLICES_MAX 1000000
+
+static int read_name(const json_t *object, const char *key, const char **ret, struct tare_err *err)
+{
+	int r = json_read_string(object, key, ret, err);
+
+	if (r < 0)
+		return r;
+	if (strlen(*ret) >= RUN_NAME_MAX || !**ret)
+		return err_set(err, EBADMSG, "'%s' has not 1 to %d bytes", key, RUN_NAME_MAX - 1);
+	for (const char *c = *ret; *c; c++) {
+		if ((unsigned char)*c < ' ' || *c == 127)
+			return err_set(err, EBADMSG, "'%s' has a control character", key);
+	}
+	return 0;
+}
+
+/* Append text to a list in buf; false: it does not fit or is no plain text. */
+static bool append(char *buf, size_t size, const char *separator, const char *text)
+{
+	size_t used = strlen(buf);
+	int n = snprintf(buf + used, size - used, "%s%s", used ? separator : "", text);
+
+	for (const char *c = text; *c; c++) {
+		if ((unsigned char)*c < ' ')
+			return false;
+	}
+	return n >= 0 && (size_t)n < size - used;
+}
+
+int record_params_text(const json_t *params, char *buf, size_t size, struct tare_err *err)
+{
+	const char *key;
+	json_t *value;
+
+	buf[0] = '\0';
+	/* The macro wants an object that may change; it is only read. */
+	for (void *at = json_object_iter((json_t *)(uintptr_t)params); at;
+	     at = json_object_iter_next((json_t *)(uintptr_t)params, at)) {
+		char pair[RUN_NAME_MAX];
+
+		key = json_object_iter_key(at);
+		value = json_object_iter_value(at);
+		if (!json_is_string(value) ||
+		    snprintf(pair, sizeof(pair), "%s=%s", key, json_string_value(value)) >=
+			    (int)sizeof(pair) ||
+		    !append(buf, size, ",", pair))
+			return err_set(err, EBADMSG, "'params' is no object of short texts");
+	}
+	return 0;
+}
+
+static int collectors_text(const json_t *names, char *buf, size_t size, struct tare_err *err)
+{
+	buf[0] = '\0';
+	for (size_t i = 0; i < json_array_size(names); i++) {
+		const char *name = json_string_value(json_array_get(names, i));
+
+		if (!name || !append(buf, size, "+", name))
+			return err_set(err, EBADMSG, "'collectors' is no list of short names");
+	}
+	return 0;
+}
+
+int record_read_key(const json_t *record, struct record_key *ret, struct tare_err *err)
+{
+	json_t *trial;
+	int r;
+
+	if ((r = read_name(record, "group", &ret->group, err)) < 0 ||
+	    (r = json_read_u64(record, "round", &ret->round, err)) < 0 ||
+	    (r = json_read_object(record, "trial", &trial, err)) < 0 ||
+	    (r = read_name(trial, "env", &ret->env, err)) < 0 ||
+	    (r = read_name(trial, "load", &ret->load, err)) < 0 ||
+	    (r = read_name(trial, "mode", &ret->mode, err)) < 0)
+		return r;
+	r = record_params_text(json_object_get(trial, "params"), ret->params, sizeof(ret->params),
+			       err);
+	if (r < 0)
+		return r;
+	return collectors_text(json_object_get(trial, "collectors"), ret->collectors,
+			       sizeof(ret->collectors), err);
+}
+
+static int read_status(const json_t *record, enum run_status *ret, struct tare_err *err)
+{
+	const char *text;
+	int r = json_read_string(record, "status", &text, err);
+
+	if (r < 0)
+		return r;
+	for (int i = 0; i < RUN_N_STATUS; i++) {
+		if (strcmp(text, run_status_name((enum run_status)i)) == 0) {
+			*ret = (enum run_status)i;
+			return 0;
+		}
+	}
+	return err_set(err, EBADMSG, "status '%.32s' is not ok, failed, unsupported or void", text);
+}
+
+static bool read_whole(const json_t *list, size_t i, double *ret)
+{
+	const json_t *value = json_array_get(list, i);
+
+	*ret = json_number_value(value);
+	return json_is_number(value) && *ret >= 0;
+}
+
+/* Slices in which the player did nothing (it was killed in them) have no figure. */
+static int read_slices(const json_t *slices, struct run_trial *t, struct tare_err *err)
+{
+	const json_t *pass = json_object_get(slices, "pass"), *ops = json_object_get(slices, "ops"),
+		     *ns = json_object_get(slices, "ns");
+	size_t n = json_array_size(pass);
+
+	if (!json_is_array(pass) || json_array_size(ops) != n || json_array_size(ns) != n ||
+	    n > SLICES_MAX)
+		return err_set(err, EBADMSG, "'slices' has columns of unequal length");
+	t->pass = calloc(n + 1, sizeof(*t->pass));
+	t->ns_per_op = calloc(n + 1, sizeof(*t->ns_per_op));
+	cleanup_free double *sorted = calloc(n + 1, sizeof(*sorted));
+	if (!t->pass || !t->ns_per_op || !sorted)
+		return err_set(err, ENOMEM, "no memory for %zu slices", n);
+	for (size_t i = 0; i < n; i++) {
+		double at, done, took;
+
+		if (!read_whole(pass, i, &at) || !read_whole(ops, i, &done) ||
+		    !read_whole(ns, i, &took) || at > 1e15)
+			return err_set(err, EBADMSG, "slice %zu has no plain numbers", i);
+		if (done == 0 || took == 0)
+			continue;
+		t->pass[t->n_slices] = (uint64_t)at;
+		sorted[t->n_slices] = took / done;
+		t->ns_per_op[t->n_slices++] = took / done;
+	}
+	t->median_ns = quantile_median(sorted, t->n_slices);
+	return 0;
+}
+
+int record_read_buckets(const json_t *buckets, struct histogram *ret, struct tare_err *err)
+{
+	for (size_t i = 0; i < json_array_size(buckets); i++) {
+		const json_t *pair = json_array_get(buckets, i);
+		json_int_t bucket = json_integer_value(json_array_get(pair, 0));
+		json_int_t count = json_integer_value(json_array_get(pair, 1));
+
+		if (json_array_size(pair) != 2 || bucket < 0 || bucket >= LOGLIN_BUCKETS ||
+		    count < 0 || count > INT64_MAX / LOGLIN_BUCKETS / 4)
+			return err_set(err, EBADMSG, "bucket %zu is no [bucket, count]", i);
+		histogram_add(ret, (unsigned int)bucket, (uint64_t)count);
+	}
+	return 0;
+}
+
+static int read_latency(const json_t *latency, struct run_trial *t, struct tare_err *err)
+{
+	if (json_array_size(json_object_get(latency, "buckets")) == 0)
+		return 0;
+	t->latency = calloc(1, sizeof(*t->latency));
+	if (!t->latency)
+		return err_set(err, ENOMEM, "no memory for a histogram");
+	t->latency->max = json_u64_or(latency, "max_ns", 0);
+	return record_read_buckets(json_object_get(latency, "buckets"), t->latency, err);
+}
+
+int record_read_trial(json_t *record, struct run_trial *ret, struct tare_err *err)
+{
+	json_t *load = json_object_get(record, "load");
+	const json_t *slices = json_object_get(load, "slices"),
+		     *latency = json_object_get(load, "latency");
+	int r;
+
+	*ret = (struct run_trial){.median_ns = NAN};
+	ret->seq = json_u64_or(record, "seq", 0);
+	ret->position = json_u64_or(record, "position", 0);
+	ret->asked_ns = json_u64_or(json_object_get(record, "host_span"), "asked", 0);
+	if ((r = json_read_u64(record, "round", &ret->round, err)) < 0 ||
+	    (r = read_status(record, &ret->status, err)) < 0)
+		return r;
+	if (slices && (r = read_slices(slices, ret, err)) < 0)
+		return r;
+	if (latency && (r = read_latency(latency, ret, err)) < 0)
+		return r;
+	(void)json_object_del(load, "slices");
+	(void)json_object_del(json_object_get(load, "latency"), "buckets");
+	ret->record = json_incref(record);
+	return 0;
+}

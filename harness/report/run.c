@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+#include "report/run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "report/record.h"
+
+#define LINE_MAX_BYTES (16 << 20)
+#define TRIALS_MAX     1000000
+#define CELLS_MAX      4096
+#define ENVS_MAX       64
+
+const char *run_status_name(enum run_status status)
+{
+	static const char *const names[] = {"ok", "failed", "unsupported", "void"};
+
+	return names[status];
+}
+
+bool run_trial_counts(const struct run_trial *trial)
+{
+	return trial->status == RUN_OK && !trial->superseded;
+}
+
+const char *run_baseline(const struct run *run)
+{
+	const json_t *campaign = json_object_get(run->manifest, "campaign");
+
+	return json_string_or(campaign, "baseline", run->n_envs ? run->envs[0].label : "");
+}
+
+static int find_env(struct run *run, const char *label, size_t *ret, struct tare_err *err)
+{
+	for (*ret = 0; *ret < run->n_envs; (*ret)++) {
+		if (strcmp(run->envs[*ret].label, label) == 0)
+			return 0;
+	}
+	if (run->n_envs == ENVS_MAX)
+		return err_set(err, E2BIG, "there are more than %d environments", ENVS_MAX);
+	if (!run->envs)
+		run->envs = calloc(ENVS_MAX, sizeof(*run->envs));
+	if (!run->envs)
+		return err_set(err, ENOMEM, "out of memory");
+	(void)snprintf(run->envs[run->n_envs].label, RUN_NAME_MAX, "%s", label);
+	(void)snprintf(run->envs[run->n_envs].shown, RUN_NAME_MAX, "%s", label);
+	run->n_envs++;
+	return 0;
+}
+
+static bool is_cell(const struct run_cell *cell, const struct record_key *key, size_t env)
+{
+	return cell->env == env && strcmp(cell->group, key->group) == 0 &&
+	       strcmp(cell->load, key->load) == 0 && strcmp(cell->mode, key->mode) == 0 &&
+	       strcmp(cell->params, key->params) == 0 &&
+	       strcmp(cell->collectors, key->collectors) == 0;
+}
+
+static int find_cell(struct run *run, const struct record_key *key, size_t *ret,
+		     struct tare_err *err)
+{
+	size_t env;
+	int r = find_env(run, key->env, &env, err);
+
+	if (r < 0)
+		return r;
+	for (*ret = 0; *ret < run->n_cells; (*ret)++) {
+		if (is_cell(&run->cells[*ret], key, env))
+			return 0;
+	}
+	if (run->n_cells == CELLS_MAX)
+		return err_set(err, E2BIG, "there are more than %d cells", CELLS_MAX);
+	if (!run->cells)
+		run->cells = calloc(CELLS_MAX, sizeof(*run->cells));
+	if (!run->cells)
+		return err_set(err, ENOMEM, "out of memory");
+	struct run_cell *cell = &run->cells[run->n_cells++];
+	cell->env = env;
+	(void)snprintf(cell->group, sizeof(cell->group), "%s", key->group);
+	(void)snprintf(cell->load, sizeof(cell->load), "%s", key->load);
+	(void)snprintf(cell->mode, sizeof(cell->mode), "%s", key->mode);
+	(void)snprintf(cell->params, sizeof(cell->params), "%s", key->params);
+	(void)snprintf(cell->collectors, sizeof(cell->collectors), "%s", key->collectors);
+	(void)snprintf(cell->name, sizeof(cell->name), "%s%s%s", key->load,
+		       key->params[0] ? "," : "", key->params);
+	return 0;
+}
+
+/* Room for one more of what an array holds. */
+static int grow(void *array, size_t n, size_t *room, size_t size, struct tare_err *err)
+{
+	size_t wanted = *room ? 2 * *room : 64;
+	void *grown;
+
+	if (n < *room)
+		return 0;
+	grown = realloc(*(void **)array, wanted * size);
+	if (!grown)
+		return err_set(err, ENOMEM, "out of memory");
+	*(void **)array = grown;
+	*room = wanted;
+	return 0;
+}
+
+static void note_accel(struct run_env *env, const json_t *record)
+{
+	const char *accel = json_string_or(json_object_get(record, "instance"), "accel", "");
+
+	if (!*accel || env->emulated)
+		return;
+	(void)snprintf(env->accel, sizeof(env->accel), "%.15s", accel);
+	env->emulated = strcmp(accel, "tcg") == 0;
+	if (env->emulated)
+		(void)snprintf(env->shown, sizeof(env->shown), "%s (TCG, emulated)", env->label);
+}
+
+static int add_trial(struct run *run, json_t *record, struct tare_err *err)
+{
+	struct record_key key;
+	struct run_trial *trial;
+	struct run_cell *cell;
+	size_t at;
+	int r;
+
+	if ((r = record_read_key(record, &key, err)) < 0 ||
+	    (r = find_cell(run, &key, &at, err)) < 0)
+		return r;
+	if (run->n_trials == TRIALS_MAX)
+		return err_set(err, E2BIG, "there are more than %d records", TRIALS_MAX);
+	r = grow(&run->trials, run->n_trials, &run->trials_room, sizeof(*run->trials), err);
+	if (r < 0)
+		return r;
+	cell = &run->cells[at];
+	r = grow(&cell->trials, cell->n_trials, &cell->room, sizeof(*cell->trials), err);
+	if (r < 0)
+		return r;
+	trial = &run->trials[run->n_trials++];
+	cell->trials[cell->n_trials++] = run->n_trials - 1;
+	r = record_read_trial(record, trial, err);
+	if (r < 0)
+		return r;
+	trial->cell = at;
+	note_accel(&run->envs[cell->env], record);
+	return 0;
+}
+
+/* An incomplete group of trials that was run again does not count. */
+static int take_back(struct run *run, const json_t *record, struct tare_err *err)
+{
+	const char *group, *load, *mode = json_string_or(record, "mode", NULL);
+	char params[RUN_NAME_MAX];
+	uint64_t round;
+	int r;
+
+	if ((r = json_read_string(record, "group", &group, err)) < 0 ||
+	    (r = json_read_string(record, "load", &load, err)) < 0 ||
+	    (r = json_read_u64(record, "round", &round, err)) < 0 ||
+	    (r = record_params_text(json_object_get(record, "params"), params, sizeof(params),
+				    err)) < 0)
+		return r;
+	for (size_t i = 0; i < run->n_trials; i++) {
+		struct run_trial *trial = &run->trials[i];
+		const struct run_cell *cell = &run->cells[trial->cell];
+
+		if (trial->superseded || trial->round != round || strcmp(cell->group, group) != 0 ||
+		    (mode && strcmp(cell->mode, mode) != 0))
+			continue;
+		if (json_object_get(record, "params") && strcmp(cell->params, params) != 0)
+			continue;
+		if (strcmp(cell->load, load) != 0 && strcmp(cell->name, load) != 0)
+			continue;
+		trial->superseded = true;
+		run->n_superseded++;
+	}
+	return 0;
+}
+
+static int check_schema(const json_t *object, const char *schema, struct tare_err *err)
+{
+	const char *text;
+	int r = json_read_string(object, "schema", &text, err);
+
+	if (r < 0)
+		return r;
+	if (strcmp(text, schema) != 0)
+		return err_set(err, EBADMSG, "schema '%.40s' is not '%s': another version of tare?",
+			       text, schema);
+	return 0;
+}
+
+static int take_line(struct run *run, const char *line, size_t length, bool *ret_torn,
+		     struct tare_err *err)
+{
+	json_error_t why;
+	cleanup_json json_t *record = json_loadb(line, length, JSON_REJECT_DUPLICATES, &why);
+	int r;
+
+	*ret_torn = !record;
+	if (!record)
+		return err_set(err, EBADMSG, "%.160s", why.text);
+	r = check_schema(record, "tare.record/1", err);
+	if (r < 0)
+		return r;
+	if (json_bool_or(record, "superseded", false))
+		return take_back(run, record, err);
+	return add_trial(run, record, err);
+}
+
+static int read_records(struct run *run, FILE *f, const char *path, struct tare_err *err)
+{
+	cleanup_free char *line = NULL;
+	size_t size = 0, number = 0;
+	ssize_t length;
+
+	while ((length = getline(&line, &size, f)) > 0) {
+		struct tare_err why = {0};
+		bool whole = line[length - 1] == '\n', torn;
+		int r;
+
+		number++;
+		if (length > LINE_MAX_BYTES)
+			return err_set(err, E2BIG, "%.120s:%zu: the line is longer than %d bytes",
+				       path, number, LINE_MAX_BYTES);
+		r = take_line(run, line, (size_t)length, &torn, &why);
+		if (r < 0 && torn && !whole) {
+			run->torn = true;
+			return 0;
+		}
+		if (r < 0)
+			return err_set(err, -r, "%.80s:%zu: %.150s", path, number, why.msg);
+	}
+	return ferror(f) ? err_errno(err, "read '%.150s'", path) : 0;
+}
+
+static int load_manifest(struct run *run, const char *dir, struct tare_err *err)
+{
+	cleanup_free char *path = text_format("%s/manifest.json", dir);
+	struct tare_err reason = {0};
+	json_error_t why;
+	json_t *env;
+	size_t i, at;
+	int r;
+
+	if (!path)
+		return err_set(err, ENOMEM, "out of memory");
+	cleanup_fclose FILE *f = fopen(path, "re");
+	if (!f)
+		return err_errno(err, "'%.150s' is no run folder: open its manifest.json", dir);
+	run->manifest = json_loadf(f, JSON_REJECT_DUPLICATES, &why);
+	if (!run->manifest)
+		return err_set(err, EBADMSG, "%.120s:%d: %.100s", path, why.line, why.text);
+	r = check_schema(run->manifest, "tare.manifest/1", &reason);
+	if (r < 0)
+		return err_set(err, -r, "%.100s: %.140s", path, reason.msg);
+	/* In the order of the campaign, which is the order of the colours. */
+	json_array_foreach(json_object_get(run->manifest, "envs"), i, env)
+	{
+		const char *label = json_string_or(env, "label", "");
+
+		if (*label && strlen(label) < RUN_NAME_MAX &&
+		    (r = find_env(run, label, &at, err)) < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int compare_rounds(const void *a, const void *b, void *context)
+{
+	const struct run *run = context;
+	const struct run_trial *x = &run->trials[*(const size_t *)a];
+	const struct run_trial *y = &run->trials[*(const size_t *)b];
+
+	return (x->round > y->round) - (x->round < y->round);
+}
+
+int run_load(const char *dir, struct run **ret, struct tare_err *err)
+{
+	cleanup_run struct run *run = calloc(1, sizeof(*run));
+	cleanup_free char *path = text_format("%s/records.jsonl", dir);
+	int r;
+
+	if (!run || !path)
+		return err_set(err, ENOMEM, "out of memory");
+	r = load_manifest(run, dir, err);
+	if (r < 0)
+		return r;
+	cleanup_fclose FILE *f = fopen(path, "re");
+	if (!f)
+		return err_errno(err, "open '%.200s'", path);
+	r = read_records(run, f, path, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < run->n_cells; i++)
+		qsort_r(run->cells[i].trials, run->cells[i].n_trials, sizeof(size_t),
+			compare_rounds, run);
+	*ret = take_pointer(run);
+	return 0;
+}
+
+void run_free(struct run *run)
+{
+	if (!run)
+		return;
+	for (size_t i = 0; i < run->n_trials; i++) {
+		free(run->trials[i].pass);
+		free(run->trials[i].ns_per_op);
+		free(run->trials[i].latency);
+		json_decref(run->trials[i].record);
+	}
+	for (size_t i = 0; i < run->n_cells; i++)
+		free(run->cells[i].trials);
+	free(run->trials);
+	free(run->cells);
+	free(run->envs);
+	json_decref(run->manifest);
+	free(run);
+}
+
+const struct run_cell *run_find_cell(const struct run *run, const struct run_cell *like, size_t env)
+{
+	for (size_t i = 0; i < run->n_cells; i++) {
+		const struct run_cell *cell = &run->cells[i];
+
+		if (cell->env == env && strcmp(cell->group, like->group) == 0 &&
+		    strcmp(cell->name, like->name) == 0 && strcmp(cell->mode, like->mode) == 0 &&
+		    strcmp(cell->collectors, like->collectors) == 0)
+			return cell;
+	}
+	return NULL;
+}
+
+const struct run_trial *run_trial_of_round(const struct run *run, const struct run_cell *cell,
+					   uint64_t round)
+{
+	for (size_t i = 0; i < cell->n_trials; i++) {
+		const struct run_trial *trial = &run->trials[cell->trials[i]];
+
+		if (trial->round == round && run_trial_counts(trial))
+			return trial;
+	}
+	return NULL;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* run: a run folder in memory, as the reports need it: trials sorted into cells.
+ *
+ * What is read was written by a run on any machine, so it is not trusted: lines, numbers of
+ * records, cells and slices are bounded, and types are checked. */
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "stats/histogram.h"
+
+struct tare_err;
+
+#define RUN_NAME_MAX 128 /* bytes of a label, a load or a group */
+
+enum run_status { RUN_OK, RUN_FAILED, RUN_UNSUPPORTED, RUN_VOID, RUN_N_STATUS };
+
+struct run_env {
+	char label[RUN_NAME_MAX];
+	char shown[RUN_NAME_MAX + 32]; /* the label, with what must be said with it */
+	bool emulated;                 /* a guest of it ran under TCG */
+	char accel[16];                /* "" for the host */
+};
+
+/* (group, env, load, params, mode, collectors): what is repeated over rounds. */
+struct run_cell {
+	char group[RUN_NAME_MAX];
+	size_t env; /* of run.envs */
+	char load[RUN_NAME_MAX];
+	char params[RUN_NAME_MAX];     /* "size=4096,depth=2", "" */
+	char name[2 * RUN_NAME_MAX];   /* load and params, as on the command line */
+	char mode[16];                 /* "batch", "latency", "solo" */
+	char collectors[RUN_NAME_MAX]; /* asked for, "" in timed rounds */
+	size_t *trials;                /* of run.trials, in order of rounds */
+	size_t n_trials, room;
+};
+
+struct run_trial {
+	uint64_t seq, round, position;
+	size_t cell;
+	enum run_status status;
+	bool superseded;
+	uint64_t *pass; /* of the slices */
+	double *ns_per_op;
+	size_t n_slices;
+	double median_ns;          /* over the slices; NaN without */
+	uint64_t asked_ns;         /* host's clock; 0: not said */
+	struct histogram *latency; /* NULL outside latency mode */
+	json_t *record;            /* the rest of it, without the slices and that histogram */
+};
+
+struct run {
+	json_t *manifest;
+	struct run_env *envs;
+	size_t n_envs;
+	struct run_cell *cells;
+	size_t n_cells;
+	struct run_trial *trials;
+	size_t n_trials, trials_room;
+	size_t n_superseded;
+	bool torn; /* the last line was cut off */
+};
+
+/* Read the folder. Sentences name file and line. */
+int run_load(const char *dir, struct run **ret, struct tare_err *err);
+void run_free(struct run *run);
+
+/* The cell of the same group, load, params, mode and collectors in another environment. */
+const struct run_cell *run_find_cell(const struct run *run, const struct run_cell *like,
+				     size_t env);
+/* The trial of a round that counts: ok and not taken back. NULL: none. */
+const struct run_trial *run_trial_of_round(const struct run *run, const struct run_cell *cell,
+					   uint64_t round);
+/* The trial counts. */
+bool run_trial_counts(const struct run_trial *trial);
+const char *run_status_name(enum run_status status);
+const char *run_baseline(const struct run *run);
+
+static inline void cleanup_runp(struct run **run)
+{
+	run_free(*run);
+}
+#define cleanup_run __attribute__((cleanup(cleanup_runp)))
