@@ -177,9 +177,27 @@ static int read_latency(const json_t *latency, struct run_trial *t, struct tare_
 	return record_read_buckets(json_object_get(latency, "buckets"), t->latency, err);
 }
 
-int record_read_trial(json_t *record, struct run_trial *ret, struct tare_err *err)
+/* The record without what has become columns: shallow copies, for the record is not ours. */
+static json_t *without_columns(const json_t *record)
 {
-	json_t *load = json_object_get(record, "load");
+	json_t *rest = json_copy((json_t *)(uintptr_t)record);
+	json_t *load = json_copy(json_object_get(record, "load"));
+	json_t *latency = json_copy(json_object_get(load, "latency"));
+
+	if (latency) {
+		(void)json_object_del(latency, "buckets");
+		(void)json_object_set_new(load, "latency", latency);
+	}
+	if (load) {
+		(void)json_object_del(load, "slices");
+		(void)json_object_set_new(rest, "load", load);
+	}
+	return rest;
+}
+
+int record_read_trial(const json_t *record, struct run_trial *ret, struct tare_err *err)
+{
+	const json_t *load = json_object_get(record, "load");
 	const json_t *slices = json_object_get(load, "slices"),
 		     *latency = json_object_get(load, "latency");
 	int r;
@@ -195,8 +213,6 @@ int record_read_trial(json_t *record, struct run_trial *ret, struct tare_err *er
 		return r;
 	if (latency && (r = read_latency(latency, ret, err)) < 0)
 		return r;
-	(void)json_object_del(load, "slices");
-	(void)json_object_del(json_object_get(load, "latency"), "buckets");
-	ret->record = json_incref(record);
-	return 0;
+	ret->record = without_columns(record);
+	return ret->record ? 0 : err_set(err, ENOMEM, "out of memory");
 }

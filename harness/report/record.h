@@ -14,7 +14,7 @@ struct record_key {
 /* "NAME=VALUE,..." of an object of texts. */
 int record_params_text(const json_t *params, char *buf, size_t size, struct tare_err *err);
 int record_read_key(const json_t *record, struct record_key *ret, struct tare_err *err);
-/* Takes what it needs; the slices and the histogram are taken out of the record. */
-int record_read_trial(json_t *record, struct run_trial *ret, struct tare_err *err);
+/* Takes what it needs; the record is not changed. */
+int record_read_trial(const json_t *record, struct run_trial *ret, struct tare_err *err);
 /* [[bucket, count], ...] */
 int record_read_buckets(const json_t *buckets, struct histogram *ret, struct tare_err *err);

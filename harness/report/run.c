@@ -9,12 +9,12 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "engine/store.h"
 #include "report/record.h"
 
-#define LINE_MAX_BYTES (16 << 20)
-#define TRIALS_MAX     1000000
-#define CELLS_MAX      4096
-#define ENVS_MAX       64
+#define TRIALS_MAX 1000000
+#define CELLS_MAX  4096
+#define ENVS_MAX   64
 
 const char *run_status_name(enum run_status status)
 {
@@ -119,7 +119,7 @@ static void note_accel(struct run_env *env, const json_t *record)
 		(void)snprintf(env->shown, sizeof(env->shown), "%s (TCG, emulated)", env->label);
 }
 
-static int add_trial(struct run *run, json_t *record, struct tare_err *err)
+static int add_trial(struct run *run, const json_t *record, struct tare_err *err)
 {
 	struct record_key key;
 	struct run_trial *trial;
@@ -149,30 +149,23 @@ static int add_trial(struct run *run, json_t *record, struct tare_err *err)
 	return 0;
 }
 
-/* An incomplete group of trials that was run again does not count. */
+/* An incomplete set of trials that was run again does not count. */
 static int take_back(struct run *run, const json_t *record, struct tare_err *err)
 {
-	const char *group, *load, *mode = json_string_or(record, "mode", NULL);
-	char params[RUN_NAME_MAX];
+	const char *group, *set;
 	uint64_t round;
 	int r;
 
 	if ((r = json_read_string(record, "group", &group, err)) < 0 ||
-	    (r = json_read_string(record, "load", &load, err)) < 0 ||
-	    (r = json_read_u64(record, "round", &round, err)) < 0 ||
-	    (r = record_params_text(json_object_get(record, "params"), params, sizeof(params),
-				    err)) < 0)
+	    (r = json_read_string(record, "set", &set, err)) < 0 ||
+	    (r = json_read_u64(record, "round", &round, err)) < 0)
 		return r;
 	for (size_t i = 0; i < run->n_trials; i++) {
 		struct run_trial *trial = &run->trials[i];
 		const struct run_cell *cell = &run->cells[trial->cell];
 
 		if (trial->superseded || trial->round != round || strcmp(cell->group, group) != 0 ||
-		    (mode && strcmp(cell->mode, mode) != 0))
-			continue;
-		if (json_object_get(record, "params") && strcmp(cell->params, params) != 0)
-			continue;
-		if (strcmp(cell->load, load) != 0 && strcmp(cell->name, load) != 0)
+		    strcmp(cell->name, set) != 0)
 			continue;
 		trial->superseded = true;
 		run->n_superseded++;
@@ -180,67 +173,42 @@ static int take_back(struct run *run, const json_t *record, struct tare_err *err
 	return 0;
 }
 
-static int check_schema(const json_t *object, const char *schema, struct tare_err *err)
-{
-	const char *text;
-	int r = json_read_string(object, "schema", &text, err);
+struct reading {
+	struct run *run;
+	const char *dir;
+	struct tare_err *err;
+};
 
+static int take_record(const json_t *record, size_t line, void *context)
+{
+	const struct reading *reading = context;
+	struct tare_err why = {0};
+	int r;
+
+	if (json_bool_or(record, "superseded", false))
+		r = take_back(reading->run, record, &why);
+	else
+		r = add_trial(reading->run, record, &why);
 	if (r < 0)
-		return r;
-	if (strcmp(text, schema) != 0)
-		return err_set(err, EBADMSG, "schema '%.40s' is not '%s': another version of tare?",
-			       text, schema);
+		return err_set(reading->err, -r, "'%.80s/records.jsonl', line %zu: %.130s",
+			       reading->dir, line, why.msg);
 	return 0;
 }
 
-static int take_line(struct run *run, const char *line, size_t length, bool *ret_torn,
-		     struct tare_err *err)
+static int check_manifest(const json_t *manifest, const char *dir, struct tare_err *err)
 {
-	json_error_t why;
-	cleanup_json json_t *record = json_loadb(line, length, JSON_REJECT_DUPLICATES, &why);
-	int r;
+	const char *schema = json_string_or(manifest, "schema", "");
 
-	*ret_torn = !record;
-	if (!record)
-		return err_set(err, EBADMSG, "%.160s", why.text);
-	r = check_schema(record, "tare.record/1", err);
-	if (r < 0)
-		return r;
-	if (json_bool_or(record, "superseded", false))
-		return take_back(run, record, err);
-	return add_trial(run, record, err);
-}
-
-static int read_records(struct run *run, FILE *f, const char *path, struct tare_err *err)
-{
-	cleanup_free char *line = NULL;
-	size_t size = 0, number = 0;
-	ssize_t length;
-
-	while ((length = getline(&line, &size, f)) > 0) {
-		struct tare_err why = {0};
-		bool whole = line[length - 1] == '\n', torn;
-		int r;
-
-		number++;
-		if (length > LINE_MAX_BYTES)
-			return err_set(err, E2BIG, "%.120s:%zu: the line is longer than %d bytes",
-				       path, number, LINE_MAX_BYTES);
-		r = take_line(run, line, (size_t)length, &torn, &why);
-		if (r < 0 && torn && !whole) {
-			run->torn = true;
-			return 0;
-		}
-		if (r < 0)
-			return err_set(err, -r, "%.80s:%zu: %.150s", path, number, why.msg);
-	}
-	return ferror(f) ? err_errno(err, "read '%.150s'", path) : 0;
+	if (strcmp(schema, "tare.manifest/1") != 0)
+		return err_set(err, EBADMSG,
+			       "'%.120s/manifest.json': schema '%.40s' is not tare.manifest/1", dir,
+			       schema);
+	return 0;
 }
 
 static int load_manifest(struct run *run, const char *dir, struct tare_err *err)
 {
 	cleanup_free char *path = text_format("%s/manifest.json", dir);
-	struct tare_err reason = {0};
 	json_error_t why;
 	json_t *env;
 	size_t i, at;
@@ -254,9 +222,9 @@ static int load_manifest(struct run *run, const char *dir, struct tare_err *err)
 	run->manifest = json_loadf(f, JSON_REJECT_DUPLICATES, &why);
 	if (!run->manifest)
 		return err_set(err, EBADMSG, "%.120s:%d: %.100s", path, why.line, why.text);
-	r = check_schema(run->manifest, "tare.manifest/1", &reason);
+	r = check_manifest(run->manifest, dir, err);
 	if (r < 0)
-		return err_set(err, -r, "%.100s: %.140s", path, reason.msg);
+		return r;
 	/* In the order of the campaign, which is the order of the colours. */
 	json_array_foreach(json_object_get(run->manifest, "envs"), i, env)
 	{
@@ -281,18 +249,14 @@ static int compare_rounds(const void *a, const void *b, void *context)
 int run_load(const char *dir, struct run **ret, struct tare_err *err)
 {
 	cleanup_run struct run *run = calloc(1, sizeof(*run));
-	cleanup_free char *path = text_format("%s/records.jsonl", dir);
 	int r;
 
-	if (!run || !path)
+	if (!run)
 		return err_set(err, ENOMEM, "out of memory");
 	r = load_manifest(run, dir, err);
 	if (r < 0)
 		return r;
-	cleanup_fclose FILE *f = fopen(path, "re");
-	if (!f)
-		return err_errno(err, "open '%.200s'", path);
-	r = read_records(run, f, path, err);
+	r = store_each(dir, take_record, &(struct reading){run, dir, err}, &run->torn, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < run->n_cells; i++)
@@ -334,13 +298,26 @@ const struct run_cell *run_find_cell(const struct run *run, const struct run_cel
 	return NULL;
 }
 
+/* The cell's trials are sorted by rounds. */
 const struct run_trial *run_trial_of_round(const struct run *run, const struct run_cell *cell,
 					   uint64_t round)
 {
-	for (size_t i = 0; i < cell->n_trials; i++) {
-		const struct run_trial *trial = &run->trials[cell->trials[i]];
+	size_t low = 0, high = cell->n_trials;
 
-		if (trial->round == round && run_trial_counts(trial))
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (run->trials[cell->trials[middle]].round < round)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < cell->n_trials; low++) {
+		const struct run_trial *trial = &run->trials[cell->trials[low]];
+
+		if (trial->round != round)
+			break;
+		if (run_trial_counts(trial))
 			return trial;
 	}
 	return NULL;
