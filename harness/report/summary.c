@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+#include "report/summary.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "stats/verdict.h"
+
+json_t *summary_cell_json(const struct run *run, const struct run_cell *cell)
+{
+	const struct run_env *env = &run->envs[cell->env];
+	json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "group", cell->group, "env",
+				   env->label, "load", cell->load, "params", cell->params, "mode",
+				   cell->mode, "accel", env->accel);
+
+	if (cell->collectors[0])
+		(void)json_put(object, "collectors", json_string(cell->collectors));
+	return object;
+}
+
+void summary_put_interval(json_t *object, const struct location *location, bool logs)
+{
+	double low = logs ? exp(location->low) : location->low;
+	double high = logs ? exp(location->high) : location->high;
+
+	(void)json_put(object, "rounds", json_u64(location->n));
+	if (location->method == LOCATION_NONE)
+		(void)json_put(object, "ci", json_null());
+	else
+		(void)json_put(object, "ci",
+			       json_pack("[o, o]", json_number(low), json_number(high)));
+	(void)json_put(object, "level", json_number(location->level));
+	(void)json_put(object, "method", json_string(location_method_name(location->method)));
+}
+
+static json_t *records_json(const struct run *run)
+{
+	json_int_t by_status[RUN_N_STATUS] = {0};
+	json_t *records = json_object();
+
+	for (size_t i = 0; i < run->n_trials; i++) {
+		if (!run->trials[i].superseded)
+			by_status[run->trials[i].status]++;
+	}
+	(void)json_put(records, "all", json_u64(run->n_trials));
+	for (int i = 0; i < RUN_N_STATUS; i++)
+		(void)json_put(records, run_status_name((enum run_status)i),
+			       json_integer(by_status[i]));
+	(void)json_put(records, "superseded", json_u64(run->n_superseded));
+	(void)json_put(records, "torn", json_boolean(run->torn));
+	return records;
+}
+
+/* The value, among the texts already listed once. */
+static void list_once(json_t *list, const char *text)
+{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		if (strcmp(json_string_value(json_array_get(list, i)), text) == 0)
+			return;
+	}
+	(void)json_array_append_new(list, json_string(text));
+}
+
+/* What the records of an environment say of the instance; lists, since it may change. */
+static json_t *env_json(const struct run *run, size_t env)
+{
+	static const char *const keys[] = {"machine", "kernel", "clocksource", "accel", "qemu"};
+	json_t *object = json_pack("{s:s, s:s, s:b}", "label", run->envs[env].label, "shown",
+				   run->envs[env].shown, "emulated", run->envs[env].emulated);
+	json_t *sha256 = json_array(), *instances = json_array(), *boxes = json_array();
+	json_t *lists[sizeof(keys) / sizeof(*keys)];
+
+	for (size_t k = 0; k < sizeof(keys) / sizeof(*keys); k++)
+		lists[k] = json_array();
+	for (size_t i = 0; i < run->n_trials; i++) {
+		const json_t *record = run->trials[i].record;
+		const json_t *instance = json_object_get(record, "instance");
+
+		if (run->cells[run->trials[i].cell].env != env)
+			continue;
+		if (*json_string_or(record, "sha256", ""))
+			list_once(sha256, json_string_or(record, "sha256", ""));
+		if (*json_string_or(instance, "id", ""))
+			list_once(instances, json_string_or(instance, "id", ""));
+		list_once(boxes, json_string_or(json_object_get(record, "trial"), "box", "?"));
+		for (size_t k = 0; k < sizeof(keys) / sizeof(*keys); k++) {
+			if (*json_string_or(instance, keys[k], ""))
+				list_once(lists[k], json_string_or(instance, keys[k], ""));
+		}
+	}
+	(void)json_put(object, "sha256", sha256);
+	(void)json_put(object, "instances", json_u64(json_array_size(instances)));
+	(void)json_put(object, "box", boxes);
+	for (size_t k = 0; k < sizeof(keys) / sizeof(*keys); k++)
+		(void)json_put(object, keys[k], lists[k]);
+	json_decref(instances);
+	return object;
+}
+
+static json_t *envs_json(const struct run *run)
+{
+	json_t *envs = json_array();
+
+	for (size_t i = 0; i < run->n_envs; i++)
+		(void)json_array_append_new(envs, env_json(run, i));
+	return envs;
+}
+
+int summary_make(const struct run *run, json_t **ret, struct tare_err *err)
+{
+	static int (*const parts[])(const struct run *, json_t *, struct tare_err *) = {
+		summary_add_cells,  summary_add_ratios,  summary_add_observer, summary_add_syscalls,
+		summary_add_limits, summary_add_startup, summary_add_checks,
+	};
+	const json_t *campaign = json_object_get(run->manifest, "campaign");
+	cleanup_json json_t *summary = json_pack(
+		"{s:s, s:s, s:s, s:o, s:o, s:o}", "schema", "tare.summary/1", "run",
+		json_string_or(run->manifest, "run", ""), "baseline", run_baseline(run),
+		"effect_pct",
+		json_number(json_double_or(campaign, "effect_pct", 100 * VERDICT_EFFECT_DEFAULT)),
+		"records", records_json(run), "envs", envs_json(run));
+
+	if (!summary)
+		return err_set(err, ENOMEM, "out of memory");
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		int r = parts[i](run, summary, err);
+
+		if (r < 0)
+			return r;
+	}
+	*ret = json_incref(summary);
+	return 0;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* summary: what a run says, in figures: summary.json, from which tables and texts are made. */
+
+#include <jansson.h>
+
+#include "report/run.h"
+#include "stats/location.h"
+
+struct tare_err;
+
+/* The whole of it, schema tare.summary/1. A pure function of manifest and records. */
+int summary_make(const struct run *run, json_t **ret, struct tare_err *err);
+
+/* Its parts. Each sets one or more members. */
+int summary_add_cells(const struct run *run, json_t *summary, struct tare_err *err);
+int summary_add_ratios(const struct run *run, json_t *summary, struct tare_err *err);
+int summary_add_observer(const struct run *run, json_t *summary, struct tare_err *err);
+int summary_add_syscalls(const struct run *run, json_t *summary, struct tare_err *err);
+int summary_add_limits(const struct run *run, json_t *summary, struct tare_err *err);
+int summary_add_startup(const struct run *run, json_t *summary, struct tare_err *err);
+int summary_add_checks(const struct run *run, json_t *summary, struct tare_err *err);
+
+/* An object with the members that name a cell. */
+json_t *summary_cell_json(const struct run *run, const struct run_cell *cell);
+/* Set `ci`, `level` and `method`; logs: low and high are logarithms. */
+void summary_put_interval(json_t *object, const struct location *location, bool logs);

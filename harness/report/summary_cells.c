@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* The absolute figures of each cell, with the wide intervals that they have. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "report/summary.h"
+
+static int add_cell(const struct run *run, const struct run_cell *cell, const char *metric,
+		    const char *unit, const double *x, size_t n, bool logs, json_t *cells,
+		    json_t **ret, struct tare_err *err)
+{
+	struct location location;
+	json_t *object;
+	int r = location_of(x, n, &location, err);
+
+	if (r < 0)
+		return r;
+	object = summary_cell_json(run, cell);
+	(void)json_put(object, "metric", json_string(metric));
+	(void)json_put(object, "unit", json_string(unit));
+	(void)json_put(object, "median",
+		       json_number(logs ? exp(location.estimate) : location.estimate));
+	summary_put_interval(object, &location, logs);
+	if (ret)
+		*ret = object;
+	return json_array_append_new(cells, object) < 0 ? err_set(err, ENOMEM, "out of memory") : 0;
+}
+
+/* ns per operation: rounds on the log scale, as they are skewed. */
+static int add_time(const struct run *run, const struct run_cell *cell, json_t *cells,
+		    struct tare_err *err)
+{
+	cleanup_free double *x = calloc(cell->n_trials + 1, sizeof(*x));
+	size_t n = 0;
+
+	if (!x)
+		return err_set(err, ENOMEM, "out of memory");
+	for (size_t i = 0; i < cell->n_trials; i++) {
+		const struct run_trial *trial = &run->trials[cell->trials[i]];
+
+		if (run_trial_counts(trial) && !isnan(trial->median_ns))
+			x[n++] = log(trial->median_ns);
+	}
+	return n ? add_cell(run, cell, "ns_per_op", "ns", x, n, true, cells, NULL, err) : 0;
+}
+
+/* The distribution is that of all rounds together; the median's interval is over rounds. */
+static int add_latency(const struct run *run, const struct run_cell *cell, json_t *cells,
+		       struct tare_err *err)
+{
+	static const struct {
+		const char *key;
+		double p;
+	} quantiles[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}};
+	cleanup_free double *x = calloc(cell->n_trials + 1, sizeof(*x));
+	cleanup_free struct histogram *all = calloc(1, sizeof(*all));
+	json_t *object;
+	size_t n = 0;
+	int r;
+
+	if (!x || !all)
+		return err_set(err, ENOMEM, "out of memory");
+	for (size_t i = 0; i < cell->n_trials; i++) {
+		const struct run_trial *trial = &run->trials[cell->trials[i]];
+
+		if (!run_trial_counts(trial) || !trial->latency || !trial->latency->count)
+			continue;
+		histogram_merge(all, trial->latency);
+		x[n++] = log(fmax(histogram_quantile_between(trial->latency, 0.5), 0.5));
+	}
+	if (n == 0)
+		return 0;
+	r = add_cell(run, cell, "latency", "ns", x, n, true, cells, &object, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < sizeof(quantiles) / sizeof(*quantiles); i++)
+		(void)json_put(object, quantiles[i].key,
+			       json_number(histogram_quantile_upper(all, quantiles[i].p)));
+	(void)json_put(object, "max", json_u64(all->max));
+	(void)json_put(object, "count", json_u64(all->count));
+	return 0;
+}
+
+static int add_figure(const struct run *run, const struct run_cell *cell, const char *name,
+		      const char *unit, json_t *cells, struct tare_err *err)
+{
+	cleanup_free double *x = calloc(cell->n_trials + 1, sizeof(*x));
+	size_t n = 0;
+
+	if (!x)
+		return err_set(err, ENOMEM, "out of memory");
+	for (size_t i = 0; i < cell->n_trials; i++) {
+		const struct run_trial *trial = &run->trials[cell->trials[i]];
+		const json_t *figures =
+			json_object_get(json_object_get(trial->record, "load"), "figures");
+		double value = json_double_or(json_object_get(figures, name), "value", NAN);
+
+		if (run_trial_counts(trial) && isfinite(value))
+			x[n++] = value;
+	}
+	return n ? add_cell(run, cell, name, unit, x, n, false, cells, NULL, err) : 0;
+}
+
+/* The names are those of the first trial that has figures. */
+static int add_figures(const struct run *run, const struct run_cell *cell, json_t *cells,
+		       struct tare_err *err)
+{
+	json_t *figures = NULL, *figure;
+	const char *name;
+
+	for (size_t i = 0; i < cell->n_trials && json_object_size(figures) == 0; i++)
+		figures = json_object_get(
+			json_object_get(run->trials[cell->trials[i]].record, "load"), "figures");
+	json_object_foreach(figures, name, figure)
+	{
+		int r = add_figure(run, cell, name, json_string_or(figure, "unit", ""), cells, err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int summary_add_cells(const struct run *run, json_t *summary, struct tare_err *err)
+{
+	json_t *cells = json_array();
+
+	(void)json_put(summary, "cells", cells);
+	for (size_t i = 0; i < run->n_cells; i++) {
+		const struct run_cell *cell = &run->cells[i];
+		/* The clock pair of each operation is in the slices of latency mode: no figure. */
+		bool latency = cell->mode[0] == 'l';
+		int r = latency ? add_latency(run, cell, cells, err)
+				: add_time(run, cell, cells, err);
+
+		if (r < 0 || (r = add_figures(run, cell, cells, err)) < 0)
+			return r;
+	}
+	return 0;
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/* What the limits did, and how long environments take to start. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "report/summary.h"
+#include "stats/quantile.h"
+
+static const json_t *seen_by(const struct run_trial *trial, const char *collector)
+{
+	return json_object_get(json_object_get(trial->record, "collectors"), collector);
+}
+
+static double cores_used(const struct run_trial *t)
+{
+	const json_t *cpu = seen_by(t, "cpu");
+	double wall = json_double_or(cpu, "wall_ns", 0);
+
+	return wall > 0 ? json_double_or(cpu, "usage_us", NAN) * 1000 / wall : NAN;
+}
+
+static double throttled_share(const struct run_trial *t)
+{
+	const json_t *cpu = seen_by(t, "cpu");
+	double periods = json_double_or(cpu, "nr_periods", 0);
+
+	return periods > 0 ? json_double_or(cpu, "nr_throttled", NAN) / periods : NAN;
+}
+
+static double throttled_s(const struct run_trial *t)
+{
+	return json_double_or(seen_by(t, "cpu"), "throttled_us", NAN) / 1e6;
+}
+
+static double memory_peak(const struct run_trial *t)
+{
+	return json_double_or(seen_by(t, "memory"), "peak", NAN);
+}
+
+static double oom_kills(const struct run_trial *t)
+{
+	const json_t *exit = json_object_get(json_object_get(t->record, "load"), "exit");
+	double said =
+		json_double_or(json_object_get(seen_by(t, "memory"), "events"), "oom_kill", 0);
+
+	return said > 0 ? said : json_bool_or(exit, "oom", false);
+}
+
+/* Failed trials too: to be killed is what a limit may do. */
+static int put_median(const struct run *run, const struct run_cell *cell, json_t *object,
+		      const char *key, double (*figure)(const struct run_trial *),
+		      struct tare_err *err)
+{
+	cleanup_free double *x = calloc(cell->n_trials + 1, sizeof(*x));
+	size_t n = 0;
+
+	if (!x)
+		return err_set(err, ENOMEM, "out of memory");
+	for (size_t i = 0; i < cell->n_trials; i++) {
+		const struct run_trial *trial = &run->trials[cell->trials[i]];
+		double value = trial->superseded ? NAN : figure(trial);
+
+		if (!isnan(value))
+			x[n++] = value;
+	}
+	(void)json_put(object, key, json_number(quantile_median(x, n)));
+	return 0;
+}
+
+static int add_limited(const struct run *run, const struct run_cell *cell, const json_t *limits,
+		       json_t *list, struct tare_err *err)
+{
+	static const struct {
+		const char *key;
+		double (*figure)(const struct run_trial *);
+	} figures[] = {
+		{"cpu_cores", cores_used},    {"throttled_share", throttled_share},
+		{"throttled_s", throttled_s}, {"memory_peak", memory_peak},
+		{"oom_kills", oom_kills},
+	};
+	json_t *object = summary_cell_json(run, cell);
+
+	(void)json_put(object, "limits", json_deep_copy(limits));
+	(void)json_put(object, "trials", json_u64(cell->n_trials));
+	(void)json_array_append_new(list, object);
+	for (size_t i = 0; i < sizeof(figures) / sizeof(*figures); i++) {
+		int r = put_median(run, cell, object, figures[i].key, figures[i].figure, err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int summary_add_limits(const struct run *run, json_t *summary, struct tare_err *err)
+{
+	json_t *list = json_array();
+
+	(void)json_put(summary, "limits", list);
+	for (size_t i = 0; i < run->n_cells; i++) {
+		const struct run_trial *first = &run->trials[run->cells[i].trials[0]];
+		const json_t *limits =
+			json_object_get(json_object_get(first->record, "trial"), "limits");
+		int r = json_object_size(limits)
+				? add_limited(run, &run->cells[i], limits, list, err)
+				: 0;
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* One figure a round for each environment: the median over the loads of that round. */
+struct starts {
+	double *x, *round, *values;
+	size_t n, n_values;
+};
+
+static void cleanup_startsp(struct starts *starts)
+{
+	free(starts->x);
+	free(starts->round);
+	free(starts->values);
+}
+#define cleanup_starts __attribute__((cleanup(cleanup_startsp)))
+
+static int add_start(const struct run *run, size_t env, const char *what, const struct starts *s,
+		     json_t *list, struct tare_err *err)
+{
+	cleanup_free double *logs = calloc(s->n_values + 1, sizeof(*logs));
+	struct location location;
+	json_t *object, *values;
+	int r;
+
+	if (!logs)
+		return err_set(err, ENOMEM, "out of memory");
+	for (size_t i = 0; i < s->n_values; i++)
+		logs[i] = log(s->values[i]);
+	r = location_of(logs, s->n_values, &location, err);
+	if (r < 0)
+		return r;
+	object = json_pack("{s:s, s:s, s:s, s:o}", "env", run->envs[env].label, "what", what,
+			   "accel", run->envs[env].accel, "median_ns",
+			   json_number(exp(location.estimate)));
+	summary_put_interval(object, &location, true);
+	values = json_array();
+	for (size_t i = 0; i < s->n_values; i++)
+		(void)json_array_append_new(values, json_number(s->values[i]));
+	(void)json_put(object, "values_ns", values);
+	return json_array_append_new(list, object) < 0 ? err_set(err, ENOMEM, "out of memory") : 0;
+}
+
+/* x holds (round, value) in any order; the medians of the rounds go to values. */
+static void medians_by_round(struct starts *s)
+{
+	cleanup_free double *of_round = calloc(s->n + 1, sizeof(*of_round));
+
+	s->n_values = 0;
+	for (size_t i = 0; of_round && i < s->n; i++) {
+		size_t n = 0;
+
+		if (isnan(s->round[i]))
+			continue;
+		for (size_t j = s->n; j-- > i;) {
+			if (s->round[j] == s->round[i]) {
+				of_round[n++] = s->x[j];
+				s->round[j] = j == i ? s->round[j] : NAN;
+			}
+		}
+		s->values[s->n_values++] = quantile_median(of_round, n);
+	}
+}
+
+static int starts_alloc(struct starts *s, size_t n, struct tare_err *err)
+{
+	s->x = calloc(n + 1, sizeof(double));
+	s->round = calloc(n + 1, sizeof(double));
+	s->values = calloc(n + 1, sizeof(double));
+	return s->x && s->round && s->values ? 0 : err_set(err, ENOMEM, "out of memory");
+}
+
+/* From "asked for" to "ready to play", on the clock of the kernel that ran it. */
+static int add_ready(const struct run *run, size_t env, json_t *list, struct tare_err *err)
+{
+	cleanup_starts struct starts s = {0};
+	int r = starts_alloc(&s, run->n_trials, err);
+
+	for (size_t i = 0; r == 0 && i < run->n_trials; i++) {
+		const struct run_trial *trial = &run->trials[i];
+		const struct run_cell *cell = &run->cells[trial->cell];
+		double ready = json_double_or(json_object_get(trial->record, "span"), "ready", 0);
+
+		if (cell->env != env || cell->collectors[0] || !run_trial_counts(trial) ||
+		    ready <= 0)
+			continue;
+		s.x[s.n] = ready;
+		s.round[s.n++] = (double)trial->round;
+	}
+	if (r < 0 || s.n == 0)
+		return r;
+	medians_by_round(&s);
+	return add_start(run, env, "ready", &s, list, err);
+}
+
+static double longest_span(const json_t *spans)
+{
+	double longest = 0;
+
+	for (void *at = json_object_iter((json_t *)(uintptr_t)spans); at;
+	     at = json_object_iter_next((json_t *)(uintptr_t)spans, at))
+		longest = fmax(longest, json_number_value(json_object_iter_value(at)));
+	return longest;
+}
+
+/* Each boot once: it is the instance's, whatever number of trials it carried. */
+static int add_boots(const struct run *run, size_t env, const char *kind, json_t *list,
+		     struct tare_err *err)
+{
+	cleanup_starts struct starts s = {0};
+	cleanup_json json_t *known = json_object();
+	int r = starts_alloc(&s, run->n_trials, err);
+
+	for (size_t i = 0; r == 0 && i < run->n_trials; i++) {
+		const json_t *instance = json_object_get(run->trials[i].record, "instance");
+		const json_t *boot = json_object_get(instance, "boot");
+		const char *id = json_string_or(instance, "id", "");
+		double total = longest_span(json_object_get(boot, "spans"));
+
+		if (run->cells[run->trials[i].cell].env != env || total <= 0 ||
+		    strcmp(json_string_or(boot, "kind", ""), kind) != 0 ||
+		    json_object_get(known, id))
+			continue;
+		(void)json_put(known, id, json_true());
+		s.values[s.n_values++] = total;
+	}
+	if (r < 0 || s.n_values == 0)
+		return r;
+	return add_start(run, env, strcmp(kind, "cold") == 0 ? "boot-cold" : "boot-restored", &s,
+			 list, err);
+}
+
+int summary_add_startup(const struct run *run, json_t *summary, struct tare_err *err)
+{
+	json_t *list = json_array();
+	int r = 0;
+
+	(void)json_put(summary, "startup", list);
+	for (size_t env = 0; r == 0 && env < run->n_envs; env++) {
+		r = add_ready(run, env, list, err);
+		if (r == 0)
+			r = add_boots(run, env, "cold", list, err);
+		if (r == 0)
+			r = add_boots(run, env, "restored", list, err);
+	}
+	return r;
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/* Ratios of environments to the baseline, one log ratio a round; and what the observers cost. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "report/summary.h"
+#include "stats/pair.h"
+#include "stats/quantile.h"
+#include "stats/verdict.h"
+
+struct ratio {
+	const struct run_cell *cell;
+	const char *metric;
+	struct location location;
+	double corrected, resolution, pairs;
+	size_t unpaired; /* rounds in which both ran, but never in the same pass */
+};
+
+struct ratios {
+	struct ratio *items;
+	size_t n;
+};
+
+static void cleanup_ratiosp(struct ratios *ratios)
+{
+	free(ratios->items);
+}
+#define cleanup_ratios __attribute__((cleanup(cleanup_ratiosp)))
+
+/* The log ratio of a round; NaN: none. */
+static double log_ratio_time(const struct run_trial *a, const struct run_trial *b, size_t *pairs)
+{
+	const struct pair_slices x = {a->pass, a->ns_per_op, a->n_slices};
+	const struct pair_slices y = {b->pass, b->ns_per_op, b->n_slices};
+	double ratio;
+
+	return pair_log_ratio(&x, &y, &ratio, pairs, NULL) < 0 ? NAN : ratio;
+}
+
+static double log_ratio_latency(const struct run_trial *a, const struct run_trial *b, double p)
+{
+	if (!a->latency || !b->latency)
+		return NAN;
+	/* 0.5 ns: the middle of the first bucket, so that no logarithm is of 0. */
+	return log(fmax(histogram_quantile_between(a->latency, p), 0.5) /
+		   fmax(histogram_quantile_between(b->latency, p), 0.5));
+}
+
+/* quantile 0: of the time per operation. */
+static int add_ratio(const struct run *run, const struct run_cell *cell,
+		     const struct run_cell *base, const char *metric, double quantile,
+		     struct ratios *ratios, struct tare_err *err)
+{
+	cleanup_free double *x = calloc(cell->n_trials + 1, sizeof(*x));
+	cleanup_free double *pairs = calloc(cell->n_trials + 1, sizeof(*pairs));
+	struct ratio ratio = {.cell = cell, .metric = metric};
+	size_t n = 0;
+	int r;
+
+	if (!x || !pairs)
+		return err_set(err, ENOMEM, "out of memory");
+	for (size_t i = 0; i < cell->n_trials; i++) {
+		const struct run_trial *a = &run->trials[cell->trials[i]];
+		const struct run_trial *b = run_trial_of_round(run, base, a->round);
+		size_t paired = 0;
+
+		if (!run_trial_counts(a) || !b)
+			continue;
+		x[n] = quantile > 0 ? log_ratio_latency(a, b, quantile)
+				    : log_ratio_time(a, b, &paired);
+		pairs[n] = (double)paired;
+		if (isfinite(x[n]))
+			n++;
+		else
+			ratio.unpaired++;
+	}
+	if (n == 0)
+		return 0;
+	r = location_of(x, n, &ratio.location, err);
+	if (r < 0)
+		return r;
+	ratio.pairs = quantile_median(pairs, n);
+	ratio.resolution = quantile > 0 ? log1p(HISTOGRAM_RESOLUTION) : 0;
+	ratios->items[ratios->n++] = ratio;
+	return 0;
+}
+
+/* One question is one environment and load: its p-values are corrected together. */
+static int correct_p(struct ratios *ratios, struct tare_err *err)
+{
+	cleanup_free double *p = calloc(ratios->n + 1, sizeof(*p));
+	cleanup_free bool *done = calloc(ratios->n + 1, sizeof(*done));
+	cleanup_free size_t *which = calloc(ratios->n + 1, sizeof(*which));
+
+	if (!p || !done || !which)
+		return err_set(err, ENOMEM, "out of memory");
+	for (size_t i = 0; i < ratios->n; i++) {
+		const struct run_cell *one = ratios->items[i].cell;
+		size_t n = 0;
+		int r;
+
+		for (size_t j = i; j < ratios->n; j++) {
+			const struct run_cell *other = ratios->items[j].cell;
+
+			if (done[j] || other->env != one->env ||
+			    strcmp(other->name, one->name) != 0)
+				continue;
+			done[j] = true;
+			which[n] = j;
+			p[n++] = ratios->items[j].location.p;
+		}
+		r = verdict_holm(p, n, err);
+		if (r < 0)
+			return r;
+		while (n-- > 0)
+			ratios->items[which[n]].corrected = p[n];
+	}
+	return 0;
+}
+
+static json_t *why_json(const struct ratio *ratio, enum verdict verdict, double effect)
+{
+	const struct location *l = &ratio->location;
+	size_t needed = location_rounds_for(l, log1p(effect));
+
+	if (l->method == LOCATION_NONE)
+		return json_sprintf("%zu rounds: an interval needs %d", l->n, LOCATION_ROUNDS_MIN);
+	if (verdict == VERDICT_NOT_RESOLVABLE)
+		return json_sprintf("smaller than a bucket of the histogram (%.1f %%)",
+				    100 * HISTOGRAM_RESOLUTION);
+	if (verdict != VERDICT_INCONCLUSIVE)
+		return NULL;
+	if (l->low > 0 || l->high < 0)
+		return json_sprintf("excludes 1 only without Holm's correction (p = %.2g)",
+				    ratio->corrected);
+	if (needed > l->n)
+		return json_sprintf("holds 1 and effects that matter: about %zu rounds would "
+				    "narrow it to that",
+				    needed);
+	return json_string("holds 1, and reaches beyond the smallest effect of interest");
+}
+
+static json_t *ratio_json(const struct run *run, const struct ratio *ratio, double effect)
+{
+	enum verdict verdict =
+		verdict_of(&ratio->location, ratio->corrected, effect, ratio->resolution);
+	json_t *object = summary_cell_json(run, ratio->cell);
+	json_t *why = why_json(ratio, verdict, effect);
+
+	(void)json_put(object, "baseline", json_string(run_baseline(run)));
+	(void)json_put(object, "metric", json_string(ratio->metric));
+	(void)json_put(object, "ratio", json_number(exp(ratio->location.estimate)));
+	summary_put_interval(object, &ratio->location, true);
+	(void)json_put(object, "p", json_number(ratio->location.p));
+	(void)json_put(object, "p_holm", json_number(ratio->corrected));
+	(void)json_put(object, "pairs", json_number(ratio->pairs));
+	(void)json_put(object, "unpaired_rounds", json_u64(ratio->unpaired));
+	(void)json_put(object, "verdict", json_string(verdict_name(verdict)));
+	if (why)
+		(void)json_put(object, "why", why);
+	return object;
+}
+
+static int add_ratios_of(const struct run *run, const struct run_cell *cell,
+			 const struct run_cell *base, struct ratios *ratios, struct tare_err *err)
+{
+	int r;
+
+	if (strcmp(cell->mode, "latency") != 0)
+		return add_ratio(run, cell, base, "ns_per_op", 0, ratios, err);
+	r = add_ratio(run, cell, base, "latency_p50", 0.5, ratios, err);
+	return r < 0 ? r : add_ratio(run, cell, base, "latency_p99", 0.99, ratios, err);
+}
+
+static const struct run_cell *base_of(const struct run *run, const struct run_cell *cell)
+{
+	for (size_t env = 0; env < run->n_envs; env++) {
+		if (strcmp(run->envs[env].label, run_baseline(run)) == 0)
+			return env == cell->env ? NULL : run_find_cell(run, cell, env);
+	}
+	return NULL;
+}
+
+int summary_add_ratios(const struct run *run, json_t *summary, struct tare_err *err)
+{
+	double effect = json_double_or(summary, "effect_pct", 0) / 100;
+	cleanup_ratios struct ratios ratios = {calloc(2 * run->n_cells + 1, sizeof(struct ratio)),
+					       0};
+	json_t *list = json_array();
+	int r;
+
+	(void)json_put(summary, "ratios", list);
+	if (!ratios.items)
+		return err_set(err, ENOMEM, "out of memory");
+	for (size_t i = 0; i < run->n_cells; i++) {
+		const struct run_cell *cell = &run->cells[i], *base = base_of(run, cell);
+
+		/* The central figure never comes from an observed round. */
+		if (!base || cell->collectors[0])
+			continue;
+		r = add_ratios_of(run, cell, base, &ratios, err);
+		if (r < 0)
+			return r;
+	}
+	r = correct_p(&ratios, err);
+	for (size_t i = 0; r == 0 && i < ratios.n; i++)
+		(void)json_array_append_new(list, ratio_json(run, &ratios.items[i], effect));
+	return r;
+}
+
+/* The cell without collectors that an observed one is to be held against. */
+static const struct run_cell *unobserved(const struct run *run, const struct run_cell *cell)
+{
+	for (size_t i = 0; i < run->n_cells; i++) {
+		const struct run_cell *other = &run->cells[i];
+
+		if (other->env == cell->env && !other->collectors[0] &&
+		    strcmp(other->name, cell->name) == 0 && strcmp(other->mode, cell->mode) == 0)
+			return other;
+	}
+	return NULL;
+}
+
+/* Observed and timed rounds take no turns with each other, so this is a wide interval. */
+int summary_add_observer(const struct run *run, json_t *summary, struct tare_err *err)
+{
+	json_t *list = json_array();
+
+	(void)json_put(summary, "observer", list);
+	for (size_t i = 0; i < run->n_cells; i++) {
+		const struct run_cell *cell = &run->cells[i], *plain = unobserved(run, cell);
+		cleanup_free double *x = calloc(cell->n_trials + 1, sizeof(*x));
+		struct location location;
+		size_t n = 0;
+		int r;
+
+		if (!x)
+			return err_set(err, ENOMEM, "out of memory");
+		for (size_t k = 0; cell->collectors[0] && plain && k < cell->n_trials; k++) {
+			const struct run_trial *a = &run->trials[cell->trials[k]];
+			const struct run_trial *b = run_trial_of_round(run, plain, a->round);
+
+			if (run_trial_counts(a) && b && a->median_ns > 0 && b->median_ns > 0)
+				x[n++] = log(a->median_ns / b->median_ns);
+		}
+		if (n == 0)
+			continue;
+		r = location_of(x, n, &location, err);
+		if (r < 0)
+			return r;
+		json_t *object = summary_cell_json(run, cell);
+		(void)json_put(object, "ratio", json_number(exp(location.estimate)));
+		summary_put_interval(object, &location, true);
+		(void)json_array_append_new(list, object);
+	}
+	return 0;
+}
