@@ -43,13 +43,14 @@ int manifest_make(const struct engine_config *config, json_t **ret, struct tare_
 	if (r < 0)
 		return r;
 	*ret = json_pack(
-		"{s:s, s:{s:s, s:s, s:o}, s:s, s:I, s:o, s:o, s:o, s:n, s:n, s:[], s:[]}", "schema",
-		"tare.manifest/1", "tare", "version", TARE_VERSION, "load_sha256", load_hex,
-		"agent_sha256", program_digest(config->libexec_dir, "tare-agent"), "run",
+		"{s:s, s:{s:s, s:s, s:o}, s:s, s:I, s:o, s:o, s:O*, s:o, s:n, s:n, s:[], s:[]}",
+		"schema", "tare.manifest/1", "tare", "version", TARE_VERSION, "load_sha256",
+		load_hex, "agent_sha256", program_digest(config->libexec_dir, "tare-agent"), "run",
 		slash && slash[1] ? slash + 1 : config->run_dir, "seed",
 		(json_int_t)config->campaign->seed, "campaign", campaign_to_json(config->campaign),
-		"envs", campaign_envs_to_json(config->campaign), "machine", fingerprint_read(),
-		"qemu", "guest_kernel", "sittings", "settings_changed");
+		"envs", campaign_envs_to_json(config->campaign), "loads",
+		json_object_get(config->described, "loads"), "machine", fingerprint_read(), "qemu",
+		"guest_kernel", "sittings", "settings_changed");
 	return *ret ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 

@@ -61,6 +61,24 @@ static bool is_cell(const struct run_cell *cell, const struct record_key *key, s
 	       strcmp(cell->collectors, key->collectors) == 0;
 }
 
+/* cpu, memory and io only read files before and after. What is not known is taken to trace. */
+static bool is_observed(const char *collectors)
+{
+	static const char *const files_only[] = {"cpu", "memory", "io"};
+
+	while (*collectors) {
+		size_t n = strcspn(collectors, "+"), i = 0;
+
+		while (i < 3 &&
+		       (strlen(files_only[i]) != n || strncmp(collectors, files_only[i], n) != 0))
+			i++;
+		if (i == 3)
+			return true;
+		collectors += n + (collectors[n] == '+');
+	}
+	return false;
+}
+
 static int find_cell(struct run *run, const struct record_key *key, size_t *ret,
 		     struct tare_err *err)
 {
@@ -86,6 +104,7 @@ static int find_cell(struct run *run, const struct record_key *key, size_t *ret,
 	(void)snprintf(cell->mode, sizeof(cell->mode), "%s", key->mode);
 	(void)snprintf(cell->params, sizeof(cell->params), "%s", key->params);
 	(void)snprintf(cell->collectors, sizeof(cell->collectors), "%s", key->collectors);
+	cell->observed = is_observed(key->collectors);
 	(void)snprintf(cell->name, sizeof(cell->name), "%s%s%s", key->load,
 		       key->params[0] ? "," : "", key->params);
 	return 0;

@@ -33,7 +33,8 @@ struct run_cell {
 	char params[RUN_NAME_MAX];     /* "size=4096,depth=2", "" */
 	char name[2 * RUN_NAME_MAX];   /* load and params, as on the command line */
 	char mode[16];                 /* "batch", "latency", "solo" */
-	char collectors[RUN_NAME_MAX]; /* asked for, "" in timed rounds */
+	char collectors[RUN_NAME_MAX]; /* asked for: "syscalls+cpu" */
+	bool observed;                 /* one of them taxes what it watches: no central figure */
 	size_t *trials;                /* of run.trials, in order of rounds */
 	size_t n_trials, room;
 };

@@ -195,8 +195,7 @@ static int add_ready(const struct run *run, size_t env, json_t *list, struct tar
 		const struct run_cell *cell = &run->cells[trial->cell];
 		double ready = json_double_or(json_object_get(trial->record, "span"), "ready", 0);
 
-		if (cell->env != env || cell->collectors[0] || !run_trial_counts(trial) ||
-		    ready <= 0)
+		if (cell->env != env || cell->observed || !run_trial_counts(trial) || ready <= 0)
 			continue;
 		s.x[s.n] = ready;
 		s.round[s.n++] = (double)trial->round;

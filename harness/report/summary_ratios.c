@@ -201,7 +201,7 @@ int summary_add_ratios(const struct run *run, json_t *summary, struct tare_err *
 		const struct run_cell *cell = &run->cells[i], *base = base_of(run, cell);
 
 		/* The central figure never comes from an observed round. */
-		if (!base || cell->collectors[0])
+		if (!base || cell->observed)
 			continue;
 		r = add_ratios_of(run, cell, base, &ratios, err);
 		if (r < 0)
@@ -219,7 +219,7 @@ static const struct run_cell *unobserved(const struct run *run, const struct run
 	for (size_t i = 0; i < run->n_cells; i++) {
 		const struct run_cell *other = &run->cells[i];
 
-		if (other->env == cell->env && !other->collectors[0] &&
+		if (other->env == cell->env && !other->observed &&
 		    strcmp(other->name, cell->name) == 0 && strcmp(other->mode, cell->mode) == 0)
 			return other;
 	}
@@ -241,7 +241,7 @@ int summary_add_observer(const struct run *run, json_t *summary, struct tare_err
 
 		if (!x)
 			return err_set(err, ENOMEM, "out of memory");
-		for (size_t k = 0; cell->collectors[0] && plain && k < cell->n_trials; k++) {
+		for (size_t k = 0; cell->observed && plain && k < cell->n_trials; k++) {
 			const struct run_trial *a = &run->trials[cell->trials[k]];
 			const struct run_trial *b = run_trial_of_round(run, plain, a->round);
 
