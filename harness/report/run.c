@@ -341,3 +341,14 @@ const struct run_trial *run_trial_of_round(const struct run *run, const struct r
 	}
 	return NULL;
 }
+
+bool run_is_first_of_set(const struct run *run, size_t cell)
+{
+	for (size_t env = 0; env < run->n_envs; env++) {
+		const struct run_cell *like = run_find_cell(run, &run->cells[cell], env);
+
+		if (like && (size_t)(like - run->cells) < cell)
+			return false;
+	}
+	return true;
+}

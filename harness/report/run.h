@@ -72,6 +72,8 @@ void run_free(struct run *run);
 /* The cell of the same group, load, params, mode and collectors in another environment. */
 const struct run_cell *run_find_cell(const struct run *run, const struct run_cell *like,
 				     size_t env);
+/* No cell before it differs from it in the environment alone. */
+bool run_is_first_of_set(const struct run *run, size_t cell);
 /* The trial of a round that counts: ok and not taken back. NULL: none. */
 const struct run_trial *run_trial_of_round(const struct run *run, const struct run_cell *cell,
 					   uint64_t round);

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+#include "report/plot.h"
+
+#include <fcntl.h>
+#include <math.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/text.h"
+#include "base/units.h"
+#include "report/style.h"
+
+#define DRAW_TIMEOUT_MS 60000
+
+static FILE *open_in(const char *dir, const char *name, const char *ending, struct tare_err *err)
+{
+	cleanup_free char *path = text_format("%s/%s.%s", dir, name, ending);
+	FILE *f = path ? fopen(path, "we") : NULL;
+
+	if (!f)
+		(void)err_errno(err, "write '%s/%s.%s'", dir, name, ending);
+	return f;
+}
+
+int plot_begin(const char *dir, const char *name, struct plot *ret, struct tare_err *err)
+{
+	*ret = (struct plot){.dir = dir, .name = name};
+	ret->data = open_in(dir, name, "tsv", err);
+	if (!ret->data)
+		return -EIO;
+	ret->script = open_memstream(&ret->body, &ret->body_size);
+	if (!ret->script) {
+		plot_drop(ret);
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	return 0;
+}
+
+void plot_drop(struct plot *plot)
+{
+	if (plot->data)
+		(void)fclose(plot->data);
+	if (plot->script)
+		(void)fclose(plot->script);
+	free(plot->body);
+	*plot = (struct plot){0};
+}
+
+/* What both outputs share. */
+static void put_preamble(FILE *f)
+{
+	char ink[8], soft[8], rule[8], grid[8];
+
+	(void)style_hex("ink", ink);
+	(void)style_hex("soft", soft);
+	(void)style_hex("rule", rule);
+	(void)style_hex("grid", grid);
+	(void)fprintf(f,
+		      "set termoption noenhanced\n"
+		      "set datafile separator '\\t'\nset datafile missing 'NaN'\n"
+		      "set border 3 lc rgb '%s' lw 1\n"
+		      "set tics nomirror out scale 0.5 textcolor rgb '%s'\n"
+		      "set grid xtics ytics lc rgb '%s' lw 1 lt 1, lc rgb '%s' lw 1 lt 1\n"
+		      "set key textcolor rgb '%s' samplen 1.5 spacing 1.1\n"
+		      "set title textcolor rgb '%s'\nset xlabel textcolor rgb '%s'\n"
+		      "set ylabel textcolor rgb '%s'\nset encoding utf8\nset bars small\n",
+		      rule, soft, grid, grid, ink, ink, soft, soft);
+}
+
+static int write_script(const struct plot *plot, struct tare_err *err)
+{
+	cleanup_fclose FILE *f = open_in(plot->dir, plot->name, "gp", err);
+
+	if (!f)
+		return -EIO;
+	(void)fprintf(f,
+		      "# Draws %s.svg and %s.png from %s.tsv: gnuplot %s.gp\n"
+		      "set terminal svg size %d,%d dynamic font 'DejaVu Sans,12' noenhanced\n"
+		      "set output '%s.svg'\n",
+		      plot->name, plot->name, plot->name, plot->name, plot->width, plot->height,
+		      plot->name);
+	put_preamble(f);
+	(void)fwrite(plot->body, 1, plot->body_size, f);
+	(void)fprintf(f,
+		      "unset output\nreset\n"
+		      "set terminal pngcairo size %d,%d font 'DejaVu Sans,12' fontscale 1.5 "
+		      "linewidth 1.5 pointscale 1.5 noenhanced\nset output '%s.png'\n",
+		      plot->width * 3 / 2, plot->height * 3 / 2, plot->name);
+	put_preamble(f);
+	(void)fwrite(plot->body, 1, plot->body_size, f);
+	(void)fprintf(f, "unset output\n");
+	if (ferror(f) || fflush(f) != 0)
+		return err_errno(err, "write '%s/%s.gp'", plot->dir, plot->name);
+	return 0;
+}
+
+/* gnuplot with nothing of the user's: no start-up file, no variables. said is what it complains
+ * of, cut off. */
+static int start_gnuplot(const char *dir, char *const *argv, int err_fd, pid_t *ret,
+			 struct tare_err *err)
+{
+	char path[] = "PATH=/usr/local/bin:/usr/bin:/bin", home[] = "HOME=/nonexistent",
+	     locale[] = "LC_ALL=C.UTF-8";
+	char *envp[] = {path, home, locale, NULL};
+	posix_spawn_file_actions_t actions;
+	int r;
+
+	(void)posix_spawn_file_actions_init(&actions);
+	(void)posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+	(void)posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+	(void)posix_spawn_file_actions_adddup2(&actions, err_fd, STDERR_FILENO);
+	if (dir)
+		(void)posix_spawn_file_actions_addchdir_np(&actions, dir);
+	r = posix_spawnp(ret, argv[0], &actions, NULL, argv, envp);
+	(void)posix_spawn_file_actions_destroy(&actions);
+	errno = r;
+	if (r == ENOENT)
+		return err_set(err, ENOTSUP,
+			       "plots need gnuplot, which is not here: install gnuplot-nox");
+	return r ? err_errno(err, "start gnuplot") : 0;
+}
+
+static int wait_gnuplot(pid_t pid, int *ret_status, struct tare_err *err)
+{
+	cleanup_close int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd poll_for = {.fd = pidfd, .events = POLLIN};
+	bool late = pidfd >= 0 && poll(&poll_for, 1, DRAW_TIMEOUT_MS) == 0;
+
+	if (late)
+		(void)kill(pid, SIGKILL);
+	if (waitpid(pid, ret_status, 0) < 0)
+		return err_errno(err, "wait for gnuplot");
+	return late ? err_set(err, ETIMEDOUT, "gnuplot took longer than %d s and was ended",
+			      DRAW_TIMEOUT_MS / 1000)
+		    : 0;
+}
+
+static int run_gnuplot(const char *dir, char *const *argv, struct tare_err *err)
+{
+	cleanup_fclose FILE *said = tmpfile();
+	char text[160] = "";
+	pid_t pid;
+	int status, r;
+
+	if (!said)
+		return err_errno(err, "make a temporary file");
+	r = start_gnuplot(dir, argv, fileno(said), &pid, err);
+	if (r < 0)
+		return r;
+	r = wait_gnuplot(pid, &status, err);
+	if (r < 0)
+		return r;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	rewind(said);
+	while (fgets(text, sizeof(text), said)) {
+		if (strstr(text, "line "))
+			break;
+	}
+	text[strcspn(text, "\n")] = '\0';
+	return err_set(err, EIO, "gnuplot could not draw: %s", text);
+}
+
+int plot_probe(struct tare_err *err)
+{
+	char name[] = "gnuplot", option[] = "--version";
+	char *argv[] = {name, option, NULL};
+
+	return run_gnuplot(NULL, argv, err);
+}
+
+int plot_end(struct plot *plot, int width, int height, struct tare_err *err)
+{
+	char name[] = "gnuplot", option[] = "-d";
+	cleanup_free char *script = text_format("%s.gp", plot->name);
+	char *argv[] = {name, option, script, NULL};
+	bool full = ferror(plot->data) || fclose(plot->data) != 0 || fclose(plot->script) != 0;
+	int r;
+
+	plot->data = plot->script = NULL;
+	plot->width = width;
+	plot->height = height;
+	if (full || !script)
+		r = err_set(err, EIO, "write '%s/%s.tsv': the disk or the memory is full",
+			    plot->dir, plot->name);
+	else
+		r = write_script(plot, err);
+	if (r == 0)
+		r = run_gnuplot(plot->dir, argv, err);
+	if (r < 0)
+		(void)err_wrap(err, r, "plot '%s'", plot->name);
+	plot_drop(plot);
+	return r;
+}
+
+void plot_quote(FILE *out, const char *text)
+{
+	(void)fputc('\'', out);
+	for (; *text; text++) {
+		if (*text == '\'')
+			(void)fputc('\'', out);
+		(void)fputc((unsigned char)*text < ' ' ? ' ' : *text, out);
+	}
+	(void)fputc('\'', out);
+}
+
+void plot_field(FILE *out, const char *text)
+{
+	for (; *text; text++) {
+		bool special = (unsigned char)*text < ' ' || *text == '"' || *text == '\\';
+
+		(void)fputc(special ? ' ' : *text, out);
+	}
+}
+
+void plot_colour(FILE *script, const char *name)
+{
+	char hex[8];
+
+	(void)fprintf(script, "lc rgb '%s'", style_hex(name, hex));
+}
+
+static void put_tick(FILE *script, bool *first, const char *label, double at)
+{
+	(void)fprintf(script, "%s'%s' %.9g", *first ? "" : ", ", label, at);
+	*first = false;
+}
+
+/* Narrow ranges get even steps, wide ones 1, 2, 5; about six ticks in each. */
+void plot_ratio_ticks(FILE *script, char axis, double low, double high)
+{
+	static const double steps[] = {0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05,
+				       0.1,    0.2,   0.5,   1,     2,    5};
+	double step = 0, wide = high / low;
+	bool first = true;
+	char label[32];
+
+	(void)fprintf(script, "set %ctics (", axis);
+	for (size_t i = 0; wide < 6 && i < sizeof(steps) / sizeof(*steps) && step == 0; i++) {
+		if ((high - low) / steps[i] <= 7)
+			step = steps[i];
+	}
+	for (double x = ceil(low / step); step > 0 && x * step <= high * 1.0000001; x++) {
+		(void)snprintf(label, sizeof(label), "%.5g", x * step);
+		put_tick(script, &first, label, x * step);
+	}
+	for (int e = (int)floor(log10(low)); step == 0 && e <= (int)ceil(log10(high)); e++) {
+		for (int m = 1; m <= 5; m += m == 2 ? 3 : 1) {
+			double x = m * pow(10, e);
+
+			if ((m == 3 || m == 4) || x < low || x > high || (wide > 200 && m != 1))
+				continue;
+			(void)snprintf(label, sizeof(label), "%.5g", x);
+			put_tick(script, &first, label, x);
+		}
+	}
+	(void)fprintf(script, ")\n");
+}
+
+void plot_time_ticks(FILE *script, char axis, double low_ns, double high_ns)
+{
+	double wide = high_ns / low_ns;
+	bool first = true;
+
+	(void)fprintf(script, "set %ctics (", axis);
+	for (int e = (int)floor(log10(low_ns)); e <= (int)ceil(log10(high_ns)); e++) {
+		for (int m = 1; m <= 5; m++) {
+			double x = m * pow(10, e);
+			char label[32];
+
+			if (m == 3 || m == 4 || x < low_ns || x > high_ns ||
+			    (wide > 200 && m != 1) || (wide > 1e5 && e % 2 != 0))
+				continue;
+			put_tick(script, &first, units_print_ns(x, label, sizeof(label)), x);
+		}
+	}
+	(void)fprintf(script, ")\n");
+}
+
+void plot_set_name(const char *kind, size_t cell, char *buf, size_t size)
+{
+	(void)snprintf(buf, size, "%s-%zu", kind, cell);
+}

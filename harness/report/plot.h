@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* plot: one picture by gnuplot, a child process.
+ *
+ * PLOTS/NAME.gp draws NAME.svg and NAME.png from NAME.tsv; run `gnuplot NAME.gp` there to draw
+ * it again. Texts come from a run and may hold anything: in scripts they stand in single
+ * quotes, where gnuplot substitutes nothing; in data they lose tabs and quotes; file names are
+ * ours alone. */
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "report/run.h"
+
+struct tare_err;
+
+struct plot {
+	const char *dir, *name;
+	int width, height;
+	FILE *script, *data;
+	char *body;
+	size_t body_size;
+};
+
+/* Begin a picture: script and data are open for writing. */
+int plot_begin(const char *dir, const char *name, struct plot *ret, struct tare_err *err);
+/* Write the script and let gnuplot draw. */
+int plot_end(struct plot *plot, int width, int height, struct tare_err *err);
+/* Give it up: nothing is drawn. */
+void plot_drop(struct plot *plot);
+
+/* Text in single quotes for a script; and as a field of the data. */
+void plot_quote(FILE *out, const char *text);
+void plot_field(FILE *out, const char *text);
+/* "set xtics (...)" for a log axis (x or y) from low to high: round ratios or round numbers. */
+void plot_ratio_ticks(FILE *script, char axis, double low, double high);
+void plot_time_ticks(FILE *script, char axis, double low_ns, double high_ns);
+/* "lc rgb '#...'" of a colour. */
+void plot_colour(FILE *script, const char *name);
+
+/* Is there a gnuplot that draws? -ENOTSUP and a sentence. */
+int plot_probe(struct tare_err *err);
+
+/* The pictures. Where there is nothing to draw, none is made, and that is no error. */
+int plot_ratios(const char *dir, const struct run *run, const json_t *summary,
+		struct tare_err *err);
+int plot_latencies(const char *dir, const struct run *run, struct tare_err *err);
+int plot_heatmap(const char *dir, const struct run *run, const json_t *summary,
+		 struct tare_err *err);
+int plot_throttles(const char *dir, const struct run *run, struct tare_err *err);
+int plot_startup(const char *dir, const struct run *run, const json_t *summary,
+		 struct tare_err *err);
+int plot_order(const char *dir, const struct run *run, struct tare_err *err);
+
+/* Name of the picture of a set of cells: "latency-3". cell is the first of its set. */
+void plot_set_name(const char *kind, size_t cell, char *buf, size_t size);
+/* The trial whose series are drawn; NULL: none has one. */
+const struct run_trial *plot_series_trial(const struct run *run, const struct run_cell *cell);

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* Each system call in each environment against the baseline, from the observed rounds: the
+ * log2 ratio of the means as a colour, the ratio as a number. */
+#include <math.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "report/plot.h"
+#include "report/style.h"
+
+#define ROWS_MAX 48
+
+static bool same_row(const json_t *a, const json_t *b)
+{
+	static const char *const keys[] = {"group", "load", "params", "call"};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+		if (strcmp(json_string_or(a, keys[i], ""), json_string_or(b, keys[i], "")) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* Calls that a load makes as it goes along, not once at its end or for its turns. */
+static bool is_row(const json_t *call)
+{
+	const char *name = json_string_or(call, "call", "");
+
+	return strcmp(name, "readv") != 0 && strcmp(name, "writev") != 0 &&
+	       2 * json_u64_or(call, "count", 0) >= json_u64_or(call, "ops", 1);
+}
+
+static size_t survey(const json_t *calls, const json_t **rows)
+{
+	json_t *call;
+	size_t n = 0, i, row;
+
+	json_array_foreach(calls, i, call)
+	{
+		for (row = 0; row < n && !same_row(rows[row], call); row++)
+			;
+		if (row == n && n < ROWS_MAX && is_row(call))
+			rows[n++] = call;
+	}
+	return n;
+}
+
+static const json_t *find(const json_t *calls, const json_t *row, const char *env)
+{
+	json_t *call;
+	size_t i;
+
+	json_array_foreach(calls, i, call)
+	{
+		if (same_row(call, row) && strcmp(json_string_or(call, "env", ""), env) == 0)
+			return call;
+	}
+	return NULL;
+}
+
+/* x, y, the colour as a number, the text. */
+static void put_cell(FILE *data, size_t x, size_t y, const json_t *call)
+{
+	double ratio = json_double_or(call, "ratio", NAN);
+	char hex[8], text[32] = "-";
+
+	(void)style_hex(style_heat(log2(ratio)), hex);
+	if (isfinite(ratio))
+		(void)snprintf(text, sizeof(text), ratio < 9.95 ? "%.2f%s" : "%.0f%s", ratio,
+			       json_bool_or(call, "resolvable", true) ? "" : " ~");
+	(void)fprintf(data, "%zu\t%zu\t%ld\t%s\n", x, y, strtol(hex + 1, NULL, 16), text);
+}
+
+static void put_axes(const struct run *run, FILE *script, const json_t *const *rows, size_t n)
+{
+	const char *before = "";
+
+	(void)fprintf(script, "set ytics scale 0 (");
+	for (size_t i = 0; i < n; i++) {
+		const char *params = json_string_or(rows[i], "params", "");
+		char label[160];
+
+		(void)snprintf(label, sizeof(label), "%.40s%s%.40s: %.32s",
+			       json_string_or(rows[i], "load", ""), *params ? " " : "", params,
+			       json_string_or(rows[i], "call", ""));
+		(void)fprintf(script, "%s", before);
+		plot_quote(script, label);
+		(void)fprintf(script, " %zu", n - i);
+		before = ", ";
+	}
+	(void)fprintf(script, ")\nset x2tics scale 0 (");
+	before = "";
+	for (size_t env = 0; env < run->n_envs; env++) {
+		(void)fprintf(script, "%s", before);
+		plot_quote(script, run->envs[env].shown);
+		(void)fprintf(script, " %zu", env + 1);
+		before = ", ";
+	}
+	(void)fprintf(script, ")\n");
+}
+
+int plot_heatmap(const char *dir, const struct run *run, const json_t *summary,
+		 struct tare_err *err)
+{
+	const json_t *calls = json_object_get(summary, "syscalls"), *rows[ROWS_MAX];
+	size_t n = survey(calls, rows);
+	struct plot plot;
+	int r;
+
+	if (n == 0)
+		return 0;
+	r = plot_begin(dir, "heatmap", &plot, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		for (size_t env = 0; env < run->n_envs; env++)
+			put_cell(plot.data, env + 1, n - i,
+				 find(calls, rows[i], run->envs[env].label));
+	}
+	put_axes(run, plot.script, rows, n);
+	(void)fprintf(
+		plot.script,
+		"unset key\nunset grid\nset border 0\nunset xtics\n"
+		"set xrange [0.5:%zu.5]\nset x2range [0.5:%zu.5]\nset yrange [0.5:%zu.5]\n"
+		"set style fill solid 1 noborder\nset lmargin at screen 0.28\n"
+		"plot 'heatmap.tsv' using 1:2:(0.48):(0.46):3 with boxxyerror lc rgb variable, "
+		"\\\n  '' using 1:2:4 with labels textcolor rgb '#222222'\n",
+		run->n_envs, run->n_envs, n);
+	return plot_end(&plot, 860, 60 + 30 * (int)n, err);
+}
