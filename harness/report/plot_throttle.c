@@ -47,6 +47,8 @@ static double put_cpu(const json_t *series, FILE *data)
 	size_t n = json_array_size(json_object_get(series, "t_ns")), from = 0;
 	double most = 0;
 
+	/* gnuplot does not count a block without a line. */
+	(void)fprintf(data, "0\tNaN\tNaN\t0\t0\n");
 	for (size_t i = 1; i < n; i++) {
 		double t = at(series, "t_ns", i), step = t - at(series, "t_ns", i - 1);
 		double used = at(series, "usage_us", i);
@@ -72,6 +74,7 @@ static double put_memory(const json_t *series, FILE *data)
 	size_t n = json_array_size(json_object_get(series, "t_ns"));
 	double most = 0;
 
+	(void)fprintf(data, "0\tNaN\n");
 	for (size_t i = 0; i < n; i++) {
 		double mib = at(series, "current", i) / (1 << 20);
 

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+#include "report/content.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "base/units.h"
+
+const char *content_env(const struct content *c, const json_t *row)
+{
+	const char *label = json_string_or(row, "env", "?");
+
+	for (size_t i = 0; i < c->run->n_envs; i++) {
+		if (strcmp(c->run->envs[i].label, label) == 0)
+			return c->run->envs[i].shown;
+	}
+	return label;
+}
+
+char *content_time(const json_t *row, const char *key, char *buf, size_t size)
+{
+	const json_t *ci = json_object_get(row, "ci");
+	double value = json_double_or(row, key, NAN);
+	char one[32], low[32], high[32];
+
+	if (isnan(value)) {
+		(void)snprintf(buf, size, "-");
+	} else if (!json_is_array(ci)) {
+		(void)snprintf(buf, size, "%s", units_print_ns(value, one, sizeof(one)));
+	} else {
+		(void)units_print_ns(json_number_value(json_array_get(ci, 0)), low, sizeof(low));
+		(void)units_print_ns(json_number_value(json_array_get(ci, 1)), high, sizeof(high));
+		(void)snprintf(buf, size, "%s (%s .. %s)", units_print_ns(value, one, sizeof(one)),
+			       low, high);
+	}
+	return buf;
+}
+
+char *content_ratio(const json_t *row, char *buf, size_t size)
+{
+	const json_t *ci = json_object_get(row, "ci");
+	double ratio = json_double_or(row, "ratio", NAN);
+	double low = json_number_value(json_array_get(ci, 0));
+	double high = json_number_value(json_array_get(ci, 1));
+	int digits = 2;
+
+	if (!json_is_array(ci)) {
+		(void)snprintf(buf, size, "%.3g", ratio);
+		return buf;
+	}
+	/* Two digits of the interval's width; 4 more than that would be noise. */
+	if (high > low)
+		digits = (int)fmin(4, fmax(0, ceil(-log10((high - low) / 2)) + 1));
+	(void)snprintf(buf, size, "%.*f (%.*f .. %.*f)", digits, ratio, digits, low, digits, high);
+	return buf;
+}
+
+unsigned long long content_rounds(const json_t *list)
+{
+	unsigned long long most = 0;
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		uint64_t rounds = json_u64_or(json_array_get(list, i), "rounds", 0);
+
+		most = rounds > most ? rounds : most;
+	}
+	return most;
+}
+
+char *content_caption(const struct content *c, const char *what)
+{
+	const json_t *machine = json_object_get(c->run->manifest, "machine");
+	bool emulated = false;
+
+	for (size_t i = 0; i < c->run->n_envs; i++)
+		emulated |= c->run->envs[i].emulated;
+	return text_format("%s Seed %llu; %s, %s, kernel %s.%s", what,
+			   (unsigned long long)json_u64_or(c->run->manifest, "seed", 0),
+			   json_string_or(machine, "hostname", "unknown machine"),
+			   json_string_or(machine, "cpu_model", "unknown CPU"),
+			   json_string_or(machine, "kernel", "?"),
+			   emulated ? " TCG: the guest's instructions are emulated." : "");
+}
+
+void content_method(struct content *c)
+{
+	struct doc *doc = &c->doc;
+
+	doc->ops->heading(doc, 2, "How to read this");
+	doc_say(doc,
+		"All environments of a comparison are up at once and take turns in slices on one "
+		"CPU. "
+		"Slices of the same pass are compared, and the median of their log ratios over a "
+		"round "
+		"is that round's one figure. *Rounds are the sample*: the ratio is Hodges and "
+		"Lehmann's "
+		"estimate over rounds, its interval inverts Wilcoxon's signed-rank test (5 rounds: "
+		"Student's t), at the level that the tables state, never below 95 %%.");
+	doc_say(doc,
+		"*equivalent*: the interval lies within ±%.3g %%. *slower*, *faster*: it excludes "
+		"1, also "
+		"after Holm's correction over the figures of that environment and load. "
+		"*inconclusive*: "
+		"neither. *not-resolvable*: smaller than the instrument can tell. Nothing is "
+		"dropped: "
+		"failed and void trials are listed, odd rounds are drawn.",
+		json_double_or(c->summary, "effect_pct", 0));
+	doc_say(doc, "Absolute figures vary from start to start far more than ratios do; their "
+		     "intervals say "
+		     "so. Percentiles are upper bounds from a histogram whose buckets are at most "
+		     "12.5 %% wide. "
+		     "Each plot can be drawn again from its script and data in report/plots.");
+}
+
+int content_write(struct content *c, struct tare_err *err)
+{
+	static int (*const parts[])(struct content *, struct tare_err *) = {
+		content_first_screen, content_loads,    content_syscalls, content_limits,
+		content_startup,      content_observer, content_validity, content_differences,
+	};
+	cleanup_free char *title =
+		text_format("tare: %s", json_string_or(c->summary, "run", "a run"));
+
+	if (!title)
+		return err_set(err, ENOMEM, "out of memory");
+	c->doc.ops->begin(&c->doc, title);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		int r = parts[i](c, err);
+
+		if (r < 0)
+			return r;
+	}
+	content_method(c);
+	c->doc.ops->end(&c->doc);
+	return 0;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* content: what a report says, in which order; doc says how it looks. */
+
+#include <jansson.h>
+
+#include "report/doc.h"
+#include "report/run.h"
+
+struct tare_err;
+
+struct content {
+	struct doc doc;
+	const struct run *run;
+	const json_t *summary;
+	const char *no_plots; /* why, or "" */
+};
+
+int content_write(struct content *content, struct tare_err *err);
+
+/* Its parts, each a section or nothing. */
+int content_first_screen(struct content *c, struct tare_err *err);
+int content_loads(struct content *c, struct tare_err *err);
+int content_syscalls(struct content *c, struct tare_err *err);
+int content_limits(struct content *c, struct tare_err *err);
+int content_startup(struct content *c, struct tare_err *err);
+int content_observer(struct content *c, struct tare_err *err);
+int content_validity(struct content *c, struct tare_err *err);
+int content_differences(struct content *c, struct tare_err *err);
+void content_method(struct content *c);
+
+/* The label with what must be said with it: "vm (TCG, emulated)". */
+const char *content_env(const struct content *c, const json_t *row);
+/* "1.24 us (1.20 .. 1.31)", "1.24 us", "-"; buf is given back. */
+char *content_time(const json_t *row, const char *key, char *buf, size_t size);
+/* "1.0012 (1.0003 .. 1.0021)": as many digits as its interval needs. */
+char *content_ratio(const json_t *row, char *buf, size_t size);
+/* "8 rounds, order random by seed 1, ... of HOST (CPU)": what each caption ends with. */
+char *content_caption(const struct content *c, const char *what);
+/* Largest number of rounds of a list's rows. */
+unsigned long long content_rounds(const json_t *list);

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/* Whether the run is to be believed: order and drift, disturbances, failures; and what else
+ * differs between the environments. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "report/content.h"
+
+static int failures(struct content *c, struct tare_err *err)
+{
+	const json_t *rows = json_object_get(c->summary, "failures");
+	cleanup_table struct table t = {
+		.n_columns = 6,
+		.head = {"environment", "load", "group", "status", "why", "trials"},
+		.number = {[5] = true}};
+	json_t *row;
+	size_t i;
+
+	if (json_array_size(rows) == 0)
+		return 0;
+	c->doc.ops->heading(&c->doc, 3, "Failed, void and unsupported");
+	json_array_foreach(rows, i, row)
+	{
+		const char *params = json_string_or(row, "params", "");
+		int r = table_row(&t, err);
+
+		if (r < 0)
+			return r;
+		table_cell(&t, 0, TONE_PLAIN, "%s", content_env(c, row));
+		table_cell(&t, 1, TONE_PLAIN, "%s%s%s", json_string_or(row, "load", ""),
+			   *params ? "," : "", params);
+		table_cell(&t, 2, TONE_QUIET, "%s", json_string_or(row, "group", ""));
+		table_cell(&t, 3, TONE_BAD, "%s", json_string_or(row, "status", ""));
+		table_cell(&t, 4, TONE_PLAIN, "%s", json_string_or(row, "why", ""));
+		table_cell(&t, 5, TONE_PLAIN, "%llu",
+			   (unsigned long long)json_u64_or(row, "count", 0));
+	}
+	c->doc.ops->table(&c->doc, &t);
+	return 0;
+}
+
+static int disturbances(struct content *c, struct tare_err *err)
+{
+	cleanup_table struct table t = {
+		.n_columns = 3, .head = {"environment", "what", "trials"}, .number = {[2] = true}};
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(json_object_get(c->summary, "validity"), i, row)
+	{
+		int r = table_row(&t, err);
+
+		if (r < 0)
+			return r;
+		table_cell(&t, 0, TONE_PLAIN, "%s", content_env(c, row));
+		table_cell(&t, 1, TONE_PLAIN, "%s", json_string_or(row, "what", ""));
+		table_cell(&t, 2, TONE_PLAIN, "%llu",
+			   (unsigned long long)json_u64_or(row, "count", 0));
+	}
+	if (t.n_rows)
+		c->doc.ops->table(&c->doc, &t);
+	else
+		doc_say(&c->doc, "Nothing disturbed a trial, and no collector lost an event.");
+	return 0;
+}
+
+int content_validity(struct content *c, struct tare_err *err)
+{
+	const json_t *records = json_object_get(c->summary, "records");
+	cleanup_free char *what = text_format(
+		"Each timed trial in the order of the run, against the median of its cell "
+		"(n = %llu trials in all); log axis.",
+		(unsigned long long)json_u64_or(records, "all", 0));
+	cleanup_free char *caption = what ? content_caption(c, what) : NULL;
+	int r;
+
+	if (!caption)
+		return err_set(err, ENOMEM, "out of memory");
+	c->doc.ops->heading(&c->doc, 2, "Validity");
+	c->doc.ops->figure(&c->doc, "order", caption);
+	doc_say(&c->doc,
+		"%llu trials: %llu ok, %llu failed, %llu unsupported, %llu void; %llu were taken "
+		"back by "
+		"a resumed run and carried out again.%s",
+		(unsigned long long)json_u64_or(records, "all", 0),
+		(unsigned long long)json_u64_or(records, "ok", 0),
+		(unsigned long long)json_u64_or(records, "failed", 0),
+		(unsigned long long)json_u64_or(records, "unsupported", 0),
+		(unsigned long long)json_u64_or(records, "void", 0),
+		(unsigned long long)json_u64_or(records, "superseded", 0),
+		json_bool_or(records, "torn", false)
+			? " The last line of records.jsonl was cut off by a crash and is left out."
+			: "");
+	r = disturbances(c, err);
+	return r < 0 ? r : failures(c, err);
+}
+
+/* Texts of a list with commas; "-" where there are none. */
+static void put_list(struct table *t, size_t column, const json_t *list)
+{
+	char text[256] = "-";
+	size_t used = 0;
+
+	for (size_t i = 0; i < json_array_size(list) && used < sizeof(text); i++) {
+		int n = snprintf(text + used, sizeof(text) - used, "%s%s", i ? ", " : "",
+				 json_string_value(json_array_get(list, i)));
+
+		used += n > 0 ? (size_t)n : 0;
+	}
+	table_cell(t, column, TONE_PLAIN, "%s", text);
+}
+
+static void say_digests(struct content *c)
+{
+	const json_t *envs = json_object_get(c->summary, "envs");
+	const char *asked =
+		json_string_or(json_object_get(c->run->manifest, "tare"), "load_sha256", "");
+	bool same = true;
+
+	for (size_t i = 0; i < json_array_size(envs); i++) {
+		const json_t *list = json_object_get(json_array_get(envs, i), "sha256");
+
+		for (size_t k = 0; k < json_array_size(list); k++)
+			same &= strcmp(json_string_value(json_array_get(list, k)), asked) == 0;
+	}
+	doc_say(&c->doc,
+		same ? "The program is *the same in all*: SHA-256 %s, as read by each kernel "
+		       "from what it ran."
+		     : "*The program is not the same everywhere*: SHA-256 %s was asked for; see "
+		       "the table.",
+		asked);
+}
+
+static void say_mitigations(struct content *c)
+{
+	json_t *list = json_object_get(json_object_get(c->run->manifest, "machine"), "mitigations");
+	cleanup_table struct table t = {.n_columns = 2, .head = {"vulnerability", "on the host"}};
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(list, name, value)
+	{
+		if (table_row(&t, NULL) < 0)
+			return;
+		table_cell(&t, 0, TONE_PLAIN, "%s", name);
+		table_cell(&t, 1, TONE_PLAIN, "%s",
+			   json_is_string(value) ? json_string_value(value) : "?");
+	}
+	if (t.n_rows == 0)
+		return;
+	c->doc.ops->fold(&c->doc, "Mitigations of the host's kernel; a guest's kernel has its own");
+	c->doc.ops->table(&c->doc, &t);
+	c->doc.ops->fold_end(&c->doc);
+}
+
+int content_differences(struct content *c, struct tare_err *err)
+{
+	static const char *const keys[] = {"machine",     "box",   "kernel",
+					   "clocksource", "accel", "qemu"};
+	cleanup_table struct table t = {.n_columns = 9,
+					.head = {"environment", "machine", "box", "kernel",
+						 "clock source", "acceleration", "QEMU",
+						 "instances", "SHA-256 of tare-load"},
+					.number = {[7] = true}};
+	json_t *env;
+	size_t i;
+
+	c->doc.ops->heading(&c->doc, 2, "What else differs");
+	say_digests(c);
+	json_array_foreach(json_object_get(c->summary, "envs"), i, env)
+	{
+		const json_t *digests = json_object_get(env, "sha256");
+		int r = table_row(&t, err);
+
+		if (r < 0)
+			return r;
+		table_cell(&t, 0, TONE_PLAIN, "%s", json_string_or(env, "shown", ""));
+		for (size_t k = 0; k < sizeof(keys) / sizeof(*keys); k++)
+			put_list(&t, 1 + k, json_object_get(env, keys[k]));
+		table_cell(&t, 7, TONE_PLAIN, "%llu",
+			   (unsigned long long)json_u64_or(env, "instances", 0));
+		table_cell(&t, 8, json_array_size(digests) > 1 ? TONE_BAD : TONE_PLAIN, "%.12s%s",
+			   json_array_size(digests) ? json_string_value(json_array_get(digests, 0))
+						    : "-",
+			   json_array_size(digests) > 1 ? " and others" : "");
+	}
+	c->doc.ops->table(&c->doc, &t);
+	say_mitigations(c);
+	return 0;
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+/* A section for each load: ratios, absolute figures, percentiles, the latency plot. */
+#include <math.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "base/units.h"
+#include "report/content.h"
+#include "report/plot.h"
+
+static bool equal(const json_t *a, const json_t *b, const char *key)
+{
+	return strcmp(json_string_or(a, key, ""), json_string_or(b, key, "")) == 0;
+}
+
+static bool is_load(const json_t *row, const struct run_cell *cell)
+{
+	return strcmp(json_string_or(row, "load", ""), cell->load) == 0 &&
+	       strcmp(json_string_or(row, "params", ""), cell->params) == 0;
+}
+
+static bool is_metric(const json_t *row, const char *metric)
+{
+	return strcmp(json_string_or(row, "metric", ""), metric) == 0;
+}
+
+static bool is_observed(const struct content *c, const json_t *row)
+{
+	for (size_t i = 0; i < c->run->n_cells; i++) {
+		const struct run_cell *cell = &c->run->cells[i];
+
+		if (cell->observed && is_load(row, cell) &&
+		    strcmp(cell->group, json_string_or(row, "group", "")) == 0 &&
+		    strcmp(cell->collectors, json_string_or(row, "collectors", "")) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The row of a list that is of the same cell; metric may be NULL. */
+static const json_t *row_like(const json_t *list, const json_t *cell, const char *metric)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(list, i, row)
+	{
+		if (equal(row, cell, "group") && equal(row, cell, "env") &&
+		    equal(row, cell, "load") && equal(row, cell, "params") &&
+		    equal(row, cell, "mode") && equal(row, cell, "collectors") &&
+		    (!metric || is_metric(row, metric)))
+			return row;
+	}
+	return NULL;
+}
+
+static void put_ratio(struct table *t, size_t column, const json_t *ratio, bool is_baseline)
+{
+	const char *verdict = json_string_or(ratio, "verdict", "-");
+	const char *why = json_string_or(ratio, "why", NULL);
+	enum tone tone = TONE_QUIET;
+	char text[96];
+
+	if (strcmp(verdict, "slower") == 0)
+		tone = TONE_BAD;
+	else if (strcmp(verdict, "equivalent") == 0 || strcmp(verdict, "faster") == 0)
+		tone = TONE_GOOD;
+	if (!ratio) {
+		table_cell(t, column, TONE_QUIET, "%s", is_baseline ? "1" : "-");
+		table_cell(t, column + 1, TONE_QUIET, "%s",
+			   is_baseline ? "baseline" : "not compared");
+		return;
+	}
+	table_cell(t, column, TONE_PLAIN, "%s", content_ratio(ratio, text, sizeof(text)));
+	table_cell(t, column + 1, tone, "%s%s%s", verdict, why ? ": " : "", why ? why : "");
+}
+
+static int add_time_row(const struct content *c, struct table *t, const json_t *cell,
+			struct tare_err *err)
+{
+	const json_t *ratio = row_like(json_object_get(c->summary, "ratios"), cell, "ns_per_op");
+	int r = table_row(t, err);
+	char text[128];
+
+	if (r < 0)
+		return r;
+	table_cell(t, 0, TONE_PLAIN, "%s", content_env(c, cell));
+	table_cell(t, 1, TONE_QUIET, "%s", json_string_or(cell, "group", ""));
+	put_ratio(t, 2, ratio, strcmp(json_string_or(cell, "env", ""), run_baseline(c->run)) == 0);
+	table_cell(t, 4, TONE_PLAIN, "%s", content_time(cell, "median", text, sizeof(text)));
+	table_cell(t, 5, TONE_PLAIN, "%llu",
+		   (unsigned long long)json_u64_or(ratio ? ratio : cell, "rounds", 0));
+	table_cell(t, 6, TONE_QUIET, "%.2f %%", 100 * json_double_or(ratio, "level", 0));
+	if (json_double_or(ratio, "level", 0) == 0)
+		table_cell(t, 6, TONE_QUIET, "-");
+	return 0;
+}
+
+static int time_table(struct content *c, const struct run_cell *load, struct tare_err *err)
+{
+	cleanup_table struct table t = {.n_columns = 7,
+					.head = {"environment", "group", "ratio (interval)",
+						 "verdict", "time per operation (interval)",
+						 "rounds", "level"},
+					.number = {[2] = true, [4] = true, [5] = true, [6] = true}};
+	json_t *cell;
+	size_t i;
+
+	json_array_foreach(json_object_get(c->summary, "cells"), i, cell)
+	{
+		int r = 0;
+
+		if (is_load(cell, load) && is_metric(cell, "ns_per_op") && !is_observed(c, cell))
+			r = add_time_row(c, &t, cell, err);
+		if (r < 0)
+			return r;
+	}
+	if (t.n_rows)
+		c->doc.ops->table(&c->doc, &t);
+	return 0;
+}
+
+static int latency_table(struct content *c, const struct run_cell *load, struct tare_err *err)
+{
+	static const char *const keys[] = {"p50", "p90", "p99", "p999", "max"};
+	cleanup_table struct table t = {.n_columns = 9,
+					.head = {"environment", "p50 ratio (interval)", "verdict",
+						 "p50", "p90", "p99", "p99.9", "max", "operations"},
+					.number = {[1] = true,
+						   [3] = true,
+						   [4] = true,
+						   [5] = true,
+						   [6] = true,
+						   [7] = true,
+						   [8] = true}};
+	json_t *cell;
+	size_t i;
+
+	json_array_foreach(json_object_get(c->summary, "cells"), i, cell)
+	{
+		int r;
+
+		if (!is_load(cell, load) || !is_metric(cell, "latency"))
+			continue;
+		r = table_row(&t, err);
+		if (r < 0)
+			return r;
+		table_cell(&t, 0, TONE_PLAIN, "%s", content_env(c, cell));
+		put_ratio(&t, 1,
+			  row_like(json_object_get(c->summary, "ratios"), cell, "latency_p50"),
+			  strcmp(json_string_or(cell, "env", ""), run_baseline(c->run)) == 0);
+		for (size_t k = 0; k < 5; k++) {
+			char text[32];
+
+			table_cell(&t, 3 + k, TONE_PLAIN, "%s%s", k < 4 ? "≤ " : "",
+				   units_print_ns(json_double_or(cell, keys[k], NAN), text,
+						  sizeof(text)));
+		}
+		table_cell(&t, 8, TONE_QUIET, "%llu",
+			   (unsigned long long)json_u64_or(cell, "count", 0));
+	}
+	if (t.n_rows)
+		c->doc.ops->table(&c->doc, &t);
+	return 0;
+}
+
+static int figure_table(struct content *c, const struct run_cell *load, struct tare_err *err)
+{
+	cleanup_table struct table t = {
+		.n_columns = 5,
+		.head = {"environment", "group", "figure", "value", "interval"},
+		.number = {[3] = true, [4] = true}};
+	json_t *cell;
+	size_t i;
+
+	json_array_foreach(json_object_get(c->summary, "cells"), i, cell)
+	{
+		const json_t *ci = json_object_get(cell, "ci");
+		int r;
+
+		if (!is_load(cell, load) || is_metric(cell, "ns_per_op") ||
+		    is_metric(cell, "latency") || is_observed(c, cell))
+			continue;
+		r = table_row(&t, err);
+		if (r < 0)
+			return r;
+		table_cell(&t, 0, TONE_PLAIN, "%s", content_env(c, cell));
+		table_cell(&t, 1, TONE_QUIET, "%s", json_string_or(cell, "group", ""));
+		table_cell(&t, 2, TONE_PLAIN, "%s", json_string_or(cell, "metric", ""));
+		table_cell(&t, 3, TONE_PLAIN, "%.4g %s", json_double_or(cell, "median", NAN),
+			   json_string_or(cell, "unit", ""));
+		table_cell(&t, 4, TONE_QUIET, "-");
+		if (json_is_array(ci))
+			table_cell(&t, 4, TONE_QUIET, "%.4g .. %.4g",
+				   json_number_value(json_array_get(ci, 0)),
+				   json_number_value(json_array_get(ci, 1)));
+	}
+	if (t.n_rows)
+		c->doc.ops->table(&c->doc, &t);
+	return 0;
+}
+
+static int latency_figure(struct content *c, const struct run_cell *load, struct tare_err *err)
+{
+	for (size_t i = 0; i < c->run->n_cells; i++) {
+		const struct run_cell *cell = &c->run->cells[i];
+		cleanup_free char *what = NULL;
+		cleanup_free char *caption = NULL;
+		char name[32];
+
+		if (strcmp(cell->mode, "latency") != 0 || strcmp(cell->name, load->name) != 0 ||
+		    !run_is_first_of_set(c->run, i))
+			continue;
+		what = text_format(
+			"%s: time of single operations, group %s, up to %zu rounds "
+			"together; left to p99.5, right the tail; both with log axes of time.",
+			cell->name, cell->group, cell->n_trials);
+		caption = what ? content_caption(c, what) : NULL;
+		if (!caption)
+			return err_set(err, ENOMEM, "out of memory");
+		plot_set_name("latency", i, name, sizeof(name));
+		c->doc.ops->figure(&c->doc, name, caption);
+	}
+	return 0;
+}
+
+/* What the load is, from the manifest. */
+static void say_load(struct content *c, const struct run_cell *cell)
+{
+	json_t *load;
+	size_t i;
+
+	json_array_foreach(json_object_get(c->run->manifest, "loads"), i, load)
+	{
+		if (strcmp(json_string_or(load, "name", ""), cell->load) != 0)
+			continue;
+		doc_say(&c->doc, "%s; one operation is %s.", json_string_or(load, "summary", ""),
+			json_string_or(load, "op", "?"));
+		return;
+	}
+}
+
+int content_loads(struct content *c, struct tare_err *err)
+{
+	bool latencies = false;
+
+	c->doc.ops->heading(&c->doc, 2, "Loads");
+	for (size_t i = 0; i < c->run->n_cells; i++) {
+		const struct run_cell *cell = &c->run->cells[i];
+		bool known = false;
+		int r;
+
+		latencies |= strcmp(cell->mode, "latency") == 0;
+		for (size_t k = 0; k < i; k++)
+			known |= strcmp(c->run->cells[k].name, cell->name) == 0;
+		if (known)
+			continue;
+		c->doc.ops->heading(&c->doc, 3, cell->name);
+		say_load(c, cell);
+		if ((r = time_table(c, cell, err)) < 0 || (r = latency_table(c, cell, err)) < 0 ||
+		    (r = figure_table(c, cell, err)) < 0 || (r = latency_figure(c, cell, err)) < 0)
+			return r;
+	}
+	if (!latencies)
+		doc_say(&c->doc, "There are no latency distributions: the campaign had no group in "
+				 "latency mode.");
+	return 0;
+}

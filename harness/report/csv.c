@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+#include "report/csv.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/text.h"
+
+/* RFC 4180. A field that a spreadsheet would run as a formula gets a quote before it. */
+static void put_text(FILE *f, const char *text)
+{
+	bool formula = *text && strchr("=+-@", *text);
+
+	if (!formula && !strpbrk(text, ",\"\r\n")) {
+		(void)fputs(text, f);
+		return;
+	}
+	(void)fputs(formula ? "\"'" : "\"", f);
+	for (; *text; text++) {
+		if (*text == '"')
+			(void)fputc('"', f);
+		(void)fputc(*text, f);
+	}
+	(void)fputc('"', f);
+}
+
+static void put_value(FILE *f, const json_t *value)
+{
+	if (json_is_string(value))
+		put_text(f, json_string_value(value));
+	else if (json_is_integer(value))
+		(void)fprintf(f, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+	else if (json_is_real(value))
+		(void)fprintf(f, "%.10g", json_real_value(value));
+	else if (json_is_boolean(value))
+		(void)fputs(json_is_true(value) ? "true" : "false", f);
+}
+
+static int end_file(FILE *f, const char *dir, const char *name, struct tare_err *err)
+{
+	if (ferror(f) || fflush(f) != 0)
+		return err_errno(err, "write '%s/%s'", dir, name);
+	return 0;
+}
+
+static FILE *begin_file(const char *dir, const char *name, struct tare_err *err)
+{
+	cleanup_free char *path = text_format("%s/%s", dir, name);
+	FILE *f = path ? fopen(path, "we") : NULL;
+
+	if (!f)
+		(void)err_errno(err, "write '%s/%s'", dir, name);
+	return f;
+}
+
+/* "ci" stands for two columns. */
+static int write_list(const char *dir, const char *name, const json_t *list,
+		      const char *const *columns, struct tare_err *err)
+{
+	cleanup_fclose FILE *f = begin_file(dir, name, err);
+	json_t *row;
+	size_t i;
+
+	if (!f)
+		return -EIO;
+	for (size_t c = 0; columns[c]; c++)
+		(void)fprintf(f, "%s%s", c ? "," : "",
+			      strcmp(columns[c], "ci") == 0 ? "ci_low,ci_high" : columns[c]);
+	(void)fputs("\r\n", f);
+	json_array_foreach(list, i, row)
+	{
+		for (size_t c = 0; columns[c]; c++) {
+			const json_t *value = json_object_get(row, columns[c]);
+
+			(void)fputs(c ? "," : "", f);
+			if (strcmp(columns[c], "ci") != 0) {
+				put_value(f, value);
+				continue;
+			}
+			put_value(f, json_array_get(value, 0));
+			(void)fputc(',', f);
+			put_value(f, json_array_get(value, 1));
+		}
+		(void)fputs("\r\n", f);
+	}
+	return end_file(f, dir, name, err);
+}
+
+static int write_slices(const char *dir, const struct run *run, struct tare_err *err)
+{
+	cleanup_fclose FILE *f = begin_file(dir, "slices.csv", err);
+
+	if (!f)
+		return -EIO;
+	(void)fputs("seq,group,round,env,load,params,mode,collectors,status,superseded,accel,pass,"
+		    "ns_per_op\r\n",
+		    f);
+	for (size_t i = 0; i < run->n_trials; i++) {
+		const struct run_trial *t = &run->trials[i];
+		const struct run_cell *cell = &run->cells[t->cell];
+		const char *texts[] = {run->envs[cell->env].label,
+				       cell->load,
+				       cell->params,
+				       cell->mode,
+				       cell->collectors,
+				       run_status_name(t->status)};
+		cleanup_free char *head = NULL;
+		size_t size;
+		FILE *one = open_memstream(&head, &size);
+
+		if (!one)
+			return err_set(err, ENOMEM, "out of memory");
+		(void)fprintf(one, "%" PRIu64 ",", t->seq);
+		put_text(one, cell->group);
+		(void)fprintf(one, ",%" PRIu64, t->round);
+		for (size_t k = 0; k < sizeof(texts) / sizeof(*texts); k++) {
+			(void)fputc(',', one);
+			put_text(one, texts[k]);
+		}
+		(void)fprintf(one, ",%s,", t->superseded ? "true" : "false");
+		put_text(one, run->envs[cell->env].accel);
+		if (fclose(one) != 0)
+			return err_set(err, ENOMEM, "out of memory");
+		for (size_t k = 0; k < t->n_slices; k++)
+			(void)fprintf(f, "%s,%" PRIu64 ",%.9g\r\n", head, t->pass[k],
+				      t->ns_per_op[k]);
+	}
+	return end_file(f, dir, "slices.csv", err);
+}
+
+int csv_write(const char *dir, const struct run *run, const json_t *summary, struct tare_err *err)
+{
+	static const char *const cells[] = {"group",      "env",   "load",   "params", "mode",
+					    "collectors", "accel", "metric", "unit",   "rounds",
+					    "median",     "ci",    "level",  "p50",    "p90",
+					    "p99",        "p999",  "max",    NULL};
+	static const char *const ratios[] = {"group",   "env",   "baseline", "load",   "params",
+					     "mode",    "accel", "metric",   "rounds", "pairs",
+					     "ratio",   "ci",    "level",    "method", "p_holm",
+					     "verdict", "why",   NULL};
+	int r = write_list(dir, "cells.csv", json_object_get(summary, "cells"), cells, err);
+
+	if (r < 0 || (r = write_list(dir, "ratios.csv", json_object_get(summary, "ratios"), ratios,
+				     err)) < 0)
+		return r;
+	return write_slices(dir, run, err);
+}
