@@ -158,7 +158,7 @@ static void put_panel(const struct forest *f, FILE *script, int p, double left, 
 		      "set lmargin at screen %.3f\nset rmargin at screen %.3f\n"
 		      "set xrange [%.9g:%.9g]\nset title '%s' offset 0,-0.3\n",
 		      left, right, f->low[p], f->high[p],
-		      p ? "emulated (TCG): no figure of a VM's overhead"
+		      p ? "emulated (TCG): not a measure of VM overhead"
 			: "ratio of time per operation");
 	plot_ratio_ticks(script, 'x', f->low[p], f->high[p]);
 	(void)fprintf(script, "set arrow 1 from 1, graph 0 to 1, graph 1 nohead lw 1.5 ");
@@ -175,11 +175,13 @@ static void put_panel(const struct forest *f, FILE *script, int p, double left, 
 			      "lw 1.6 ",
 			      first ? "" : ", \\\n  ", block, style_point(block / 2, filled));
 		plot_colour(script, style_env(block / 2));
+		(void)fprintf(script, " notitle");
 		if (filled) {
+			(void)fprintf(script, ", \\\n  keyentry with points pt %d ps 0.9 ",
+				      style_point(block / 2, 1));
+			plot_colour(script, style_env(block / 2));
 			(void)fprintf(script, " title ");
 			plot_quote(script, env->shown);
-		} else {
-			(void)fprintf(script, " notitle");
 		}
 		first = false;
 	}

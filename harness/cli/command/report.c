@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* tare report: make a run's tables, plots and texts again from what was recorded. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/log.h"
+#include "cli/options.h"
+#include "report/report.h"
+
+struct report_options {
+	unsigned int formats;
+};
+
+static int take_formats(void *options, const char *text, struct tare_err *err)
+{
+	struct report_options *own = options;
+
+	return report_parse_formats(text, &own->formats, err);
+}
+
+static const struct command_option report_options[] = {
+	{"format", 'f', "html,md,csv", "what to write (default: all three)", take_formats},
+	{0},
+};
+
+/* With --json stdout is one document: the summaries of all runs. */
+static int print_summaries(char **dirs, struct tare_err *err)
+{
+	cleanup_json json_t *all = json_array();
+
+	for (char **dir = dirs; *dir; dir++) {
+		cleanup_free char *path = text_format("%s/summary.json", *dir);
+		json_error_t why;
+		json_t *summary = path ? json_load_file(path, 0, &why) : NULL;
+
+		if (!summary)
+			return err_set(err, EIO, "read '%s/summary.json' again", *dir);
+		(void)json_array_append_new(all, summary);
+	}
+	if (json_dumpf(all, stdout, JSON_INDENT(1)) < 0 || printf("\n") < 0 || fflush(stdout) != 0)
+		return err_errno(err, "write to stdout");
+	return 0;
+}
+
+static int make_one(const char *dir, unsigned int formats, bool json, struct tare_err *err)
+{
+	struct report_result result;
+	int r = report_make(dir, formats, &result, err);
+
+	if (r < 0)
+		return r;
+	if (*result.no_plots)
+		log_warn("the report of '%s' has no plots: %s", dir, result.no_plots);
+	if (!json && (printf("%s\n", result.path) < 0 || fflush(stdout) != 0))
+		return err_errno(err, "write to stdout");
+	return 0;
+}
+
+static int run_report(const struct command *command, int argc, char **argv)
+{
+	struct report_options own = {.formats = REPORT_ALL};
+	struct cli_options options;
+	struct tare_err err = {0};
+	int r = options_read(command, argc, argv, &own, &options);
+
+	if (r != OPTIONS_GO_ON)
+		return r;
+	if (options.n_args == 0) {
+		(void)err_set(&err, EINVAL, "name a run's folder, for example results/RUN");
+		return command_misuse(command, &err);
+	}
+	for (char **dir = options.args; *dir; dir++) {
+		if (make_one(*dir, own.formats, options.json, &err) < 0)
+			return command_fail(command, &err);
+	}
+	if (options.json && print_summaries(options.args, &err) < 0)
+		return command_fail(command, &err);
+	return EXIT_OK;
+}
+
+const struct command command_report = {
+	.name = "report",
+	.usage = "RUN... [-f html,md,csv]",
+	.summary = "make the tables, plots and texts of runs again",
+	.details = "Reads RUN/manifest.json and RUN/records.jsonl and writes RUN/summary.json and "
+		   "RUN/report/: index.html, report.md, cells.csv, ratios.csv, slices.csv and the "
+		   "plots "
+		   "with their gnuplot scripts. Needs no privileges and nothing of the machine "
+		   "that was "
+		   "measured. Prints the path of each report. With --json it prints the summaries.",
+	.options = report_options,
+	.run = run_report,
+};
