@@ -4,6 +4,10 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -15,6 +19,8 @@
 #include "base/fd.h"
 #include "kernel/cgroup.h"
 #include "kernel/journal.h"
+
+#define PROGRAM_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 struct child_pipes {
 	int go;  /* one byte: it is journaled */
@@ -64,6 +70,8 @@ static int become(const struct program *program, struct child_pipes *pipes, pid_
 	r = place_fds(program, pipes, err);
 	if (r < 0)
 		return r;
+	if (program->cwd && chdir(program->cwd) < 0)
+		return err_errno(err, "enter '%s'", program->cwd);
 	(void)setsid();
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)sigemptyset(&none);
@@ -105,6 +113,29 @@ static int hear_of_child(const struct program *program, struct program_process *
 	if (r < 0 || why.code <= 0)
 		return err_set(err, EIO, "start '%s': it died before it executed", program->name);
 	return err_set(err, why.code, "start '%s': %.180s", program->name, why.msg);
+}
+
+static bool find_in(const char *path, const char *name, char *ret, size_t size)
+{
+	cleanup_free char *copy = strdup(path);
+	char *save = NULL;
+
+	for (char *dir = copy ? strtok_r(copy, ":", &save) : NULL; dir;
+	     dir = strtok_r(NULL, ":", &save)) {
+		if (snprintf(ret, size, "%s/%s", dir, name) < (int)size && access(ret, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+int program_find(const char *name, const char *package, char *ret, size_t size,
+		 struct tare_err *err)
+{
+	const char *path = getenv("PATH"); // NOLINT(concurrency-mt-unsafe): nobody sets variables
+
+	if ((path && find_in(path, name, ret, size)) || find_in(PROGRAM_PATH, name, ret, size))
+		return 0;
+	return err_set(err, ENOTSUP, "there is no %s: install the package %s", name, package);
 }
 
 int program_start(const struct program *program, struct program_process *ret, struct tare_err *err)

@@ -18,6 +18,7 @@ struct program {
 	char *const *envp;
 	int fds[PROGRAM_FDS]; /* fds[i] becomes descriptor i; -1: /dev/null */
 	size_t n_fds;
+	const char *cwd;             /* NULL: ours */
 	const struct cgroup *cgroup; /* NULL: where we are */
 	struct journal *journal;
 	const char *name; /* for the journal */
@@ -29,6 +30,11 @@ struct program_process {
 	uint64_t asked_ns; /* just before it was made */
 	uint64_t exec_ns;  /* execve had succeeded */
 };
+
+/* Look for a program in $PATH and, since a user's may lack the sbin folders, in the usual ones.
+ * -ENOTSUP: it is nowhere; the sentence names the package to install. */
+int program_find(const char *name, const char *package, char *ret, size_t size,
+		 struct tare_err *err);
 
 /* An error up to and including execve comes back as one sentence. It gets a session of its own, so
  * that the terminal's Ctrl-C is for us to pass on. */

@@ -36,18 +36,7 @@ const char *qemu_machine_name(enum qemu_machine machine)
 
 int qemu_find(char *ret, size_t size, struct tare_err *err)
 {
-	const char *path = getenv("PATH"); // NOLINT(concurrency-mt-unsafe): nobody sets variables
-	cleanup_free char *copy = strdup(path ? path : "/usr/local/bin:/usr/bin:/bin");
-	char *save = NULL;
-
-	for (char *dir = copy ? strtok_r(copy, ":", &save) : NULL; dir;
-	     dir = strtok_r(NULL, ":", &save)) {
-		(void)snprintf(ret, size, "%s/" QEMU_PROGRAM, dir);
-		if (access(ret, X_OK) == 0)
-			return 0;
-	}
-	return err_set(err, ENOTSUP,
-		       "there is no " QEMU_PROGRAM ": install the package qemu-system-x86");
+	return program_find(QEMU_PROGRAM, "qemu-system-x86", ret, size, err);
 }
 
 char *qemu_program_id(const char *path)
