@@ -172,8 +172,7 @@ static int read_safety(const json_t *description, struct limits *ret, struct tar
 
 	json_object_foreach(json_object_get(description, "safety"), flag, text)
 	{
-		const char *name = strcmp(flag, "pids") == 0 ? "pids-limit" : flag;
-		int r = limits_set(ret, name, json_string_value(text), err);
+		int r = limits_set(ret, flag, json_string_value(text), err);
 
 		if (r < 0)
 			return r;

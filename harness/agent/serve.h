@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* serve: carries out the calls of message.h, one at a time. */
+
+struct tare_err;
+struct trial_place;
+
+struct serve_config {
+	const struct trial_place *place;
+	int channel_fd;
+	int stdio_fd; /* for exec; -1: none */
+};
+
+/* Says hello, then serves until the host calls shutdown (0) or closes the channel (-EPIPE). Ends
+ * every trial that is left. */
+int serve(const struct serve_config *config, struct tare_err *err);
