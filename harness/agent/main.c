@@ -82,6 +82,7 @@ static _Noreturn void run_guest(void)
 		(void)tell(r, &err);
 		init_leave(INIT_LEFT_FAILED);
 	}
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
 	(void)setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
 	agent = fork();
 	if (agent == 0)

@@ -30,7 +30,7 @@ static int end(EVP_MD_CTX *ctx, char hex[DIGEST_SIZE], struct tare_err *err)
 
 	if (EVP_DigestFinal_ex(ctx, raw, &size) != 1 || size != 32)
 		return err_set(err, EIO, "sha256: libcrypto cannot finish");
-	for (unsigned int i = 0; i < size; i++)
+	for (size_t i = 0; i < size; i++)
 		(void)snprintf(hex + i * 2, 3, "%02x", raw[i]);
 	return 0;
 }
