@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: MIT */
+/* tare run: carries a campaign out and says where the run's folder is. */
+
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "base/units.h"
+#include "cli/command.h"
+#include "cli/log.h"
+#include "cli/options.h"
+#include "cli/places.h"
+#include "engine/engine.h"
+
+#define LIST_MAX 64
+
+struct text_list {
+	char *items[LIST_MAX + 1]; /* into argv; ended by NULL */
+	size_t n;
+};
+
+struct run_options {
+	struct campaign_flags flags;
+	struct text_list envs, loads, collectors;
+	const char *out_dir, *resume_dir;
+	const char *conductor;
+	bool dry_run, one_after_the_other;
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+	interrupted = number;
+}
+
+static int list_add(struct text_list *list, const char *what, const char *text,
+		    struct tare_err *err)
+{
+	if (list->n == LIST_MAX)
+		return err_set(err, EINVAL, "-%s may be given %d times", what, LIST_MAX);
+	list->items[list->n++] = (char *)(uintptr_t)text; /* argv: ours to keep, not to change */
+	return 0;
+}
+
+static int take_env(void *options, const char *text, struct tare_err *err)
+{
+	return list_add(&((struct run_options *)options)->envs, "e", text, err);
+}
+
+static int take_load(void *options, const char *text, struct tare_err *err)
+{
+	return list_add(&((struct run_options *)options)->loads, "w", text, err);
+}
+
+static int take_collectors(void *options, const char *text, struct tare_err *err)
+{
+	return list_add(&((struct run_options *)options)->collectors, "c", text, err);
+}
+
+static int take_mode(void *options, const char *text, struct tare_err *err)
+{
+	struct campaign_flags *f = &((struct run_options *)options)->flags;
+
+	f->has_mode = true;
+	return trial_mode_parse(text, &f->mode, err);
+}
+
+static int take_rounds(void *options, const char *text, struct tare_err *err)
+{
+	struct campaign_flags *f = &((struct run_options *)options)->flags;
+
+	return units_parse_count("--rounds", text, 1, 100000, &f->rounds, err);
+}
+
+static int take_passes(void *options, const char *text, struct tare_err *err)
+{
+	struct campaign_flags *f = &((struct run_options *)options)->flags;
+
+	return units_parse_count("--passes", text, 1, 2000, &f->passes, err);
+}
+
+static int take_slice(void *options, const char *text, struct tare_err *err)
+{
+	struct campaign_flags *f = &((struct run_options *)options)->flags;
+
+	return units_parse_time("--slice", text, &f->slice_ns, err);
+}
+
+static int take_duration(void *options, const char *text, struct tare_err *err)
+{
+	struct campaign_flags *f = &((struct run_options *)options)->flags;
+
+	return units_parse_time("--duration", text, &f->solo_ns, err);
+}
+
+static int take_sample(void *options, const char *text, struct tare_err *err)
+{
+	struct campaign_flags *f = &((struct run_options *)options)->flags;
+
+	return units_parse_time("--sample", text, &f->sample_ns, err);
+}
+
+static int take_budget(void *options, const char *text, struct tare_err *err)
+{
+	struct campaign_flags *f = &((struct run_options *)options)->flags;
+
+	return units_parse_time("--time-budget", text, &f->time_budget_ns, err);
+}
+
+static int take_precision(void *options, const char *text, struct tare_err *err)
+{
+	struct campaign_flags *f = &((struct run_options *)options)->flags;
+
+	return units_parse_number("--precision", text, 0.01, 100, &f->precision_pct, err);
+}
+
+static int take_effect(void *options, const char *text, struct tare_err *err)
+{
+	struct campaign_flags *f = &((struct run_options *)options)->flags;
+
+	return units_parse_number("--effect", text, 0.01, 100, &f->effect_pct, err);
+}
+
+static int take_seed(void *options, const char *text, struct tare_err *err)
+{
+	struct campaign_flags *f = &((struct run_options *)options)->flags;
+
+	f->has_seed = true;
+	return units_parse_count("--seed", text, 0, INT64_MAX, &f->seed, err);
+}
+
+static int take_baseline(void *options, const char *text, struct tare_err *err)
+{
+	(void)err;
+	((struct run_options *)options)->flags.baseline = text;
+	return 0;
+}
+
+static int take_out(void *options, const char *text, struct tare_err *err)
+{
+	(void)err;
+	((struct run_options *)options)->out_dir = text;
+	return 0;
+}
+
+static int take_resume(void *options, const char *text, struct tare_err *err)
+{
+	(void)err;
+	((struct run_options *)options)->resume_dir = text;
+	return 0;
+}
+
+static int take_conductor(void *options, const char *text, struct tare_err *err)
+{
+	static const char *const values[] = {"same", "other", "any", NULL};
+	char hint[TEXT_HINT_SIZE];
+
+	for (int i = 0; values[i]; i++) {
+		if (strcmp(text, values[i]) == 0) {
+			((struct run_options *)options)->conductor = text;
+			return 0;
+		}
+	}
+	return err_set(err, EINVAL, "--conductor: '%.40s' is none of same, other, any%s", text,
+		       text_hint(text, values, hint, sizeof(hint)));
+}
+
+static int take_dry_run(void *options, const char *text, struct tare_err *err)
+{
+	(void)text;
+	(void)err;
+	((struct run_options *)options)->dry_run = true;
+	return 0;
+}
+
+static int take_no_turns(void *options, const char *text, struct tare_err *err)
+{
+	(void)text;
+	(void)err;
+	((struct run_options *)options)->one_after_the_other = true;
+	return 0;
+}
+
+static const struct command_option run_options[] = {
+	{"env", 'e', "ENV",
+	 "an environment: native, container, vm, a=native, container,seccomp=off", take_env},
+	{"workload", 'w', "LOAD", "a load: getppid, pread,size=64K, 'p*', @syscall", take_load},
+	{"collectors", 'c', "NAMES", "collectors of observed rounds: syscalls,counters=page-faults",
+	 take_collectors},
+	{"mode", 0, "MODE", "batch (the central figure), latency (a distribution) or solo",
+	 take_mode},
+	{"rounds", 0, "N", "rounds at the most (default 10)", take_rounds},
+	{"precision", 0, "PCT", "stop when every ratio's interval is within +-PCT percent",
+	 take_precision},
+	{"time-budget", 0, "TIME", "begin nothing that would end later than this: 5m", take_budget},
+	{"slice", 0, "TIME", "length of a turn (default 500us)", take_slice},
+	{"passes", 0, "N", "turns of each player in a round", take_passes},
+	{"duration", 0, "TIME", "how long a load runs that takes no turns (default 5s)",
+	 take_duration},
+	{"sample", 0, "TIME", "interval of time series (default 50ms in solo runs)", take_sample},
+	{"effect", 0, "PCT", "smallest effect of interest (default 1)", take_effect},
+	{"baseline", 0, "LABEL", "what the others are compared with (default: the first)",
+	 take_baseline},
+	{"seed", 0, "N", "of all that is random (default: drawn, and recorded)", take_seed},
+	{"output", 'o', "DIR", "the run's folder, new or empty (default: results/TIME)", take_out},
+	{"resume", 0, "RUN", "carry out what a run that was stopped still lacks", take_resume},
+	{"dry-run", 0, NULL, "print the campaign as YAML and stop", take_dry_run},
+	{"conductor", 0, "WHERE", "CPU that passes the turn: same as the players', other, any",
+	 take_conductor},
+	{"one-after-the-other", 0, NULL, "no turns: each player plays alone, as other tools do",
+	 take_no_turns},
+	{NULL, 0, NULL, NULL, NULL},
+};
+
+/* results/2026-11-23T19-02-11-3f2a: sorts by time, and two in one second differ. */
+static char *new_run_dir(const char *results_dir)
+{
+	char stamp[40];
+	time_t now = time(NULL);
+	unsigned short tail = 0;
+	struct tm tm;
+
+	(void)localtime_r(&now, &tm);
+	(void)strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H-%M-%S", &tm);
+	(void)!getrandom(&tail, sizeof(tail), 0);
+	return text_format("%s/%s-%04x", results_dir, stamp, tail);
+}
+
+static void draw_seed(struct campaign *campaign)
+{
+	uint64_t seed = 0;
+
+	if (campaign->has_seed)
+		return;
+	(void)!getrandom(&seed, sizeof(seed), 0);
+	campaign->seed = seed >> 33; /* short enough to be typed again */
+	campaign->has_seed = true;
+}
+
+static void show_progress(const struct engine_progress *p, void *context)
+{
+	double fraction = p->total ? (double)p->done / (double)p->total : 0;
+
+	(void)context;
+	if (p->said) {
+		log_warn("round %llu, %s, %s", (unsigned long long)p->round + 1, p->load, p->said);
+		return;
+	}
+	if (!p->load) {
+		log_progress_end();
+		return;
+	}
+	log_progress(fraction, "round %llu, %s: %s", (unsigned long long)p->round + 1, p->group,
+		     p->load);
+}
+
+static void catch_signals(void)
+{
+	struct sigaction act = {.sa_handler = on_signal};
+
+	(void)sigaction(SIGINT, &act, NULL);
+	(void)sigaction(SIGTERM, &act, NULL);
+	(void)sigaction(SIGHUP, &act, NULL);
+	/* A player that died is an answer that does not come, not our end. */
+	act.sa_handler = SIG_IGN;
+	(void)sigaction(SIGPIPE, &act, NULL);
+}
+
+/* Where the conductor sits: -1 for anywhere; the engine's players have the last CPU. */
+static void choose_cpus(const struct run_options *options, struct engine_config *config)
+{
+	cpu_set_t cpus;
+	int last = 0, other = -1;
+
+	config->players_cpu = config->conductor_cpu = -1;
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
+		return;
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET((unsigned int)cpu, &cpus))
+			continue;
+		other = last;
+		last = cpu;
+	}
+	config->players_cpu = last;
+	if (!options->conductor || strcmp(options->conductor, "same") == 0)
+		config->conductor_cpu = last;
+	else if (strcmp(options->conductor, "other") == 0)
+		config->conductor_cpu = other;
+}
+
+static int print_result(const struct cli_options *cli, const char *dir,
+			const struct engine_result *result)
+{
+	cleanup_json json_t *all = NULL;
+
+	if (!cli->json) {
+		(void)puts(dir);
+		return fflush(stdout) ? EXIT_FOUND : EXIT_OK;
+	}
+	all = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "run", dir, "end", result->end, "trials",
+			(json_int_t)result->trials, "failed", (json_int_t)result->failed,
+			"unsupported", (json_int_t)result->unsupported, "void",
+			(json_int_t)result->voided);
+	(void)json_dumpf(all, stdout, JSON_INDENT(2));
+	(void)putchar('\n');
+	return EXIT_OK;
+}
+
+static int carry_out(const struct run_options *options, const struct cli_options *cli,
+		     struct places *places, const struct campaign *campaign,
+		     const json_t *described, const char *dir, struct tare_err *err)
+{
+	struct engine_config config = {
+		.campaign = campaign,
+		.described = described,
+		.place = &places->trial,
+		.journal = places->journal,
+		.cache_dir = places->cache_dir,
+		.libexec_dir = places->libexec_dir,
+		.run_dir = dir,
+		.resume = options->resume_dir != NULL,
+		.solo_turns = options->one_after_the_other,
+		.interrupted = &interrupted,
+		.progress = cli->quiet ? NULL : show_progress,
+	};
+	struct engine_result result;
+	int r;
+
+	choose_cpus(options, &config);
+	r = engine_run(&config, &result, err);
+	log_progress_end();
+	if (r < 0)
+		return r;
+	if (strcmp(result.end, "complete") != 0)
+		log_warn("stopped: %s; 'tare run --resume %s' goes on", result.end, dir);
+	r = print_result(cli, dir, &result);
+	if (interrupted)
+		return 128 + interrupted;
+	return result.failed ? EXIT_FOUND : r;
+}
+
+static int choose_campaign(struct run_options *options, const struct cli_options *cli,
+			   const json_t *described, struct campaign *ret, struct tare_err *err)
+{
+	options->flags.envs = options->envs.n ? options->envs.items : NULL;
+	options->flags.loads = options->loads.n ? options->loads.items : NULL;
+	options->flags.collectors = options->collectors.n ? options->collectors.items : NULL;
+	options->flags.limits = cli->limits;
+	options->flags.file = cli->n_args ? cli->args[0] : NULL;
+	if (options->resume_dir)
+		return engine_load_campaign(options->resume_dir, described, ret, err);
+	return campaign_from_flags(&options->flags, described, ret, err);
+}
+
+static int run_places(const struct command *command, struct run_options *options,
+		      const struct cli_options *cli, struct places *places)
+{
+	cleanup_json json_t *described = NULL;
+	cleanup_free char *dir = NULL;
+	struct campaign campaign = {0};
+	struct tare_err err = {0};
+	int r = trial_describe_loads(places->load_path, &described, &err);
+
+	if (r < 0)
+		return command_fail(command, &err);
+	if (choose_campaign(options, cli, described, &campaign, &err) < 0)
+		return command_misuse(command, &err);
+	draw_seed(&campaign);
+	if (options->dry_run) {
+		r = campaign_to_yaml(&campaign, stdout, &err);
+	} else {
+		const char *given = options->resume_dir ? options->resume_dir : options->out_dir;
+
+		dir = given ? strdup(given) : new_run_dir(places->results_dir);
+		r = dir ? places_open(places, &err) : err_set(&err, ENOMEM, "out of memory");
+		if (r == 0)
+			r = carry_out(options, cli, places, &campaign, described, dir, &err);
+	}
+	campaign_clear(&campaign);
+	return r < 0 ? command_fail(command, &err) : r;
+}
+
+static int run_run(const struct command *command, int argc, char **argv)
+{
+	struct run_options options = {0};
+	struct cli_options cli;
+	struct places places = {0};
+	struct tare_err err = {0};
+	int code = options_read(command, argc, argv, &options, &cli);
+
+	if (code != OPTIONS_GO_ON)
+		return code;
+	if (options_at_most(&cli, 1, &err) < 0)
+		return command_misuse(command, &err);
+	if (places_find(&places, &err) < 0)
+		return command_fail(command, &err);
+	catch_signals();
+	code = run_places(command, &options, &cli, &places);
+	if (places_close(&places, &err) < 0 && code == EXIT_OK)
+		code = command_fail(command, &err);
+	return code;
+}
+
+const struct command command_run = {
+	.name = "run",
+	.usage = "[CAMPAIGN.yaml] [-e ENV]... [-w LOAD]... [LIMITS] [-c COLLECTORS] [options]",
+	.summary = "run the same loads in several environments and compare them",
+	.details = "Without a campaign file and without -e or -w, the default campaign is carried "
+		   "out; --dry-run\nprints it. The last line on stdout is the run's folder, which "
+		   "'tare report' reads.",
+	.options = run_options,
+	.limits = true,
+	.run = run_run,
+};
