@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "box/container/container.h"
 #include "box/container/identity.h"
+#include "kernel/cgroup.h"
 
 extern const struct box_ops box_ops_container;
 
@@ -85,6 +86,8 @@ const struct box_ops box_ops_container = {
 	.summary = "our container: all namespaces, overlay root, dropped rights, seccomp",
 	.options = options,
 	.has_root = true,
+	.controllers = CGROUP_BIT(CGROUP_CPU) | CGROUP_BIT(CGROUP_CPUACCT) |
+		       CGROUP_BIT(CGROUP_MEMORY) | CGROUP_BIT(CGROUP_PIDS) | CGROUP_BIT(CGROUP_IO),
 	.probe = container_probe,
 	.open = container_open,
 	.start = container_start,

@@ -48,7 +48,7 @@ static int texts_add(struct texts *t, char *taken, struct tare_err *err)
 static int make_argv(struct texts *argv, const struct box *box, const struct trial_place *place,
 		     const struct trial_spec *spec, struct tare_err *err)
 {
-	const char *program = box->ops->has_root ? "/bin/tare-load" : place->box.load_path;
+	const char *program = box_load_path(box, &place->box);
 	const char *key;
 	json_t *value;
 	int r;
@@ -72,7 +72,7 @@ static int make_argv(struct texts *argv, const struct box *box, const struct tri
 static int make_envp(struct texts *envp, const struct box *box, const struct trial_place *place,
 		     const struct trial_spec *spec, struct tare_err *err)
 {
-	const char *work = box->ops->has_root ? "/work" : place->box.work_dir;
+	const char *work = box_work_path(box, &place->box);
 	int width = spec->env_padding < 4096 ? (int)spec->env_padding : 4096;
 	int r;
 
@@ -173,7 +173,7 @@ int player_start(struct player *player, struct box *box, const struct trial_plac
 		.stdio = {to_read, from_write, null_fd},
 		.cgroup = cgroup,
 		.cpus = spec->cpus,
-		.cwd = box->ops->has_root ? "/work" : place->box.work_dir,
+		.cwd = box_work_path(box, &place->box),
 	};
 	r = box->ops->start(box, &exec, &player->process, err);
 	if (r < 0)

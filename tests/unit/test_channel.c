@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -294,5 +295,6 @@ int main(void)
 		cmocka_unit_test(frames_are_put_together_from_pieces),
 	};
 
+	(void)signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests_name("channel", tests, NULL, NULL);
 }
