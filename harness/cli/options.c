@@ -62,7 +62,13 @@ static bool find_long(const struct command *command, const char *name, size_t le
 		return true;
 	ret->option = table_find(common_options, name, length, 0);
 	ret->common = ret->option != NULL;
-	return ret->option != NULL;
+	if (ret->option || !command->limits)
+		return ret->option != NULL;
+	for (const struct limit_option *l = limit_options; l->flag; l++) {
+		if (strlen(l->flag) == length && strncmp(l->flag, name, length) == 0)
+			ret->limit = l;
+	}
+	return ret->limit != NULL;
 }
 
 static bool find_short(const struct command *command, char letter, struct flag *ret)
@@ -88,6 +94,9 @@ static int unknown_long(const struct command *command, const char *name, size_t 
 			names[n++] = o->name;
 	for (const struct command_option *o = common_options; o->name && n < NAMES_MAX - 1; o++)
 		names[n++] = o->name;
+	for (const struct limit_option *l = limit_options; command->limits && l->flag; l++)
+		if (n < NAMES_MAX - 1)
+			names[n++] = l->flag;
 	names[n] = NULL;
 	(void)snprintf(word, sizeof(word), "%.*s", (int)length, name);
 	near = text_did_you_mean(word, names);
@@ -99,6 +108,8 @@ static int unknown_long(const struct command *command, const char *name, size_t 
 static int take(struct reader *reader, const struct flag *flag, const char *text,
 		struct tare_err *err)
 {
+	if (flag->limit)
+		return limits_set(&reader->ret->limits, flag->limit->flag, text, err);
 	if (!flag->common)
 		return flag->option->take(reader->own, text, err);
 	switch ((enum common)(flag->option - common_options)) {
@@ -305,4 +316,9 @@ void options_print_help(const struct command *command, FILE *to)
 		print_flag(to, o->letter, o->name, o->argument, o->help);
 	for (const struct command_option *o = common_options; o->name; o++)
 		print_flag(to, o->letter, o->name, o->argument, o->help);
+	if (!command->limits)
+		return;
+	(void)fputs("\nlimits:\n", to);
+	for (const struct limit_option *l = limit_options; l->flag; l++)
+		print_flag(to, 0, l->flag, l->argument, l->help);
 }
