@@ -12,7 +12,8 @@
 static char last_warning[160];
 
 /* The first line of what libbpf says; a rejected program's whole log is one message. */
-static int keep_warning(enum libbpf_print_level level, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static int keep_warning(enum libbpf_print_level level,
+							      const char *fmt, va_list ap)
 {
 	char text[sizeof(last_warning)];
 

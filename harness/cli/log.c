@@ -51,7 +51,8 @@ static void wipe_line(void)
 	state.line = false;
 }
 
-static void say(const char *color, const char *word, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void say(const char *color, const char *word,
+						      const char *fmt, va_list ap)
 {
 	wipe_line();
 	if (word)

@@ -84,7 +84,7 @@ static int plan_dirs(struct cgroup *cgroup, const struct cgroup_layout *layout,
 			return err_set(err, ENOTSUP,
 				       "cgroup controller '%s' is not to be had here: no mount "
 				       "and no cgroup.controllers lists it",
-				       cgroup_controller_name(i));
+				       cgroup_controller_name((enum cgroup_controller)i));
 		if ((r = add_dir(cgroup, &layout->controllers[i], CGROUP_BIT(i), err)) < 0)
 			return r;
 	}

@@ -381,7 +381,7 @@ static void add_socket(scmp_filter_ctx ctx)
 			   family == AF_NETLINK;
 
 		must(seccomp_rule_add(ctx, ours ? SCMP_ACT_ALLOW : refuse, SCMP_SYS(socket), 1,
-				      SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family)),
+				      SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family, 0)),
 		     "socket");
 	}
 }
@@ -409,7 +409,7 @@ static void add_by_argument(scmp_filter_ctx ctx)
 	add_ioctl(ctx);
 	for (size_t i = 0; i < sizeof(domains) / sizeof(domains[0]); i++)
 		must(seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(personality), 1,
-				      SCMP_A0(SCMP_CMP_EQ, domains[i])),
+				      SCMP_A0(SCMP_CMP_EQ, domains[i], 0)),
 		     "personality");
 }
 
