@@ -104,8 +104,8 @@ static int run_in_container(const struct cgroup *group, struct tare_err *err)
 				      .cgroup = group};
 	const struct box_ops *ops;
 	struct box_process process;
-	struct box *box;
-	int r = box_find("container", &ops, err);
+	struct box *box = NULL;
+	int r = box_find("container", &ops, err), closed;
 
 	if (r == 0)
 		r = ops->open(&config, &box, err);
@@ -116,7 +116,8 @@ static int run_in_container(const struct cgroup *group, struct tare_err *err)
 		r = wait_for(process.pid, "the container", err);
 		(void)close(process.pidfd);
 	}
-	return ops->close(box, err) < 0 ? -err->code : r;
+	closed = ops->close(box, err);
+	return r < 0 ? r : closed;
 }
 
 static int launch_container(struct tare_err *err)
@@ -128,7 +129,7 @@ static int launch_container_in_cgroups(struct tare_err *err)
 {
 	unsigned int controllers =
 		CGROUP_BIT(CGROUP_CPU) | CGROUP_BIT(CGROUP_MEMORY) | CGROUP_BIT(CGROUP_PIDS);
-	struct cgroup *group;
+	struct cgroup *group = NULL;
 	int r = cgroup_create(&bench.layout, bench.group, controllers, NULL, &group, err);
 	int destroyed;
 
@@ -207,24 +208,28 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void print_table(struct variant *variants, size_t n, size_t rounds)
+static double us_at(const struct variant *v, size_t index)
 {
-	double floor_ns = 0;
+	return (double)v->ns[index] / (double)NS_PER_US;
+}
+
+static void print_table(struct variant *table, size_t n, size_t rounds)
+{
+	double floor_us = 0;
 
 	(void)printf("%-44s %9s %9s %9s %7s\n", "launch to exit, us", "p10", "median", "p90",
 		     "/ floor");
 	for (size_t i = 0; i < n; i++) {
-		struct variant *v = &variants[i];
+		struct variant *v = &table[i];
+		size_t p10 = rounds / 10, p50 = rounds / 2, p90 = rounds * 9 / 10;
 
 		if (v->out)
 			continue;
 		qsort(v->ns, rounds, sizeof(v->ns[0]), compare);
 		if (i == 0)
-			floor_ns = (double)v->ns[rounds / 2];
-		(void)printf("%-44s %9.0f %9.0f %9.0f %7.2f\n", v->name,
-			     (double)v->ns[rounds / 10] / 1000, (double)v->ns[rounds / 2] / 1000,
-			     (double)v->ns[rounds * 9 / 10] / 1000,
-			     (double)v->ns[rounds / 2] / floor_ns);
+			floor_us = us_at(v, p50);
+		(void)printf("%-44s %9.0f %9.0f %9.0f %7.2f\n", v->name, us_at(v, p10),
+			     us_at(v, p50), us_at(v, p90), us_at(v, p50) / floor_us);
 	}
 }
 
@@ -242,20 +247,20 @@ static void shuffle(size_t *order, size_t n)
 }
 
 /* Each once, not counted: caches are warm, and what cannot run here is left out. */
-static void warm_up(struct variant *variants, size_t n)
+static void warm_up(struct variant *table, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct tare_err err = {0};
 		uint64_t ns;
 
-		if (launch(&variants[i], &ns, &err) < 0) {
-			variants[i].out = true;
-			(void)printf("left out: %s: %s\n", variants[i].name, err.msg);
+		if (launch(&table[i], &ns, &err) < 0) {
+			table[i].out = true;
+			(void)printf("left out: %s: %s\n", table[i].name, err.msg);
 		}
 	}
 }
 
-static int measure(struct variant *variants, size_t n, size_t rounds, struct tare_err *err)
+static int measure(struct variant *table, size_t n, size_t rounds, struct tare_err *err)
 {
 	size_t order[8];
 
@@ -264,7 +269,7 @@ static int measure(struct variant *variants, size_t n, size_t rounds, struct tar
 	for (size_t round = 0; round < rounds; round++) {
 		shuffle(order, n);
 		for (size_t i = 0; i < n; i++) {
-			struct variant *v = &variants[order[i]];
+			struct variant *v = &table[order[i]];
 			int r = v->out ? 0 : launch(v, &v->ns[round], err);
 
 			if (r < 0)

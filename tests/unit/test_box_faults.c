@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* Each system call that puts a container up is made to fail in turn: the error must come out as
+ * one sentence that names the step, and nothing may be left. */
+#include "box_run.h"
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+
+/* An error that none of these calls gives by itself. */
+#define INJECTED EL2HLT
+
+static const struct fault {
+	long number;
+	const char *words; /* of the error */
+} faults[] = {
+	{SYS_clone3, "container: step 'clone3': "},
+	{SYS_open_tree, "container: step 'bind "},
+	{SYS_fsopen, "container: step 'mount tmpfs': "},
+	{SYS_fsconfig, "container: step 'mount tmpfs': "},
+	{SYS_fsmount, "container: step 'mount tmpfs': "},
+	{SYS_mknodat, "container: step 'make /dev/null': "},
+	{SYS_setgroups, "container: step 'leave all groups': "},
+	{SYS_setresuid, "container: step 'become root inside': "},
+	{SYS_mount, "container: step 'make the mounts private': "},
+	{SYS_move_mount, "container: step 'put a mount on "},
+	{SYS_pivot_root, "container: step 'pivot_root': "},
+	{SYS_umount2, "container: step 'leave the old root': "},
+	{SYS_sethostname, "container: step 'set the host name': "},
+	{SYS_socket, "container: step 'bring loopback up': "},
+	{SYS_sched_setaffinity, "container: step 'run on CPUs 0x1': "},
+	{SYS_getcwd, "container: step 'stay inside': "},
+	{SYS_close_range, "container: step 'close all other file descriptors': "},
+	{SYS_unshare, "container: step 'make a cgroup namespace': "},
+	{SYS_capset, "container: step 'set the capabilities': "},
+	{SYS_execve, "container: run '/bin/busybox': "},
+};
+
+/* From here on the call fails in this process and those it makes. */
+static int inject(long number)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned int)number, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | INJECTED),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {.len = 4, .filter = filter};
+
+	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
+}
+
+static _Noreturn void start_with_fault(const struct bench *b, const struct fault *fault)
+{
+	char busybox[] = "busybox", applet[] = "true";
+	char *argv[] = {busybox, applet, NULL};
+	struct outcome o;
+
+	if (inject(fault->number) < 0)
+		_exit(1);
+	run_program(b, "container", "{}", argv, &o);
+	if (o.r >= 0 || strncmp(o.err.msg, fault->words, strlen(fault->words)) != 0) {
+		print_message("%ld: %d '%s'\n", fault->number, o.r, o.err.msg);
+		_exit(2);
+	}
+	/* Nobody is left below us. */
+	_exit(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD ? 0 : 3);
+}
+
+static void every_failing_step_is_named_and_leaves_nothing(void **state)
+{
+	struct outcome o;
+
+	need_box("container");
+	run_script(*state, "container", "{}", "true", &o); /* makes the tree */
+	assert_out(&o, "");
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		int status;
+		pid_t pid = fork();
+
+		if (pid == 0)
+			start_with_fault(*state, &faults[i]);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), 0);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(every_failing_step_is_named_and_leaves_nothing,
+						bench_make, bench_drop),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
