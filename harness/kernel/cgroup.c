@@ -283,6 +283,9 @@ int cgroup_kill(const struct cgroup *cgroup, int timeout_ms, struct tare_err *er
 {
 	uint64_t end_ns = clock_now_ns() + (uint64_t)timeout_ms * NS_PER_MS;
 
+	for (size_t i = 0; i < cgroup->n_dirs; i++)
+		if (cgroup->dirs[i].version == 1)
+			cgroup_tree_thaw(cgroup->dirs[i].fd);
 	/* All hierarchies: a process may have left one of them. v2 comes first. */
 	for (size_t i = 0; i < cgroup->n_dirs; i++) {
 		const struct cgroup_dir *dir = &cgroup->dirs[i];

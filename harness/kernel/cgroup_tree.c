@@ -134,9 +134,6 @@ static void kill_pass(int dirfd, int depth, struct pass *pass)
 
 	for (size_t i = 0; i < n; i++)
 		kill_one(dirfd, pids[i], pass);
-	/* A frozen v1 task dies only when thawed; ENOENT where there is no freezer. */
-	if (n > 0)
-		(void)fd_write_file(dirfd, "freezer.state", "THAWED", NULL);
 	while (dir && depth < TREE_DEPTH && (fd = next_below(dir, name)) >= 0) {
 		kill_pass(fd, depth + 1, pass);
 		(void)close(fd);
@@ -198,6 +195,27 @@ static int wait_empty(int dirfd, uint64_t end_ns)
 	}
 }
 
+static void thaw(int dirfd, int depth)
+{
+	cleanup_dir DIR *dir = NULL;
+	char name[256];
+	int fd;
+
+	/* ENOENT: no freezer in this hierarchy. */
+	if (fd_write_file(dirfd, "freezer.state", "THAWED", NULL) < 0)
+		return;
+	dir = open_dir(dirfd);
+	while (dir && depth < TREE_DEPTH && (fd = next_below(dir, name)) >= 0) {
+		thaw(fd, depth + 1);
+		(void)close(fd);
+	}
+}
+
+void cgroup_tree_thaw(int dirfd)
+{
+	thaw(dirfd, 0);
+}
+
 int cgroup_tree_kill(int dirfd, int version, const char *name, uint64_t end_ns,
 		     struct tare_err *err)
 {
@@ -251,43 +269,58 @@ int cgroup_tree_remove(int parent_fd, const char *name, uint64_t end_ns, struct 
 	return remove_tree(parent_fd, name, 0, end_ns, err);
 }
 
-/* One hierarchy of cgroup_remove_named: 1 when the group was there. */
-static int remove_from(const struct cgroup_hierarchy *hierarchy, const char *name, uint64_t end_ns,
-		       struct tare_err *err)
+/* A group as found in a hierarchy. */
+struct found {
+	int version, parent, fd;
+};
+
+static bool find_in(const struct cgroup_hierarchy *hierarchy, const char *name, struct found *ret)
 {
-	cleanup_close int parent = open(hierarchy->mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	cleanup_close int fd = -1;
+	struct found found = {.version = hierarchy->version, .fd = -1};
+
+	found.parent = open(hierarchy->mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (found.parent >= 0)
+		found.fd =
+			openat(found.parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (found.fd < 0) {
+		cleanup_closep(&found.parent);
+		return false;
+	}
+	if (found.version == 1)
+		cgroup_tree_thaw(found.fd);
+	*ret = found;
+	return true;
+}
+
+static int remove_found(const struct found *found, const char *name, uint64_t end_ns,
+			struct tare_err *err)
+{
 	int r;
 
-	if (parent < 0)
-		return 0;
-	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return 0;
-	if (has_pid(fd, getpid()))
+	if (has_pid(found->fd, getpid()))
 		return err_set(err, EDEADLK, "cgroup '%s' holds tare itself: leave it first", name);
-	r = cgroup_tree_kill(fd, hierarchy->version, name, end_ns, err);
-	if (r < 0)
-		return r;
-	r = cgroup_tree_remove(parent, name, end_ns, err);
-	return r < 0 ? r : 1;
+	r = cgroup_tree_kill(found->fd, found->version, name, end_ns, err);
+	return r < 0 ? r : cgroup_tree_remove(found->parent, name, end_ns, err);
 }
 
 int cgroup_remove_named(const struct cgroup_layout *layout, const char *name, int timeout_ms,
 			struct tare_err *err)
 {
 	const struct cgroup_hierarchy *mounts[CGROUP_MAX_MOUNTS];
-	size_t n = cgroup_layout_mounts(layout, mounts);
-	int found = 0, failed = 0;
+	struct found found[CGROUP_MAX_MOUNTS];
+	size_t n_mounts = cgroup_layout_mounts(layout, mounts), n = 0;
+	int failed = 0;
 
+	for (size_t i = 0; i < n_mounts; i++)
+		n += find_in(mounts[i], name, &found[n]);
 	for (size_t i = 0; i < n; i++) {
 		uint64_t end_ns = clock_now_ns() + (uint64_t)timeout_ms * NS_PER_MS;
-		int r = remove_from(mounts[i], name, end_ns, err);
+		int r = remove_found(&found[i], name, end_ns, err);
 
-		if (r < 0)
-			failed = failed ? failed : r;
-		else
-			found += r;
+		if (r < 0 && r != -ENOENT && !failed)
+			failed = r;
+		cleanup_closep(&found[i].fd);
+		cleanup_closep(&found[i].parent);
 	}
-	return failed ? failed : found;
+	return failed ? failed : (int)n;
 }

@@ -14,6 +14,10 @@
 size_t cgroup_layout_mounts(const struct cgroup_layout *layout,
 			    const struct cgroup_hierarchy *ret[CGROUP_MAX_MOUNTS]);
 
+/* Thaw a v1 group and those below it, where the hierarchy has the freezer. To be done in all
+ * hierarchies before anybody is killed: a task frozen by v1 does not even die of SIGKILL. */
+void cgroup_tree_thaw(int dirfd);
+
 /* SIGKILL all that is in a directory and below, until it is empty or clock_now_ns() has come
  * to end_ns: -ETIMEDOUT. name is for the sentence. */
 int cgroup_tree_kill(int dirfd, int version, const char *name, uint64_t end_ns,

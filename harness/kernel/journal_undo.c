@@ -74,30 +74,45 @@ int journal_start_time(int pid, uint64_t *ret, struct tare_err *err)
 	return 0;
 }
 
-static int undo_process(struct journal_undo *undo, const char *argument, struct tare_err *err)
+/* A pidfd of the noted process; -1: it is gone, or a zombie that its parent has to reap. */
+static int open_process(const char *argument)
 {
 	char *end;
 	int pid = (int)strtol(argument, &end, 10);
 	uint64_t noted = strtoull(end, NULL, 10), start;
 	cleanup_close int pidfd = pidfd_open(pid, 0);
-	int r;
 
 	/* The pidfd first: what has the start time now is what the pidfd holds. */
-	if (pidfd < 0 || journal_start_time(pid, &start, NULL) < 0 || start != noted)
+	if (pidfd < 0 || journal_start_time(pid, &start, NULL) < 0 || start != noted ||
+	    fd_wait_readable(pidfd, 0, NULL) == 1)
+		return -1;
+	return take_fd(&pidfd);
+}
+
+/* Not waited for yet: it may be frozen until its group is taken down. */
+static int kill_process(struct journal_undo *undo, const char *argument, struct tare_err *err)
+{
+	cleanup_close int pidfd = open_process(argument);
+
+	if (pidfd < 0)
 		return 0;
-	if (pid == getpid())
-		return err_set(err, EDEADLK, "process %d is tare itself", pid);
-	if (fd_wait_readable(pidfd, 0, NULL) == 1)
-		return 0; /* a zombie, for its parent to reap */
+	if (strtol(argument, NULL, 10) == getpid())
+		return err_set(err, EDEADLK, "process %.60s is tare itself", argument);
 	if (pidfd_send_signal(pidfd, SIGKILL, NULL, 0) < 0)
-		return errno == ESRCH ? 0 : err_errno(err, "kill process %s", argument);
-	r = fd_wait_readable(pidfd, KILL_TIMEOUT_MS, err);
-	if (r == 0)
-		return err_set(err, ETIMEDOUT, "process %s was killed and does not end", argument);
-	if (r < 0)
-		return r;
+		return errno == ESRCH ? 0 : err_errno(err, "kill process %.60s", argument);
 	journal_undo_did(undo, "process", argument);
 	return 0;
+}
+
+static int wait_process(const char *argument, struct tare_err *err)
+{
+	cleanup_close int pidfd = open_process(argument);
+	int r = pidfd < 0 ? 1 : fd_wait_readable(pidfd, KILL_TIMEOUT_MS, err);
+
+	if (r == 0)
+		return err_set(err, ETIMEDOUT, "process %.60s was killed and does not end",
+			       argument);
+	return r < 0 ? r : 0;
 }
 
 void journal_undo_cgroup(struct journal_undo *undo, const char *name)
@@ -290,7 +305,7 @@ static void undo_entry(struct journal_undo *undo, const char *run, enum journal_
 		journal_undo_link(undo, argument);
 		return;
 	case JOURNAL_PROCESS:
-		r = undo_process(undo, argument, &err);
+		r = wait_process(argument, &err);
 		break;
 	case JOURNAL_MOUNT:
 		r = undo_mount(undo, argument, &err);
@@ -306,6 +321,18 @@ static void undo_entry(struct journal_undo *undo, const char *run, enum journal_
 		break;
 	}
 	if (r < 0) {
+		undo->again = true;
+		journal_undo_failed(undo, &err);
+	}
+}
+
+static void kill_entry(struct journal_undo *undo, const char *run, const char *argument)
+{
+	struct tare_err err = {0};
+
+	/* A refusal is said when its turn to be waited for comes. */
+	if (journal_check(undo->places, run, JOURNAL_PROCESS, argument, NULL) == 0 &&
+	    kill_process(undo, argument, &err) < 0) {
 		undo->again = true;
 		journal_undo_failed(undo, &err);
 	}
@@ -340,8 +367,8 @@ void journal_undo_text(struct journal_undo *undo, const char *run, char *text)
 {
 	/* What runs comes first, then what holds on to other things. */
 	static const enum journal_kind order[JOURNAL_KINDS] = {
-		JOURNAL_PROCESS, JOURNAL_CGROUP,  JOURNAL_MOUNT, JOURNAL_LOOP,
-		JOURNAL_LINK,    JOURNAL_SETTING, JOURNAL_PATH,
+		JOURNAL_CGROUP, JOURNAL_PROCESS, JOURNAL_MOUNT, JOURNAL_LOOP,
+		JOURNAL_LINK,   JOURNAL_SETTING, JOURNAL_PATH,
 	};
 	cleanup_free struct entry *entries = NULL;
 	size_t n = 0, lines = 0;
@@ -359,6 +386,9 @@ void journal_undo_text(struct journal_undo *undo, const char *run, char *text)
 		*end = '\0';
 		n += parse_line(undo, at, &entries[n]);
 	}
+	for (size_t i = n; i-- > 0;)
+		if (entries[i].kind == JOURNAL_PROCESS)
+			kill_entry(undo, run, entries[i].argument);
 	/* The last first: mounts lie on mounts, and the oldest value of a setting counts. */
 	for (size_t kind = 0; kind < JOURNAL_KINDS; kind++)
 		for (size_t i = n; i-- > 0;)
