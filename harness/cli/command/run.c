@@ -192,7 +192,7 @@ static int take_no_turns(void *options, const char *text, struct tare_err *err)
 }
 
 static const struct command_option run_options[] = {
-	{"env", 'e', "ENV",
+	{"environment", 'e', "ENV",
 	 "an environment: native, container, vm, a=native, container,seccomp=off", take_env},
 	{"workload", 'w', "LOAD", "a load: getppid, pread,size=64K, 'p*', @syscall", take_load},
 	{"collectors", 'c', "NAMES", "collectors of observed rounds: syscalls,counters=page-faults",

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/* tare exec: one command in one environment, with our terminal, its exit status, its signals. */
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/options.h"
+#include "cli/places.h"
+#include "engine/args.h"
+#include "kernel/journal.h"
+#include "machine/machine.h"
+
+#define VARIABLES_MAX 256
+
+struct exec_options {
+	struct env_list envs;
+	char *variables[VARIABLES_MAX + 1]; /* NULL-ended; into argv */
+	size_t n_variables;
+	const char *cwd;
+};
+
+static int take_env(void *options, const char *text, struct tare_err *err)
+{
+	struct exec_options *own = options;
+
+	if (own->envs.n)
+		return err_set(err, EINVAL, "-e: one environment at a time");
+	if (args_parse_envs(text, &own->envs, err) < 0)
+		return -EINVAL;
+	return own->envs.n == 1 ? 0 : err_set(err, EINVAL, "-e: one environment at a time");
+}
+
+static int take_variable(void *options, const char *text, struct tare_err *err)
+{
+	struct exec_options *own = options;
+
+	if (!strchr(text, '=') || text[0] == '=')
+		return err_set(err, EINVAL, "--env: '%.60s' is not NAME=VALUE", text);
+	if (own->n_variables == VARIABLES_MAX)
+		return err_set(err, EINVAL, "--env: at most %d variables", VARIABLES_MAX);
+	own->variables[own->n_variables++] = (char *)(uintptr_t)text; /* ours, in argv */
+	return 0;
+}
+
+static int take_cwd(void *options, const char *text, struct tare_err *err)
+{
+	if (text[0] != '/')
+		return err_set(err, EINVAL, "--workdir: '%.80s' is no absolute path", text);
+	((struct exec_options *)options)->cwd = text;
+	return 0;
+}
+
+static const struct command_option exec_options_table[] = {
+	{"environment", 'e', "ENV", "where: native (default), container, vm, vm+container, ...",
+	 take_env},
+	{"env", 0, "NAME=VALUE", "a variable for the command; may be given again", take_variable},
+	{"workdir", 0, "PATH", "where inside it starts (default: /; native: here)", take_cwd},
+	{NULL, 0, NULL, NULL, NULL},
+};
+
+extern char **environ;
+
+/* Natively a command has our variables and those asked for; inside of anything only a few, as
+ * nothing else of the host's is meant for it. Freed by the caller; the texts are not. */
+static char **make_environment(const struct exec_options *own, bool native)
+{
+	static char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+	static char home[] = "HOME=/root";
+	size_t n = 0, room = own->n_variables + 4;
+	char **envp;
+
+	for (char **e = environ; native && *e; e++)
+		room++;
+	envp = calloc(room, sizeof(*envp));
+	if (!envp)
+		return NULL;
+	/* The first of two with one name counts. */
+	for (size_t i = own->n_variables; i > 0; i--)
+		envp[n++] = own->variables[i - 1];
+	for (char **e = environ; *e; e++)
+		if (native || strncmp(*e, "TERM=", 5) == 0)
+			envp[n++] = *e;
+	if (!native) {
+		envp[n++] = path;
+		envp[n++] = home;
+	}
+	return envp;
+}
+
+static int exit_code(int status)
+{
+	if (WIFSIGNALED(status))
+		return 128 + WTERMSIG(status);
+	return WEXITSTATUS(status);
+}
+
+/* In an open machine. */
+static int exec_inside(struct machine *machine, const struct exec_options *own,
+		       const struct trial_spec *spec, char *const *argv, struct tare_err *err)
+{
+	bool native = !machine->ops->is_guest && strcmp(spec->box, "bare") == 0;
+	char **envp = make_environment(own, native);
+	int status = 0, r;
+
+	if (!envp)
+		return err_set(err, ENOMEM, "out of memory");
+	r = machine->ops->exec(machine, spec, argv, envp, own->cwd, &status, err);
+	free(envp);
+	if (r == -ENOENT)
+		return EXIT_NOT_FOUND;
+	if (r == -EACCES)
+		return EXIT_NOT_EXECUTABLE;
+	return r < 0 ? r : exit_code(status);
+}
+
+static int fill_spec(const struct env_choice *env, const struct limits *limits,
+		     struct trial_spec *ret, struct tare_err *err)
+{
+	*ret = (struct trial_spec){.limits = *limits};
+	memcpy(ret->env, env->label, sizeof(ret->env));
+	memcpy(ret->machine, env->machine, sizeof(ret->machine));
+	memcpy(ret->box, env->box, sizeof(ret->box));
+	(void)snprintf(ret->load, sizeof(ret->load), "exec");
+	ret->machine_options = json_incref(env->machine_options);
+	ret->options = json_incref(env->options);
+	ret->params = json_object();
+	ret->collectors = json_array();
+	return ret->params && ret->collectors ? 0 : err_set(err, ENOMEM, "out of memory");
+}
+
+static int exec_in_places(const struct exec_options *own, const struct cli_options *cli,
+			  struct places *places, struct tare_err *err)
+{
+	const struct env_choice *env = &own->envs.items[0];
+	char name[96];
+	struct machine_config config = {
+		.place = &places->trial,
+		.options = env->machine_options,
+		.name = name,
+		.journal = places->journal,
+		.cache_dir = places->cache_dir,
+		.libexec_dir = places->libexec_dir,
+	};
+	const struct machine_ops *ops;
+	struct trial_spec spec;
+	struct machine *machine;
+	int r = machine_find(env->machine, &ops, err), code;
+
+	if (r < 0 || (r = fill_spec(env, &cli->limits, &spec, err)) < 0)
+		return r;
+	/* A bare guest is limited as a whole, from outside. */
+	if (ops->is_guest && strcmp(env->box, "bare") == 0) {
+		config.limits = spec.limits;
+		spec.limits = (struct limits){0};
+	}
+	(void)snprintf(name, sizeof(name), "tare-%s-m0", journal_name(places->journal));
+	r = ops->open(&config, &machine, err);
+	if (r < 0) {
+		trial_spec_clear(&spec);
+		return r;
+	}
+	code = exec_inside(machine, own, &spec, cli->args, err);
+	r = ops->close(machine, err);
+	trial_spec_clear(&spec);
+	return r < 0 ? r : code;
+}
+
+static int check_rights(const struct exec_options *own, const struct cli_options *cli,
+			struct tare_err *err)
+{
+	const struct env_choice *env = &own->envs.items[0];
+	char what[128];
+
+	if (strcmp(env->machine, "host") == 0 && strcmp(env->box, "bare") == 0 &&
+	    !limits_any(&cli->limits))
+		return 0;
+	(void)snprintf(what, sizeof(what), "exec in '%.64s'%s", env->label,
+		       limits_any(&cli->limits) ? " with limits" : "");
+	return command_needs_root(what, err);
+}
+
+static int run_checked(const struct command *command, struct exec_options *own,
+		       const struct cli_options *cli)
+{
+	struct tare_err err = {0};
+	struct places places;
+	int code;
+
+	if (cli->n_args == 0) {
+		(void)err_set(&err, EINVAL, "which command? tare exec -e ENV -- COMMAND...");
+		return command_misuse(command, &err);
+	}
+	if (!own->envs.n && args_parse_envs("native", &own->envs, &err) < 0)
+		return command_fail(command, &err);
+	if (check_rights(own, cli, &err) < 0) {
+		(void)command_fail(command, &err);
+		return EXIT_CANNOT_RUN;
+	}
+	if (places_find(&places, &err) < 0)
+		return command_fail(command, &err);
+	code = places_open(&places, &err);
+	if (code == 0)
+		code = exec_in_places(own, cli, &places, &err);
+	if (places_close(&places, &err) < 0 && code >= 0)
+		code = -EIO;
+	if (err.code) {
+		int failed = command_fail(command, &err);
+
+		code = code < 0 ? failed : code;
+	}
+	return code;
+}
+
+static int run_exec(const struct command *command, int argc, char **argv)
+{
+	struct exec_options own = {0};
+	struct cli_options cli;
+	int code = options_read(command, argc, argv, &own, &cli);
+
+	if (code == OPTIONS_GO_ON)
+		code = run_checked(command, &own, &cli);
+	env_list_free(&own.envs);
+	return code;
+}
+
+const struct command command_exec = {
+	.name = "exec",
+	.usage = "-e ENV [LIMITS] [--env NAME=VALUE]... [--] COMMAND [ARGUMENT]...",
+	.summary = "run a command in an environment once: its terminal, signals and exit status",
+	.details = "Exit: the command's own; 128+N when signal N ended it; 127 no such command, "
+		   "126 not\nexecutable, 125 tare itself failed, 77 it cannot be had here.",
+	.options = exec_options_table,
+	.limits = true,
+	.command_line = true,
+	.run = run_exec,
+};
