@@ -56,7 +56,8 @@ static struct device *device_of(struct view *view, unsigned int major, unsigned 
 	return &view->devices[view->n++];
 }
 
-/* v2, io.stat: "259:0 rbytes=4096 wbytes=0 rios=1 wios=0 ..." */
+/* The lines are the kernel's own: no number in them is out of range.
+ * v2, io.stat: "259:0 rbytes=4096 wbytes=0 rios=1 wios=0 ..." */
 static void parse_stat(char *text, struct view *view)
 {
 	char *line, *rest = text;
@@ -66,8 +67,8 @@ static void parse_stat(char *text, struct view *view)
 		struct device *device;
 		char key[32];
 
-		if (sscanf(line, "%u:%u", &major, &minor) !=
-		    2) /* NOLINT(cert-err34-c) the kernel wrote it */
+		/* NOLINTNEXTLINE(cert-err34-c) */
+		if (sscanf(line, "%u:%u", &major, &minor) != 2)
 			continue;
 		device = device_of(view, major, minor);
 		for (size_t i = 0; device && i < AMOUNTS; i++) {
@@ -92,8 +93,8 @@ static void parse_v1(char *text, struct view *view, enum amount read, enum amoun
 		struct device *device;
 		char what[16];
 
-		if (sscanf(line, "%u:%u %15s %llu", /* NOLINT(cert-err34-c) */
-			   &major, &minor, what, &value) != 4)
+		if (sscanf(line, "%u:%u %15s %llu", &major, &minor, what, /* NOLINT(cert-err34-c) */
+			   &value) != 4)
 			continue;
 		device = device_of(view, major, minor);
 		if (device && strcmp(what, "Read") == 0)

@@ -1,6 +1,6 @@
-# tare_bpf_skeletons(DIR): for each DIR/NAME.bpf.c, the build makes NAME.skel.h in
-# BINARY_DIR/bpf; the target tare_bpf is what depends on them.
-function(tare_bpf_skeletons dir)
+# tare_bpf_skeletons(TARGET DIR): for each DIR/NAME.bpf.c, the build makes NAME.skel.h in
+# BINARY_DIR/bpf; TARGET is what depends on them.
+function(tare_bpf_skeletons target dir)
   find_program(BPF_CLANG NAMES clang clang-14 REQUIRED)
   find_program(BPFTOOL NAMES bpftool PATHS /usr/sbin /sbin REQUIRED)
   file(GLOB sources CONFIGURE_DEPENDS "${dir}/*.bpf.c")
@@ -24,5 +24,5 @@ function(tare_bpf_skeletons dir)
       VERBATIM)
     list(APPEND skeletons "${out}/${name}.skel.h")
   endforeach()
-  add_custom_target(tare_bpf DEPENDS ${skeletons})
+  add_custom_target(${target} DEPENDS ${skeletons})
 endfunction()

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: MIT */
+/* bench_observer [ROUNDS]: what the collector `syscalls` adds to a getppid, for the task that it
+ * watches and for one that it does not, beside an empty pair of raw tracepoint programs and
+ * libbpf-tools' `syscount -L`. All take turns in each round, since a shared machine is another
+ * one a minute later. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <pty.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/units.h"
+#include "collector.h"
+#include "empty_pair.skel.h"
+#include "kernel/cgroup.h"
+#include "kernel/journal.h"
+
+#define CHUNKS     20
+#define CALLS      2000
+#define ROUNDS_MAX 1000
+
+enum variant { NOTHING, PAIR, WATCHED, UNWATCHED, SYSCOUNT, VARIANTS };
+
+static const char *const variant_names[VARIANTS] = {
+	"nothing",     "empty raw_tp pair", "syscalls, watched task", "syscalls, other task",
+	"syscount -L",
+};
+
+struct player {
+	pid_t pid;
+	int to, from;
+};
+
+struct bench {
+	struct player watched, unwatched;
+	struct cgroup *cgroup;
+	struct collector *collector;
+	struct empty_pair_bpf *pair;
+	pid_t syscount;
+	int terminal;
+	bool has_syscount;
+	size_t n[VARIANTS];
+	double *ns[VARIANTS]; /* per call, one for each chunk */
+	double bias_ns;
+};
+
+static _Noreturn void play(int in, int out)
+{
+	uint64_t chunk_ns;
+	char byte;
+
+	while (read(in, &byte, 1) == 1) {
+		uint64_t begin = clock_now_ns();
+
+		for (int i = 0; i < CALLS; i++)
+			(void)syscall(SYS_getppid);
+		chunk_ns = clock_now_ns() - begin;
+		if (write(out, &chunk_ns, sizeof(chunk_ns)) != (ssize_t)sizeof(chunk_ns))
+			_exit(1);
+	}
+	_exit(0);
+}
+
+/* Both players on the last CPU that we may use, and only one of them awake. */
+static int pin_last(void)
+{
+	cpu_set_t set, last;
+
+	if (sched_getaffinity(0, sizeof(set), &set) < 0)
+		return -errno;
+	CPU_ZERO(&last);
+	for (int cpu = CPU_SETSIZE - 1; cpu >= 0 && CPU_COUNT(&last) == 0; cpu--)
+		if (CPU_ISSET(cpu, &set))
+			CPU_SET(cpu, &last);
+	return sched_setaffinity(0, sizeof(last), &last) < 0 ? -errno : 0;
+}
+
+static int player_begin(struct player *player, const struct cgroup *cgroup, struct tare_err *err)
+{
+	struct clone_args args = {
+		.flags = cgroup ? CLONE_INTO_CGROUP : 0,
+		.exit_signal = SIGCHLD,
+		.cgroup = cgroup ? (__u64)cgroup_v2_fd(cgroup) : 0,
+	};
+	int down[2], up[2];
+
+	if (pipe2(down, O_CLOEXEC) < 0 || pipe2(up, O_CLOEXEC) < 0)
+		return err_errno(err, "make a pipe");
+	player->pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	if (player->pid < 0)
+		return err_errno(err, "clone3");
+	if (player->pid == 0) {
+		(void)close(down[1]);
+		(void)close(up[0]);
+		if (pin_last() < 0)
+			_exit(1);
+		play(down[0], up[1]);
+	}
+	(void)close(down[0]);
+	(void)close(up[1]);
+	player->to = down[1];
+	player->from = up[0];
+	return 0;
+}
+
+static int player_chunk(const struct player *player, double *ret_ns, struct tare_err *err)
+{
+	uint64_t ns;
+	int r = fd_write_all(player->to, "g", 1, err);
+
+	if (r == 0)
+		r = fd_read_all(player->from, &ns, sizeof(ns), err);
+	if (r == 0)
+		*ret_ns = (double)ns / CALLS;
+	return r;
+}
+
+static void player_end(struct player *player)
+{
+	if (player->pid <= 0)
+		return;
+	(void)close(player->to);
+	(void)close(player->from);
+	(void)kill(player->pid, SIGKILL); /* the other one holds our end of its pipe as well */
+	(void)waitpid(player->pid, NULL, 0);
+}
+
+/* It needs tracefs, which is mounted for it alone where it is not. */
+static _Noreturn void syscount_exec(void)
+{
+	if (access("/sys/kernel/tracing/events", F_OK) < 0 &&
+	    (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	     mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL) < 0))
+		_exit(126);
+	(void)execl("/usr/sbin/syscount", "syscount", "-L", (char *)NULL);
+	_exit(127);
+}
+
+/* On a terminal of its own, since it tells of being ready through stdio. */
+static int syscount_begin(struct bench *b, struct tare_err *err)
+{
+	char text[512];
+	size_t used = 0;
+
+	b->syscount = forkpty(&b->terminal, NULL, NULL, NULL);
+	if (b->syscount < 0)
+		return err_errno(err, "forkpty");
+	if (b->syscount == 0)
+		syscount_exec();
+	while (used + 1 < sizeof(text)) {
+		ssize_t n = read(b->terminal, text + used, sizeof(text) - 1 - used);
+
+		if (n <= 0)
+			break;
+		used += (size_t)n;
+		text[used] = '\0';
+		if (strstr(text, "Tracing"))
+			return 0;
+	}
+	return err_set(err, EIO, "syscount did not start to trace");
+}
+
+static void syscount_end(struct bench *b)
+{
+	char text[512];
+
+	if (b->syscount <= 0)
+		return;
+	(void)kill(b->syscount, SIGINT);
+	while (read(b->terminal, text, sizeof(text)) > 0)
+		;
+	(void)waitpid(b->syscount, NULL, 0);
+	(void)close(b->terminal);
+	b->syscount = 0;
+}
+
+static int collector_begin(struct bench *b, struct tare_err *err)
+{
+	struct collector_target target = {.cgroup = b->cgroup};
+	const struct collector_ops *ops;
+	int r = collector_find("syscalls", &ops, NULL, err);
+
+	if (r == 0)
+		r = ops->attach(&target, &b->collector, err);
+	return r < 0 ? r : ops->snapshot(b->collector, COLLECTOR_BEGIN, err);
+}
+
+/* Also checks what was counted: a collector that lost calls would be cheap. */
+static int collector_end(struct bench *b, uint64_t calls, struct tare_err *err)
+{
+	const struct collector_ops *ops = b->collector->ops;
+	cleanup_json json_t *seen = NULL;
+	uint64_t count;
+	int r = ops->snapshot(b->collector, COLLECTOR_END, err);
+
+	if (r == 0)
+		r = ops->read(b->collector, &seen, err);
+	ops->detach(b->collector);
+	b->collector = NULL;
+	if (r < 0)
+		return r;
+	b->bias_ns = json_double_or(seen, "bias_ns", 0);
+	count = json_u64_or(json_object_get(json_object_get(seen, "calls"), "getppid"), "count", 0);
+	if (count != calls)
+		return err_set(err, EIO, "%llu calls were made and %llu counted",
+			       (unsigned long long)calls, (unsigned long long)count);
+	return 0;
+}
+
+static int variant_begin(struct bench *b, enum variant variant, struct tare_err *err)
+{
+	switch (variant) {
+	case PAIR:
+		b->pair = empty_pair_bpf__open_and_load();
+		if (!b->pair || empty_pair_bpf__attach(b->pair) < 0)
+			return err_errno(err, "attach the empty pair");
+		return 0;
+	case WATCHED:
+	case UNWATCHED:
+		return collector_begin(b, err);
+	case SYSCOUNT:
+		return syscount_begin(b, err);
+	case NOTHING:
+	case VARIANTS:
+		break;
+	}
+	return 0;
+}
+
+static int variant_end(struct bench *b, enum variant variant, struct tare_err *err)
+{
+	empty_pair_bpf__destroy(b->pair);
+	b->pair = NULL;
+	syscount_end(b);
+	if (variant == WATCHED || variant == UNWATCHED)
+		return collector_end(b, variant == WATCHED ? (CHUNKS + 1) * CALLS : 0, err);
+	return 0;
+}
+
+static int variant_play(struct bench *b, enum variant variant, struct tare_err *err)
+{
+	const struct player *player = variant == UNWATCHED ? &b->unwatched : &b->watched;
+	double ns;
+	int r = variant_begin(b, variant, err);
+
+	for (int i = 0; r == 0 && i <= CHUNKS; i++) {
+		r = player_chunk(player, &ns, err);
+		if (r == 0 && i > 0) /* the first one warms up */
+			b->ns[variant][b->n[variant]++] = ns;
+	}
+	if (r < 0)
+		return r;
+	return variant_end(b, variant, err);
+}
+
+static int rounds_play(struct bench *b, uint64_t rounds, struct tare_err *err)
+{
+	for (uint64_t round = 0; round < rounds; round++) {
+		for (uint64_t i = 0; i < VARIANTS; i++) {
+			enum variant variant = (enum variant)((round + i) % VARIANTS);
+			int r = 0;
+
+			if (variant != SYSCOUNT || b->has_syscount)
+				r = variant_play(b, variant, err);
+			if (r < 0)
+				return err_wrap(err, r, "%s", variant_names[variant]);
+		}
+	}
+	return 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void print_results(struct bench *b)
+{
+	double p10[VARIANTS] = {0}, median[VARIANTS] = {0};
+
+	(void)printf("%-24s %8s %8s %10s %10s %14s\n", "ns per getppid", "p10", "median",
+		     "added p10", "added med", "x empty pair");
+	for (size_t v = 0; v < VARIANTS; v++) {
+		if (b->n[v] == 0) {
+			(void)printf("%-24s not installed\n", variant_names[v]);
+			continue;
+		}
+		qsort(b->ns[v], b->n[v], sizeof(double), compare);
+		p10[v] = b->ns[v][b->n[v] / 10];
+		median[v] = b->ns[v][b->n[v] / 2];
+		(void)printf("%-24s %8.1f %8.1f %10.1f %10.1f", variant_names[v], p10[v], median[v],
+			     p10[v] - p10[NOTHING], median[v] - median[NOTHING]);
+		if (v >= PAIR)
+			(void)printf(" %6.2f %6.2f",
+				     (p10[v] - p10[NOTHING]) / (p10[PAIR] - p10[NOTHING]),
+				     (median[v] - median[NOTHING]) /
+					     (median[PAIR] - median[NOTHING]));
+		(void)printf("\n");
+	}
+	if (b->n[SYSCOUNT] > 0)
+		(void)printf("added cost, watched / syscount -L: %.2f (p10), %.2f (median)\n",
+			     (p10[WATCHED] - p10[NOTHING]) / (p10[SYSCOUNT] - p10[NOTHING]),
+			     (median[WATCHED] - median[NOTHING]) /
+				     (median[SYSCOUNT] - median[NOTHING]));
+	(void)printf("recorded latency of the cheapest call (bias_ns): %.1f\n", b->bias_ns);
+}
+
+static int bench_run(struct bench *b, struct journal *journal, uint64_t rounds,
+		     struct tare_err *err)
+{
+	struct cgroup_layout layout;
+	char name[96];
+	int r;
+
+	(void)snprintf(name, sizeof(name), "tare-%s-bench", journal_name(journal));
+	if ((r = cgroup_layout_read(&layout, err)) < 0 ||
+	    (r = cgroup_create(&layout, name, 0, journal, &b->cgroup, err)) < 0 ||
+	    (r = player_begin(&b->watched, b->cgroup, err)) < 0 ||
+	    (r = player_begin(&b->unwatched, NULL, err)) < 0)
+		return r;
+	return rounds_play(b, rounds, err);
+}
+
+int main(int argc, char **argv)
+{
+	struct bench b = {.has_syscount = access("/usr/sbin/syscount", X_OK) == 0};
+	struct tare_err err = {0};
+	struct journal *journal = NULL;
+	uint64_t rounds = 20;
+	int r = 0;
+
+	if (argc > 1)
+		r = units_parse_count("ROUNDS", argv[1], 1, ROUNDS_MAX, &rounds, &err);
+	for (size_t v = 0; r == 0 && v < VARIANTS; v++) {
+		b.ns[v] = calloc(rounds * CHUNKS, sizeof(double));
+		r = b.ns[v] ? 0 : -ENOMEM;
+	}
+	if (r == 0)
+		r = journal_open(&journal, &err);
+	if (r == 0)
+		r = bench_run(&b, journal, rounds, &err);
+	if (b.collector)
+		b.collector->ops->detach(b.collector);
+	empty_pair_bpf__destroy(b.pair);
+	syscount_end(&b);
+	player_end(&b.watched);
+	player_end(&b.unwatched);
+	if (b.cgroup)
+		(void)cgroup_destroy(b.cgroup, &err);
+	if (journal)
+		(void)journal_close(journal, &err);
+	if (r == 0)
+		print_results(&b);
+	else
+		(void)fprintf(stderr, "bench_observer: %s\n", err.msg);
+	for (size_t v = 0; v < VARIANTS; v++)
+		free(b.ns[v]);
+	return r == 0 ? 0 : 1;
+}
