@@ -157,6 +157,9 @@ static int mount_work(struct tare_err *err)
 		return 0; /* a guest without a disk: /work is on the tmpfs */
 	if (mount("/dev/vda", "/work", "ext4", MS_NOSUID | MS_NODEV, NULL) < 0)
 		return err_errno(err, "mount '/dev/vda' on '/work'");
+	/* As on the host: boxes with another user inside write here too. */
+	if (chmod("/work", 01777) < 0)
+		return err_errno(err, "open '/work' to all");
 	return 0;
 }
 

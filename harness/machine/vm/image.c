@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+#include "machine/vm/image.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "machine/vm/disk.h"
+#include "machine/vm/image_cache.h"
+#include "machine/vm/image_initramfs.h"
+#include "machine/vm/image_kernel.h"
+#include "machine/vm/image_modules.h"
+#include "machine/vm/image_run.h"
+#include "vm_images.h"
+
+#define SCHEMA     "tare.guest-image/1"
+#define MKE2FS_MS  120000
+#define DISK_WORDS 32
+
+/* All that goes into an image, before it is known whether there is one already. */
+struct making {
+	struct image_kernel kernel;
+	struct image_modules modules;
+	struct image_bytes initrd;
+	char initrd_sha256[DIGEST_SIZE];
+	char id[DIGEST_SIZE];
+};
+
+static void cleanup_makingp(struct making **making)
+{
+	if (*making) {
+		image_kernel_clear(&(*making)->kernel);
+		image_bytes_clear(&(*making)->initrd);
+	}
+	free(*making);
+}
+
+static int choose_modules(struct making *making, struct image_initramfs *fs, struct tare_err *err)
+{
+	__attribute__((cleanup(image_module_store_close))) struct image_module_store *store = NULL;
+	struct image_module_finder finder;
+	int r;
+
+	if (!making->kernel.modules)
+		return 0; /* it is believed to have all built in */
+	r = image_module_store_open(making->kernel.modules, &store, err);
+	if (r < 0)
+		return r;
+	finder = image_module_store_finder(store);
+	r = image_modules_order(VM_IMAGES_MODULES, &finder, &making->modules, err);
+	if (r < 0)
+		return err_wrap(err, r, "kernel %s", making->kernel.release);
+	return image_initramfs_add_modules(fs, &making->modules, store, err);
+}
+
+static int make_initrd(const struct image_config *config, struct making *making,
+		       struct tare_err *err)
+{
+	__attribute__((cleanup(image_initramfs_clear))) struct image_initramfs fs = {0};
+	int r = image_initramfs_add_programs(&fs, config->libexec_dir, err);
+
+	if (r == 0)
+		r = choose_modules(making, &fs, err);
+	if (r == 0)
+		r = image_initramfs_pack(&fs, &making->initrd, err);
+	if (r == 0)
+		r = digest_bytes(making->initrd.at, making->initrd.size, making->initrd_sha256,
+				 err);
+	return err_wrap(err, r, "initramfs");
+}
+
+static int make_id(struct making *making, struct tare_err *err)
+{
+	cleanup_free char *text =
+		text_format("%s\nkernel %s\ninitrd %s\nwork disk\n%s", SCHEMA,
+			    making->kernel.sha256, making->initrd_sha256, VM_IMAGES_WORK_DISK);
+
+	if (!text)
+		return err_set(err, ENOMEM, "out of memory");
+	return digest_bytes(text, strlen(text), making->id, err);
+}
+
+static int make_work_disk(const struct image_config *config, const char *folder,
+			  struct tare_err *err)
+{
+	/* The times in the filesystem; 0 would mean now. */
+	static char fake_time[] = "E2FSPROGS_FAKE_TIME=1";
+	cleanup_free char *path = text_format("%s/work.img", folder);
+	cleanup_free char *recipe = strdup(VM_IMAGES_WORK_DISK);
+	const char *argv[DISK_WORDS + 5] = {"mke2fs", "-q", "-F"};
+	size_t n = 3;
+	char *save = NULL, *size = NULL;
+	const struct image_run run = {
+		.package = "e2fsprogs",
+		.argv = argv,
+		.variable = fake_time,
+		.timeout_ms = MKE2FS_MS,
+		.journal = config->journal,
+	};
+
+	if (!path || !recipe)
+		return err_set(err, ENOMEM, "out of memory");
+	for (char *line = strtok_r(recipe, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		if (line[0] == '#')
+			continue;
+		if (n == DISK_WORDS)
+			return err_set(err, E2BIG, "vm-images/work-disk has too many words");
+		if (size)
+			argv[n++] = size;
+		size = line; /* the last one comes after the file's name */
+	}
+	argv[n++] = path;
+	argv[n] = size;
+	return err_wrap(err, image_run(&run, NULL, 0, err), "make the work disk");
+}
+
+static json_t *describe(const struct making *making)
+{
+	json_t *modules = json_array();
+
+	for (size_t i = 0; i < making->modules.n; i++)
+		(void)json_array_append_new(modules, json_string(making->modules.names[i]));
+	return json_pack("{s:s, s:s, s:{s:s, s:s, s:s}, s:{s:s, s:I, s:o}}", "schema", SCHEMA, "id",
+			 making->id, "kernel", "name", making->kernel.name, "release",
+			 making->kernel.release, "sha256", making->kernel.sha256, "initrd",
+			 "sha256", making->initrd_sha256, "bytes", (json_int_t)making->initrd.size,
+			 "modules", modules);
+}
+
+static int place_kernel(const struct image_kernel *kernel, const char *folder, struct tare_err *err)
+{
+	cleanup_free char *path = text_format("%s/vmlinux", folder);
+
+	if (!path)
+		return err_set(err, ENOMEM, "out of memory");
+	if (link(kernel->vmlinux, path) == 0)
+		return 0;
+	return disk_copy_file(kernel->vmlinux, path, err); /* a filesystem without links */
+}
+
+static int fill(const struct image_config *config, const struct making *making, const char *folder,
+		struct tare_err *err)
+{
+	cleanup_free char *initrd = text_format("%s/initrd.cpio", folder);
+	cleanup_json json_t *about = describe(making);
+	int r;
+
+	if (!initrd || !about)
+		return err_set(err, ENOMEM, "out of memory");
+	r = place_kernel(&making->kernel, folder, err);
+	if (r == 0)
+		r = image_bytes_write(&making->initrd, initrd, err);
+	if (r == 0)
+		r = make_work_disk(config, folder, err);
+	if (r == 0)
+		r = image_cache_write(folder, "image.json", about, err);
+	return r;
+}
+
+static int make(const struct image_config *config, const struct making *making, const char *target,
+		struct tare_err *err)
+{
+	cleanup_free char *temp = NULL;
+	int r;
+
+	if (config->say)
+		config->say("making the guest's image", config->context);
+	r = image_cache_begin(config->cache_dir, "image", config->journal, &temp, err);
+	if (r < 0)
+		return r;
+	r = fill(config, making, temp, err);
+	if (r == 0)
+		r = image_cache_finish(temp, target, err);
+	if (r < 0)
+		(void)fd_remove_tree(temp, NULL);
+	return r;
+}
+
+/* Nobody may remove it from now on. */
+static int hold(struct image *image, const struct making *making, char *taken_folder,
+		struct tare_err *err)
+{
+	image->folder = taken_folder;
+	image->vmlinux = text_format("%s/vmlinux", taken_folder);
+	image->initrd = text_format("%s/initrd.cpio", taken_folder);
+	image->work_disk = text_format("%s/work.img", taken_folder);
+	image->lock_fd = open(taken_folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (!image->vmlinux || !image->initrd || !image->work_disk)
+		return err_set(err, ENOMEM, "out of memory");
+	if (image->lock_fd < 0 || flock(image->lock_fd, LOCK_SH | LOCK_NB) < 0)
+		return err_errno(err, "lock '%s'", taken_folder);
+	memcpy(image->id, making->id, sizeof(image->id));
+	memcpy(image->kernel_release, making->kernel.release, sizeof(image->kernel_release));
+	memcpy(image->kernel_sha256, making->kernel.sha256, sizeof(image->kernel_sha256));
+	memcpy(image->initrd_sha256, making->initrd_sha256, sizeof(image->initrd_sha256));
+	return 0;
+}
+
+int image_ensure(const struct image_config *config, struct image *ret, struct tare_err *err)
+{
+	__attribute__((cleanup(cleanup_makingp))) struct making *making =
+		calloc(1, sizeof(*making));
+	cleanup_json json_t *about = NULL;
+	cleanup_free char *folder = NULL;
+	int r;
+
+	*ret = (struct image){.lock_fd = -1};
+	if (!making)
+		return err_set(err, ENOMEM, "out of memory");
+	cleanup_close int lock =
+		image_cache_lock(config->cache_dir, config->say, config->context, err);
+
+	if (lock < 0)
+		return lock;
+	if ((r = image_kernel_ensure(config, &making->kernel, err)) < 0 ||
+	    (r = make_initrd(config, making, err)) < 0 || (r = make_id(making, err)) < 0)
+		return err_wrap(err, r, "guest image");
+	folder = image_cache_path(config->cache_dir, IMAGE_IMAGES, making->id);
+	if (!folder)
+		return err_set(err, ENOMEM, "out of memory");
+	if (image_cache_read(folder, "image.json", SCHEMA, &about, NULL) < 0) {
+		r = make(config, making, folder, err);
+		if (r < 0)
+			return err_wrap(err, r, "guest image");
+	}
+	r = hold(ret, making, take_pointer(folder), err);
+	if (r < 0)
+		image_release(ret);
+	return r;
+}
+
+void image_release(struct image *image)
+{
+	if (image->lock_fd >= 0)
+		(void)close(image->lock_fd);
+	free(image->folder);
+	free(image->vmlinux);
+	free(image->initrd);
+	free(image->work_disk);
+	*image = (struct image){.lock_fd = -1};
+}

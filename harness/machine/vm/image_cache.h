@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* image_cache: where kernels and images are, who may change them, and how they come there whole. */
+
+#include <jansson.h>
+
+struct tare_err;
+struct journal;
+
+#define IMAGE_KERNELS "kernels"
+#define IMAGE_IMAGES  "images"
+
+/* The lock of CACHE/guest, which is made: a descriptor to be closed. Waits for whoever has it,
+ * after saying so by say (may be NULL). */
+int image_cache_lock(const char *cache_dir, void (*say)(const char *what, void *context),
+		     void *context, struct tare_err *err);
+
+/* CACHE/guest/KIND/NAME. NULL: out of memory. */
+char *image_cache_path(const char *cache_dir, const char *kind, const char *name);
+
+/* An empty folder to make something in, journaled; its name is new memory. */
+int image_cache_begin(const char *cache_dir, const char *kind, struct journal *journal, char **ret,
+		      struct tare_err *err);
+/* Rename it to where it shall be, over what is there. */
+int image_cache_finish(const char *made, const char *target, struct tare_err *err);
+
+/* FOLDER/FILE, which must have that schema. -ENOENT: it is not there; -EBADMSG: damaged. */
+int image_cache_read(const char *folder, const char *file, const char *schema, json_t **ret,
+		     struct tare_err *err);
+int image_cache_write(const char *folder, const char *file, const json_t *object,
+		      struct tare_err *err);
