@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+# What the tests of `tare run` share. Sourced after lib.sh; sets build, tare and runs.
+build=${TARE_BUILD:-$(cd "$(dirname "$0")/../.." && pwd)/build-dev}
+# shellcheck disable=SC2034 # for those who source this
+tare=$build/tare
+runs=$(mktemp -d "${TMPDIR:-/tmp}/tare-e2e-XXXXXX")
+# shellcheck disable=SC2154 # of lib.sh
+trap 'rm -rf "$work" "$runs"' EXIT
+
+# counts_are_exact RUN: in each record with the syscalls collector, each call that the load
+# declares was entered exactly as often as it was declared for all operations, lead-ins included;
+# the turns cost what they are declared to cost; and nothing was lost.
+counts_are_exact() {
+	"${TARE_LIBEXEC:-$build}/tare-load" describe >"$work/loads.json"
+	jq -e -s --slurpfile d "$work/loads.json" '
+		($d[0].loads | map({key: .name, value: .syscalls}) | from_entries) as $declared |
+		map(select(.collectors.syscalls.calls != null)) |
+		length > 0 and all(.[];
+			.collectors.syscalls as $s | (.load.ops + .load.lead_in) as $n | .load.turns as $turns |
+			($declared[.trial.load] | to_entries |
+				all(.[]; . as $call | ($s.calls[$call.key].count // 0) == $call.value * $n)) and
+			($s.calls.readv.count == $turns) and ($s.calls.writev.count == $turns) and
+			all($s.lost | to_entries[] | select(.key != "in_flight"); .value == 0))' \
+		"$1/records.jsonl"
+}
+
+# one_program RUN: tare-load as each environment's kernel executed it is one and the same file.
+one_program() {
+	jq -e -s --arg want "$(sha256sum "${TARE_LIBEXEC:-$build}/tare-load" | cut -d' ' -f1)" \
+		'length > 0 and all(.[]; .sha256 == $want)' "$1/records.jsonl"
+}
+
+all_ok() { jq -e -s 'length > 0 and all(.[]; .status == "ok")' "$1/records.jsonl"; }
+
+# half_a_cpu RUN ENV: what its kernel counted is within 2 % of half a CPU.
+half_a_cpu() {
+	jq -e -s --arg env "$2" 'map(select(.trial.env == $env and .trial.load == "cpu-burn")) |
+		length > 0 and all(.[]; .collectors.cpu as $c |
+			($c.usage_us * 1000 / $c.wall_ns) as $cpus |
+			$cpus > 0.49 and $cpus < 0.51 and $c.nr_throttled > 0)' "$1/records.jsonl"
+}
+
+# killed_for_memory RUN ENV: the record names it, and the kernel counted it.
+killed_for_memory() {
+	jq -e -s --arg env "$2" 'map(select(.trial.env == $env and .trial.load == "mem-fill")) |
+		length > 0 and all(.[]; .load.exit.oom == true and .load.exit.signal == 9 and
+			.collectors.memory.events.oom_kill >= 1)' "$1/records.jsonl"
+}
+
+# nothing_left: no cgroup, mount, process, journal or temporary folder of a run that has ended.
+nothing_left() {
+	! find /sys/fs/cgroup -maxdepth 3 -type d -name 'tare-*' 2>/dev/null | grep . &&
+		! grep ' /[^ ]*tare-2' /proc/self/mountinfo &&
+		! ls -d /run/tare/2* 2>/dev/null &&
+		! pgrep -x 'tare-load|tare-agent' &&
+		! pgrep -f 'qemu-system.*tare-2'
+}

@@ -1,0 +1,95 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2317 # functions are called by ok
+# tare run on the host: natively, in a chroot and in the container.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/run.sh
+. "$(dirname "$0")/run.sh"
+need root test "$(id -u)" = 0
+need jq jq --version
+
+turns="-e native -e chroot -e container -w getppid,openclose,forkexec,create,pingpong,tcprr"
+# shellcheck disable=SC2086 # words
+ok "three boxes take turns" "$tare" run -q $turns --rounds 2 --passes 10 --seed 5 -o "$runs/turns"
+ok "every trial is fine" all_ok "$runs/turns"
+ok "one program ran in all" one_program "$runs/turns"
+
+six_slices_a_round() {
+	jq -e -s 'all(.[]; (.load.slices.pass | length) == 10 and (.load.slices.ns | min) > 0)' \
+		"$runs/turns/records.jsonl"
+}
+ok "each player played each pass" six_slices_a_round
+
+positions() { jq -c '[.round, .set, .trial.env, .position, .load.slices.position]' "$1/records.jsonl"; }
+same_seed() {
+	# shellcheck disable=SC2086 # words
+	"$tare" run -q $turns --rounds 2 --passes 10 --seed 5 -o "$runs/again" &&
+		positions "$runs/turns" >"$work/a" && positions "$runs/again" >"$work/b" &&
+		cmp "$work/a" "$work/b"
+}
+ok "the same seed gives the same order of everything" same_seed
+
+observed() {
+	"$tare" run -q -e native -e container -w '@syscall,@io,@sched,@net,@memory' -c syscalls --rounds 1 \
+		--passes 5 -o "$runs/observed"
+}
+ok "the syscalls collector observes every load" observed
+ok "its counts are exact" counts_are_exact "$runs/observed"
+
+ok "limits are put on" "$tare" run -q -e native -e container -w cpu-burn,mem-fill --cpus 0.5 --memory 64M \
+	--duration 5s --rounds 1 -o "$runs/limits"
+ok "half a CPU is half a CPU, natively" half_a_cpu "$runs/limits" native
+ok "half a CPU is half a CPU, in the container" half_a_cpu "$runs/limits" container
+ok "64 MiB end in a kill that the record names" killed_for_memory "$runs/limits" container
+
+pids() {
+	"$tare" run -q -e container -w fork-many,n=50 --pids-limit 10 --duration 1s --rounds 1 -o "$runs/pids" &&
+		jq -e '.load.figures as $f | $f.refused.value > 0 and $f.children.value < 10' "$runs/pids/records.jsonl"
+}
+ok "pids-limit refuses the eleventh process" pids
+
+io_limit() {
+	"$tare" run -q -e container -w io-stream,rw=write,direct=on --device-write-bps "$build:4M" --duration 4s \
+		--rounds 1 -o "$runs/io" &&
+		jq -e '.load.figures.bytes_per_s.value / 4194304 | . > 0.85 and . < 1.15' "$runs/io/records.jsonl"
+}
+ok "device-write-bps holds direct writes" io_limit
+
+interrupted() {
+	"$tare" run -q -e native -e container -w getppid --rounds 200 --passes 20 -o "$runs/cut" >/dev/null &
+	pid=$!
+	sleep 3
+	kill -INT "$pid"
+	wait "$pid"
+	[ $? = 130 ] && [ "$(jq -r '.sittings[-1].end' "$runs/cut/manifest.json")" = interrupted ] &&
+		all_ok "$runs/cut"
+}
+ok "an interrupt leaves a valid run" interrupted
+ok "nothing is left" nothing_left
+
+resumed() {
+	before=$(wc -l <"$runs/cut/records.jsonl")
+	sed 's/"rounds": 200/"rounds": 40/' "$runs/cut/manifest.json" >"$work/m" && cp "$work/m" "$runs/cut/manifest.json"
+	printf '{"schema":"tare.rec' >>"$runs/cut/records.jsonl" # as a crash would leave it
+	"$tare" run -q --resume "$runs/cut" >/dev/null &&
+		[ "$(jq -r '.sittings[-1].end' "$runs/cut/manifest.json")" = complete ] &&
+		[ "$(jq -r '[.round, .trial.env] | @tsv' "$runs/cut/records.jsonl" | sort -u | wc -l)" \
+			= "$(wc -l <"$runs/cut/records.jsonl")" ] &&
+		[ "$(wc -l <"$runs/cut/records.jsonl")" -ge "$before" ]
+}
+ok "and it resumes to its end, without a gap or a double" resumed
+
+budget() {
+	"$tare" run -q -e native -e container -w getppid --rounds 10000 --time-budget 2s -o "$runs/budget" >/dev/null &&
+		[ "$(jq -r '.sittings[0].end' "$runs/budget/manifest.json")" = "time budget" ]
+}
+ok "a time budget is kept" budget
+
+precise() {
+	"$tare" run -q -e a=native -e b=native -w getppid --rounds 60 --passes 50 --precision 20 -o "$runs/precise" >/dev/null &&
+		[ "$(jq -r '.sittings[0].end' "$runs/precise/manifest.json")" = precision ]
+}
+ok "it stops when the interval is narrow enough" precise
+ok "nothing is left at the end" nothing_left
+finish
