@@ -306,10 +306,10 @@ static void part_signals(void)
 	(void)sigemptyset(&none);
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGUSR1);
-	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
 	for (int i = 0; i < 4; i++) {
 		(void)raise(SIGUSR1);
-		(void)sigsuspend(&none);
+		(void)syscall(SYS_rt_sigsuspend, &none, 8);
 	}
 }
 
