@@ -219,11 +219,12 @@ void env_list_free(struct env_list *list)
 
 static int append_options(FILE *to, const json_t *options)
 {
+	/* jansson's iteration takes no const object, and changes none. */
+	json_t *all = (json_t *)(uintptr_t)options; /* NOLINT(performance-no-int-to-ptr) */
 	const char *key;
 	json_t *value;
 
-	/* jansson's iteration takes no const object, and changes none. */
-	json_object_foreach((json_t *)(uintptr_t)options, key, value)
+	json_object_foreach(all, key, value)
 	{
 		if (fprintf(to, ",%s=%s", key, json_string_value(value)) < 0)
 			return -EIO;
@@ -327,9 +328,8 @@ int args_parse_collectors(const char *text, json_t *list, struct tare_err *err)
 
 	if (!copy)
 		return err_set(err, ENOMEM, "out of memory");
-	if (!strtok_r(copy, ",", &save))
+	if (!text[strspn(text, ",")])
 		return err_set(err, EINVAL, "no collector is named; 'none' is none");
-	(void)strcpy(copy, text);
 	for (char *name = strtok_r(copy, ",", &save); name; name = strtok_r(NULL, ",", &save)) {
 		const struct collector_ops *ops;
 		const char *argument;

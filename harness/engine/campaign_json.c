@@ -139,7 +139,7 @@ static int each_text(const json_t *object, const char *key, size_t index, const 
 static int read_lists(const json_t *object, const json_t *envs, const json_t *described,
 		      struct campaign_group *group, struct tare_err *err)
 {
-	const char *text;
+	const char *text = "";
 	int r;
 
 	for (size_t i = 0; (r = each_text(object, "envs", i, &text, err)) == 1; i++)

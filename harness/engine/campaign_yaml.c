@@ -91,7 +91,7 @@ static int each_scalar(struct reader *reader, const char *name, const yaml_node_
 	}
 	while (value) {
 		struct tare_err why = {0};
-		const char *text;
+		const char *text = "";
 		int r = read_scalar(reader, name, value, &text);
 
 		if (r < 0)
@@ -132,7 +132,7 @@ static int read_mapping(struct reader *reader, const char *what, const yaml_node
 	     pair < node->data.mapping.pairs.top; pair++) {
 		const yaml_node_t *key = yaml_document_get_node(&reader->document, pair->key);
 		const yaml_node_t *value = yaml_document_get_node(&reader->document, pair->value);
-		const char *name;
+		const char *name = "";
 		size_t i = 0;
 		int r = read_scalar(reader, "a key", key, &name);
 
@@ -211,7 +211,7 @@ static int take_limits(struct reader *reader, const char *name, const yaml_node_
 
 static int take_name(struct reader *reader, const char *name, const yaml_node_t *value)
 {
-	const char *text;
+	const char *text = "";
 	int r = read_scalar(reader, name, value, &text);
 
 	if (r < 0)
@@ -227,7 +227,7 @@ static int take_mode(struct reader *reader, const char *name, const yaml_node_t 
 {
 	struct tare_err why = {0};
 	enum trial_mode mode;
-	const char *text;
+	const char *text = "";
 	int r = read_scalar(reader, name, value, &text);
 
 	if (r < 0)
@@ -242,7 +242,7 @@ static int take_count(struct reader *reader, const char *name, const yaml_node_t
 		      uint64_t min, uint64_t max, uint64_t *ret)
 {
 	struct tare_err why = {0};
-	const char *text;
+	const char *text = "";
 	int r = read_scalar(reader, name, value, &text);
 
 	if (r < 0)
@@ -254,7 +254,7 @@ static int take_time(struct reader *reader, const char *name, const yaml_node_t 
 		     uint64_t *ret)
 {
 	struct tare_err why = {0};
-	const char *text;
+	const char *text = "";
 	int r = read_scalar(reader, name, value, &text);
 
 	if (r < 0)
@@ -266,7 +266,7 @@ static int take_percent(struct reader *reader, const char *name, const yaml_node
 			double *ret)
 {
 	struct tare_err why = {0};
-	const char *text;
+	const char *text = "";
 	int r = read_scalar(reader, name, value, &text);
 
 	if (r < 0)
@@ -322,7 +322,7 @@ static int take_effect(struct reader *reader, const char *name, const yaml_node_
 
 static int take_baseline(struct reader *reader, const char *name, const yaml_node_t *value)
 {
-	const char *text;
+	const char *text = "";
 	int r = read_scalar(reader, name, value, &text);
 
 	if (r < 0)

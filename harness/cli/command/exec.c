@@ -45,7 +45,9 @@ static int take_variable(void *options, const char *text, struct tare_err *err)
 		return err_set(err, EINVAL, "--env: '%.60s' is not NAME=VALUE", text);
 	if (own->n_variables == VARIABLES_MAX)
 		return err_set(err, EINVAL, "--env: at most %d variables", VARIABLES_MAX);
-	own->variables[own->n_variables++] = (char *)(uintptr_t)text; /* ours, in argv */
+	/* It is in argv, which is ours. */
+	own->variables[own->n_variables++] =
+		(char *)(uintptr_t)text; /* NOLINT(performance-no-int-to-ptr) */
 	return 0;
 }
 
@@ -64,8 +66,6 @@ static const struct command_option exec_options_table[] = {
 	{"workdir", 0, "PATH", "where inside it starts (default: /; native: here)", take_cwd},
 	{NULL, 0, NULL, NULL, NULL},
 };
-
-extern char **environ;
 
 /* Natively a command has our variables and those asked for; inside of anything only a few, as
  * nothing else of the host's is meant for it. Freed by the caller; the texts are not. */

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* Collectors: their own probes, which load a program or open an event, and what explains a no. */
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "cli/doctor/doctor.h"
+#include "collector.h"
+
+#define LOCKDOWN "/sys/kernel/security/lockdown"
+#define PARANOID "/proc/sys/kernel/perf_event_paranoid"
+#define PMU      "/sys/bus/event_source/devices/cpu"
+#define PMU_CORE "/sys/bus/event_source/devices/cpu_core"
+
+static void probe_collector(struct doctor *doctor, const char *name, const char *advice)
+{
+	const struct collector_ops *ops;
+	struct tare_err why = {0};
+	const char *argument;
+
+	if (collector_find(name, &ops, &argument, &why) < 0 || (ops->probe && ops->probe(&why) < 0))
+		doctor_say(doctor, DOCTOR_BLOCKED, name, advice, "%s", why.msg);
+	else
+		doctor_say(doctor, DOCTOR_OK, name, NULL, "its probe succeeds here");
+}
+
+void doctor_ebpf(struct doctor *doctor)
+{
+	char lockdown[128] = "";
+	bool btf = access("/sys/kernel/btf/vmlinux", R_OK) == 0;
+
+	if (!btf)
+		doctor_say(doctor, DOCTOR_BLOCKED, "btf",
+			   "boot a kernel with CONFIG_DEBUG_INFO_BTF=y, as Debian's are",
+			   "the kernel does not describe its types: /sys/kernel/btf/vmlinux is "
+			   "missing");
+	else
+		doctor_say(doctor, DOCTOR_OK, "btf", NULL, "the kernel describes its types");
+	probe_collector(doctor, "syscalls", doctor->root ? NULL : "sudo tare doctor ebpf");
+	if (fd_read_file_quiet(AT_FDCWD, LOCKDOWN, lockdown, sizeof(lockdown)) > 0 &&
+	    strstr(lockdown, "[confidentiality]"))
+		doctor_say(doctor, DOCTOR_BLOCKED, "lockdown",
+			   "boot without lockdown=confidentiality",
+			   "in this mode no program may read the kernel's memory");
+}
+
+void doctor_perf(struct doctor *doctor)
+{
+	char paranoid[32] = "";
+	bool pmu = access(PMU, F_OK) == 0 || access(PMU_CORE, F_OK) == 0;
+
+	probe_collector(doctor, "counters", doctor->root ? NULL : "sudo tare doctor perf");
+	if (pmu)
+		doctor_say(doctor, DOCTOR_OK, "hardware", NULL, "the CPU has counters");
+	else
+		doctor_say(doctor, DOCTOR_DEGRADED, "hardware",
+			   "ask the hypervisor for a virtual PMU, or use bare metal",
+			   "no counters of the CPU: software events only");
+	if (fd_read_file_quiet(AT_FDCWD, PARANOID, paranoid, sizeof(paranoid)) > 0) {
+		paranoid[strcspn(paranoid, "\n")] = '\0';
+		doctor_say(doctor, doctor->root || paranoid[0] == '-' ? DOCTOR_OK : DOCTOR_DEGRADED,
+			   "rights", doctor->root ? NULL : "sudo tare doctor perf",
+			   "perf_event_paranoid is %s, and we are%s root", paranoid,
+			   doctor->root ? "" : " not");
+	}
+}
