@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/* Guests: boot, trials in turns, deaths, hangs, limits, commands, and that nothing is left. */
+#include "guest_scene.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/fd.h"
+#include "machine/vm/kvm_verdict.h"
+#include "machine/vm/qemu.h"
+
+#define FAST "{\"boot\": \"restore\", \"accel\": \"tcg\"}"
+
+static void a_cold_boot_tells_its_spans_in_order(void **state)
+{
+	struct machine *machine = scene_open("{\"accel\": \"tcg\"}", NULL);
+	json_t *d = machine->ops->describe(machine);
+	const json_t *boot = json_object_get(d, "boot"), *spans = json_object_get(boot, "spans");
+	struct tare_err err = {0};
+
+	(void)state;
+	assert_non_null(d);
+	assert_string_equal(json_string_or(boot, "kind", ""), "cold");
+	assert_string_equal(json_string_or(d, "accel", ""), "tcg");
+	assert_string_not_equal(json_string_or(d, "accel_why", ""), "");
+	assert_string_not_equal(json_string_or(d, "kernel", "?"), "?");
+	assert_true(json_u64_or(spans, "qmp", 0) > 0);
+	assert_true(json_u64_or(spans, "userspace", 0) > json_u64_or(spans, "qmp", 0));
+	assert_true(json_u64_or(spans, "hello", 0) > json_u64_or(spans, "userspace", 0));
+	json_decref(d);
+	scene_need(scene_close(&err), &err);
+	assert_int_equal(scene_qemu(), 0);
+	assert_int_equal(scene_disks(), 0);
+}
+
+static void check_record(machine_player player, const char *load_sha256)
+{
+	struct machine *machine = scene_open_one;
+	struct tare_err err = {0};
+	json_t *record, *clock;
+
+	scene_need(machine->ops->finish(machine, player, &record, &err), &err);
+	assert_string_equal(json_string_or(record, "status", ""), "ok");
+	assert_string_equal(json_string_or(record, "sha256", ""), load_sha256);
+	clock = json_object_get(json_object_get(record, "validity"), "clock");
+	assert_true(json_u64_or(clock, "rtt_ns", 0) > 0);
+	assert_true(json_is_number(json_object_get(clock, "drift_ppm")));
+	json_decref(record);
+}
+
+static void players_take_turns_bare_and_in_a_container(void **state)
+{
+	static const char *const boxes[] = {"bare", "container"};
+	struct machine *machine = scene_open(FAST, NULL);
+	struct trial_slice slice = {0};
+	struct tare_err err = {0};
+	machine_player players[2];
+	char sha256[DIGEST_SIZE];
+	json_t *d = machine->ops->describe(machine);
+
+	(void)state;
+	assert_string_equal(json_string_or(json_object_get(d, "boot"), "kind", ""), "restored");
+	json_decref(d);
+	for (size_t i = 0; i < 2; i++)
+		scene_need(scene_start(boxes[i], "getppid", TRIAL_BATCH, &players[i], &err), &err);
+	for (size_t i = 0; i < 6; i++) {
+		scene_need(scene_play(players[i % 2], 50, &slice, &err), &err);
+		assert_int_equal(slice.ops, 50);
+		assert_true(slice.ns > 0);
+		assert_false(slice.ended);
+	}
+	scene_need(digest_file(TARE_BINARY_DIR "/tare-load", sha256, &err), &err);
+	for (size_t i = 0; i < 2; i++)
+		check_record(players[i], sha256);
+	assert_int_equal(scene_play(players[0], 50, &slice, &err), -EINVAL);
+	err.code = 0;
+	scene_need(scene_close(&err), &err);
+}
+
+static void a_failure_inside_is_told_and_the_guest_goes_on(void **state)
+{
+	struct tare_err err = {0};
+	machine_player player;
+
+	(void)state;
+	(void)scene_open(FAST, NULL);
+	assert_true(scene_start("bare", "no-such-load", TRIAL_BATCH, &player, &err) < 0);
+	assert_non_null(strstr(err.msg, "no-such-load"));
+	err = (struct tare_err){0};
+	scene_need(scene_start("bare", "getppid", TRIAL_BATCH, &player, &err), &err);
+	scene_need(scene_open_one->ops->abort(scene_open_one, player, &err), &err);
+	scene_need(scene_close(&err), &err);
+}
+
+static void a_guest_that_is_killed_says_so_and_leaves_nothing(void **state)
+{
+	struct trial_slice slice = {0};
+	struct tare_err err = {0}, again = {0};
+	machine_player player;
+	pid_t qemu;
+
+	(void)state;
+	(void)scene_open(FAST, NULL);
+	scene_need(scene_start("container", "getppid", TRIAL_BATCH, &player, &err), &err);
+	qemu = scene_qemu();
+	assert_true(qemu > 0);
+	assert_int_equal(kill(qemu, SIGKILL), 0);
+	assert_int_equal(scene_play(player, 50, &slice, &err), -EPIPE);
+	assert_non_null(strstr(err.msg, "killed by signal 9"));
+	assert_int_equal(scene_play(player, 50, &slice, &again), -EPIPE);
+	assert_string_equal(again.msg, err.msg);
+	err.code = 0;
+	scene_need(scene_close(&err), &err);
+	assert_int_equal(scene_qemu(), 0);
+	assert_int_equal(scene_disks(), 0);
+}
+
+static void a_guest_that_hangs_ends_at_the_deadline(void **state)
+{
+	struct trial_slice slice = {0};
+	struct tare_err err = {0};
+	machine_player player;
+
+	(void)state;
+	(void)scene_open("{\"boot\": \"restore\", \"accel\": \"tcg\", \"silence\": \"5s\"}", NULL);
+	scene_need(scene_start("bare", "getppid", TRIAL_BATCH, &player, &err), &err);
+	assert_int_equal(kill(scene_qemu(), SIGSTOP), 0);
+	assert_int_equal(scene_play(player, 50, &slice, &err), -ETIMEDOUT);
+	assert_string_not_equal(err.msg, "");
+	err.code = 0;
+	scene_need(scene_close(&err), &err);
+	assert_int_equal(scene_qemu(), 0);
+	assert_int_equal(scene_disks(), 0);
+}
+
+static void half_a_cpu_is_seen_as_throttling_of_qemu(void **state)
+{
+	const struct play_request request = {
+		.magic = PLAY_MAGIC, .kind = PLAY_SOLO, .duration_ns = NS_PER_S};
+	struct limits limits = {.cpus = 0.5};
+	struct machine *machine = scene_open(FAST, &limits);
+	struct trial_slice slice = {0};
+	struct tare_err err = {0};
+	machine_player player;
+	json_t *d = machine->ops->describe(machine), *record, *cpu;
+
+	(void)state;
+	assert_true(json_double_or(json_object_get(d, "limits"), "cpus", 0) == 0.5);
+	json_decref(d);
+	scene_need(scene_start("bare", "cpu-burn", TRIAL_SOLO, &player, &err), &err);
+	scene_need(machine->ops->slice(machine, player, &request, &slice, &err), &err);
+	scene_need(machine->ops->finish(machine, player, &record, &err), &err);
+	cpu = json_object_get(json_object_get(record, "host_collectors"), "cpu");
+	assert_true(json_u64_or(cpu, "nr_throttled", 0) > 0);
+	assert_true(json_u64_or(cpu, "usage_us", 0) > 0);
+	/* Whole periods apart, the limit holds. */
+	assert_true(json_double_or(cpu, "usage_us", 0) * 1000 <
+		    0.5 * json_double_or(cpu, "wall_ns", 0) + 200e6);
+	json_decref(record);
+	scene_need(scene_close(&err), &err);
+}
+
+static void what_cannot_be_is_refused_with_a_way_out(void **state)
+{
+	static const struct {
+		const char *options;
+		struct limits limits;
+		const char *words;
+	} cases[] = {
+		{"{}", {.memory_bytes = 64 << 20}, "vm+container"},
+		{"{\"memory\": \"64M\"}", {.pids = 0}, "vm+container"},
+		{"{\"memory\": \"256\"}", {.pids = 0}, "256"},
+		{"{}", {.pids = 10}, "vm+container"},
+		{"{\"acel\": \"tcg\"}", {.pids = 0}, "did you mean 'accel'"},
+		{"{\"accel\": \"xen\"}", {.pids = 0}, "auto|kvm|tcg"},
+		{"{\"vcpus\": \"0\"}", {.pids = 0}, "vcpus"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct tare_err err = {0};
+
+		assert_true(scene_try(cases[i].options, &cases[i].limits, &err) < 0);
+		assert_non_null(strstr(err.msg, cases[i].words));
+		assert_int_equal(scene_qemu(), 0);
+	}
+}
+
+static void kvm_that_is_not_real_is_refused_when_asked_for(void **state)
+{
+	struct kvm_verdict verdict;
+	struct tare_err err = {0};
+	char path[512];
+
+	(void)state;
+	scene_need(qemu_find(path, sizeof(path), &err), &err);
+	kvm_verdict_get(scene_places.cache_dir, path, &verdict);
+	if (verdict.kind == KVM_VERDICT_GOOD || verdict.kind == KVM_VERDICT_PROMISING)
+		skip();
+	assert_int_equal(scene_try("{\"accel\": \"kvm\"}", NULL, &err), -ENOTSUP);
+	assert_non_null(strstr(err.msg, "accel=tcg"));
+}
+
+/* With our stdin from, and our stdout to, a file. */
+static int exec_with_files(char *const *argv, const char *in, const char *out, int *ret_status)
+{
+	struct trial_spec spec = {.env = "x", .machine = "vm", .box = "container", .load = "exec"};
+	int was[2] = {dup(0), dup(1)};
+	int fds[2] = {open(in, O_RDONLY | O_CLOEXEC),
+		      open(out, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
+	struct tare_err err = {0};
+	int r;
+
+	(void)fflush(stdout);
+	for (int i = 0; i < 2; i++)
+		assert_true(fds[i] >= 0 && dup2(fds[i], i) == i);
+	r = scene_open_one->ops->exec(scene_open_one, &spec, argv, NULL, NULL, ret_status, &err);
+	for (int i = 0; i < 2; i++) {
+		(void)dup2(was[i], i);
+		(void)close(was[i]);
+		(void)close(fds[i]);
+	}
+	if (r < 0)
+		(void)fprintf(stderr, "exec: %s\n", err.msg);
+	return r;
+}
+
+static void a_command_has_our_stdio_and_its_status_comes_back(void **state)
+{
+	char *const cat[] = {(char[]){"cat"}, NULL};
+	char *const fails[] = {(char[]){"sh"}, (char[]){"-c"}, (char[]){"exit 42"}, NULL};
+	char *const none[] = {(char[]){"no-such-program"}, NULL};
+	char out[300], sent[DIGEST_SIZE], got[DIGEST_SIZE];
+	struct tare_err err = {0};
+	int status = -1;
+
+	(void)state;
+	(void)snprintf(out, sizeof(out), "%.256s/out", scene_places.work_dir);
+	(void)scene_open(FAST, NULL);
+	assert_int_equal(exec_with_files(cat, TARE_BINARY_DIR "/tare-load", out, &status), 0);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	scene_need(digest_file(TARE_BINARY_DIR "/tare-load", sent, &err), &err);
+	scene_need(digest_file(out, got, &err), &err);
+	assert_string_equal(got, sent);
+	assert_int_equal(exec_with_files(fails, "/dev/null", out, &status), 0);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 42);
+	assert_int_equal(exec_with_files(none, "/dev/null", out, &status), -ENOENT);
+	(void)unlink(out);
+	scene_need(scene_close(&err), &err);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(a_cold_boot_tells_its_spans_in_order, scene_end_test),
+		cmocka_unit_test_teardown(players_take_turns_bare_and_in_a_container,
+					  scene_end_test),
+		cmocka_unit_test_teardown(a_failure_inside_is_told_and_the_guest_goes_on,
+					  scene_end_test),
+		cmocka_unit_test_teardown(a_guest_that_is_killed_says_so_and_leaves_nothing,
+					  scene_end_test),
+		cmocka_unit_test_teardown(a_guest_that_hangs_ends_at_the_deadline, scene_end_test),
+		cmocka_unit_test_teardown(half_a_cpu_is_seen_as_throttling_of_qemu, scene_end_test),
+		cmocka_unit_test_teardown(what_cannot_be_is_refused_with_a_way_out, scene_end_test),
+		cmocka_unit_test_teardown(kvm_that_is_not_real_is_refused_when_asked_for,
+					  scene_end_test),
+		cmocka_unit_test_teardown(a_command_has_our_stdio_and_its_status_comes_back,
+					  scene_end_test),
+	};
+
+	return cmocka_run_group_tests(tests, scene_setup, scene_teardown);
+}
