@@ -53,7 +53,7 @@ done
 ok "container: the program is number 1" says 1 inside container busybox sh -c 'echo $$'
 ok "container: with seccomp=off it is off" says "Seccomp:	0" \
 	inside container,seccomp=off busybox grep Seccomp: /proc/self/status
-ok "container: an option that is misspelt is refused" status_is 2 inside container,secomp=off busybox true
+ok "container: an option that is misspelt is refused" status_is 125 inside container,secomp=off busybox true
 ok "container: and the right one is named" sentence "did you mean 'seccomp'" \
 	inside container,secomp=off busybox true
 ok "nothing is left of all this" nothing_left
