@@ -144,8 +144,11 @@ static json_t *seat_record(const struct set *set, const struct seat *seat, const
 	json_t *own = json_object_get(record, "validity"); /* of a guest: its clock */
 	json_t *all = json_deep_copy(validity);
 
-	if (own)
-		(void)json_object_update(all, own);
+	if (own) {
+		(void)json_object_set(all, "clock", json_object_get(own, "clock"));
+		(void)json_array_extend(json_object_get(all, "disturbed"),
+					json_object_get(own, "disturbed"));
+	}
 	put_slices(seat, record);
 	put_status(set, seat, record);
 	(void)json_object_set_new(record, "group", json_string(set->group->name));

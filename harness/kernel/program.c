@@ -75,7 +75,7 @@ static int become(const struct program *program, struct child_pipes *pipes, pid_
 	(void)setsid();
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)pthread_sigmask(SIG_SETMASK, &none, NULL);
 	(void)execve(program->argv[0], program->argv, program->envp);
 	return err_errno(err, "execute '%s'", program->argv[0]);
 }

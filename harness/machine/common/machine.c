@@ -54,7 +54,8 @@ int machine_check_options(const struct machine_ops *ops, const json_t *options,
 	char what[64];
 
 	(void)snprintf(what, sizeof(what), "machine %.32s", ops->name);
-	/* jansson's iteration takes no const object, and changes none. */
+	/* jansson's iteration takes no const object, and changes none.
+	 * NOLINTNEXTLINE(performance-no-int-to-ptr) */
 	json_object_foreach((json_t *)(uintptr_t)options, name, value)
 	{
 		const struct machine_option *option = find_option(ops, name);

@@ -70,7 +70,7 @@ static size_t unroll(const struct console *console, char *text)
 
 		if (c == '\r' || (c == '\n' && (n == 0 || text[n - 1] == '\n')))
 			continue;
-		text[n++] = c == '\n' || (c >= ' ' && c <= '~') ? c : '?';
+		text[n++] = (char)(c == '\n' || (c >= ' ' && c <= '~') ? c : '?');
 	}
 	while (n > 0 && text[n - 1] == '\n')
 		n--;

@@ -90,7 +90,7 @@ int qemu_threads_place(struct qemu *qemu, uint64_t cpus, uint64_t deadline_ns, s
 	if (!threads)
 		return err_errno(err, "open '%s'", path);
 	/* A thread made later inherits from the one that makes it, which is one of these. */
-	while ((entry = readdir(threads))) {
+	while ((entry = readdir(threads))) { /* NOLINT(concurrency-mt-unsafe): ours */
 		pid_t thread = (pid_t)strtol(entry->d_name, NULL, 10);
 
 		if (thread > 0 && !is_vcpu(&vcpus, thread))

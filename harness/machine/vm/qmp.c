@@ -132,7 +132,7 @@ const char *qmp_version(const struct qmp *qmp)
 	return qmp->version;
 }
 
-static int send_text(struct qmp *qmp, const char *text, int passed_fd, uint64_t deadline_ns,
+static int send_text(struct qmp *qmp, char *text, int passed_fd, uint64_t deadline_ns,
 		     struct tare_err *err)
 {
 	union {
@@ -142,8 +142,7 @@ static int send_text(struct qmp *qmp, const char *text, int passed_fd, uint64_t 
 	size_t size = strlen(text), done = 0;
 
 	while (done < size) {
-		struct iovec part = {.iov_base = (char *)(uintptr_t)text + done,
-				     .iov_len = size - done};
+		struct iovec part = {.iov_base = text + done, .iov_len = size - done};
 		struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
 		ssize_t n;
 		int r = wait_for(qmp, POLLOUT, deadline_ns, err);

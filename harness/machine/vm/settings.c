@@ -114,7 +114,7 @@ int vm_settings_read(const struct machine_config *config, const char *qemu_path,
 {
 	struct vm_settings s = {0};
 	const char *kernel = option(config, "kernel");
-	uint64_t vcpus;
+	uint64_t vcpus = 1;
 	int r = machine_check_options(&machine_ops_vm, config->options, err);
 
 	if (r == 0)

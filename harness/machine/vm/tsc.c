@@ -25,7 +25,7 @@ static uint64_t ask_perf(void)
 				       .exclude_kernel = 1};
 	cleanup_close int fd =
 		(int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
-	const struct perf_event_mmap_page *page;
+	struct perf_event_mmap_page *page;
 	uint64_t khz = 0;
 
 	if (fd < 0)
@@ -37,7 +37,7 @@ static uint64_t ask_perf(void)
 		khz = (uint64_t)(NS_AT_ONE_KHZ * (double)(1ULL << page->time_shift) /
 					 page->time_mult +
 				 0.5);
-	(void)munmap((void *)(uintptr_t)page, PAGE);
+	(void)munmap(page, PAGE);
 	return khz;
 }
 
