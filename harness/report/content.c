@@ -52,9 +52,9 @@ char *content_ratio(const json_t *row, char *buf, size_t size)
 		(void)snprintf(buf, size, "%.3g", ratio);
 		return buf;
 	}
-	/* Two digits of the interval's width; 4 more than that would be noise. */
+	/* The first digit that the interval leaves open is the last that is worth showing. */
 	if (high > low)
-		digits = (int)fmin(4, fmax(0, ceil(-log10((high - low) / 2)) + 1));
+		digits = (int)fmin(4, fmax(0, ceil(-log10((high - low) / 2))));
 	(void)snprintf(buf, size, "%.*f (%.*f .. %.*f)", digits, ratio, digits, low, digits, high);
 	return buf;
 }

@@ -10,6 +10,21 @@
 #include "base/text.h"
 #include "report/content.h"
 
+/* Texts of a list with commas; "-" where there are none. */
+static void put_list(struct table *t, size_t column, const json_t *list)
+{
+	char text[256] = "-";
+	size_t used = 0;
+
+	for (size_t i = 0; i < json_array_size(list) && used < sizeof(text); i++) {
+		int n = snprintf(text + used, sizeof(text) - used, "%s%s", i ? ", " : "",
+				 json_string_value(json_array_get(list, i)));
+
+		used += n > 0 ? (size_t)n : 0;
+	}
+	table_cell(t, column, TONE_PLAIN, "%s", text);
+}
+
 static int failures(struct content *c, struct tare_err *err)
 {
 	const json_t *rows = json_object_get(c->summary, "failures");
@@ -46,7 +61,7 @@ static int failures(struct content *c, struct tare_err *err)
 static int disturbances(struct content *c, struct tare_err *err)
 {
 	cleanup_table struct table t = {
-		.n_columns = 3, .head = {"environment", "what", "trials"}, .number = {[2] = true}};
+		.n_columns = 3, .head = {"what", "environments", "trials"}, .number = {[2] = true}};
 	json_t *row;
 	size_t i;
 
@@ -56,8 +71,8 @@ static int disturbances(struct content *c, struct tare_err *err)
 
 		if (r < 0)
 			return r;
-		table_cell(&t, 0, TONE_PLAIN, "%s", content_env(c, row));
-		table_cell(&t, 1, TONE_PLAIN, "%s", json_string_or(row, "what", ""));
+		table_cell(&t, 0, TONE_PLAIN, "%s", json_string_or(row, "what", ""));
+		put_list(&t, 1, json_object_get(row, "envs"));
 		table_cell(&t, 2, TONE_PLAIN, "%llu",
 			   (unsigned long long)json_u64_or(row, "count", 0));
 	}
@@ -97,21 +112,6 @@ int content_validity(struct content *c, struct tare_err *err)
 			: "");
 	r = disturbances(c, err);
 	return r < 0 ? r : failures(c, err);
-}
-
-/* Texts of a list with commas; "-" where there are none. */
-static void put_list(struct table *t, size_t column, const json_t *list)
-{
-	char text[256] = "-";
-	size_t used = 0;
-
-	for (size_t i = 0; i < json_array_size(list) && used < sizeof(text); i++) {
-		int n = snprintf(text + used, sizeof(text) - used, "%s%s", i ? ", " : "",
-				 json_string_value(json_array_get(list, i)));
-
-		used += n > 0 ? (size_t)n : 0;
-	}
-	table_cell(t, column, TONE_PLAIN, "%s", text);
 }
 
 static void say_digests(struct content *c)

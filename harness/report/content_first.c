@@ -59,7 +59,7 @@ static void put_env_answer(FILE *out, const struct content *c, const struct run_
 			continue;
 		(void)fprintf(out, "%s%zu %s", before, count[v], verdicts[v]);
 		if (v == 0) {
-			(void)fprintf(out, " (most ");
+			(void)fprintf(out, " (most: ");
 			put_name(out, most);
 			(void)fprintf(out, ", %s times)",
 				      content_ratio(most, ratio, sizeof(ratio)));
@@ -161,11 +161,10 @@ static int say_asked(struct content *c, struct tare_err *err)
 	(void)fprintf(out, "; up to %llu rounds, order random by seed %llu.",
 		      content_rounds(json_object_get(c->summary, "cells")),
 		      (unsigned long long)json_u64_or(c->run->manifest, "seed", 0));
-	(void)fprintf(out, " *On:* %s, %s, kernel %s, %s; begun %s, %s.",
+	(void)fprintf(out, " *On:* %s, %s, kernel %s; begun %s, %s.",
 		      json_string_or(machine, "hostname", "unknown machine"),
 		      json_string_or(machine, "cpu_model", "unknown CPU"),
 		      json_string_or(machine, "kernel", "?"),
-		      json_string_or(machine, "virt", "virtualization unknown"),
 		      json_string_or(json_array_get(sittings, 0), "begun", "at an unknown time"),
 		      json_string_or(json_array_get(sittings, json_array_size(sittings) - 1), "end",
 				     "not ended"));

@@ -99,7 +99,8 @@ static int add_time_row(const struct content *c, struct table *t, const json_t *
 	return 0;
 }
 
-static int time_table(struct content *c, const struct run_cell *load, struct tare_err *err)
+static int time_table(struct content *c, const struct run_cell *load, size_t *ret_rows,
+		      struct tare_err *err)
 {
 	cleanup_table struct table t = {.n_columns = 7,
 					.head = {"environment", "group", "ratio (interval)",
@@ -118,12 +119,14 @@ static int time_table(struct content *c, const struct run_cell *load, struct tar
 		if (r < 0)
 			return r;
 	}
+	*ret_rows += t.n_rows;
 	if (t.n_rows)
 		c->doc.ops->table(&c->doc, &t);
 	return 0;
 }
 
-static int latency_table(struct content *c, const struct run_cell *load, struct tare_err *err)
+static int latency_table(struct content *c, const struct run_cell *load, size_t *ret_rows,
+			 struct tare_err *err)
 {
 	static const char *const keys[] = {"p50", "p90", "p99", "p999", "max"};
 	cleanup_table struct table t = {.n_columns = 9,
@@ -162,12 +165,14 @@ static int latency_table(struct content *c, const struct run_cell *load, struct 
 		table_cell(&t, 8, TONE_QUIET, "%llu",
 			   (unsigned long long)json_u64_or(cell, "count", 0));
 	}
+	*ret_rows += t.n_rows;
 	if (t.n_rows)
 		c->doc.ops->table(&c->doc, &t);
 	return 0;
 }
 
-static int figure_table(struct content *c, const struct run_cell *load, struct tare_err *err)
+static int figure_table(struct content *c, const struct run_cell *load, size_t *ret_rows,
+			struct tare_err *err)
 {
 	cleanup_table struct table t = {
 		.n_columns = 5,
@@ -198,6 +203,7 @@ static int figure_table(struct content *c, const struct run_cell *load, struct t
 				   json_number_value(json_array_get(ci, 0)),
 				   json_number_value(json_array_get(ci, 1)));
 	}
+	*ret_rows += t.n_rows;
 	if (t.n_rows)
 		c->doc.ops->table(&c->doc, &t);
 	return 0;
@@ -251,6 +257,7 @@ int content_loads(struct content *c, struct tare_err *err)
 	for (size_t i = 0; i < c->run->n_cells; i++) {
 		const struct run_cell *cell = &c->run->cells[i];
 		bool known = false;
+		size_t rows = 0;
 		int r;
 
 		latencies |= strcmp(cell->mode, "latency") == 0;
@@ -260,9 +267,15 @@ int content_loads(struct content *c, struct tare_err *err)
 			continue;
 		c->doc.ops->heading(&c->doc, 3, cell->name);
 		say_load(c, cell);
-		if ((r = time_table(c, cell, err)) < 0 || (r = latency_table(c, cell, err)) < 0 ||
-		    (r = figure_table(c, cell, err)) < 0 || (r = latency_figure(c, cell, err)) < 0)
+		if ((r = time_table(c, cell, &rows, err)) < 0 ||
+		    (r = latency_table(c, cell, &rows, err)) < 0 ||
+		    (r = figure_table(c, cell, &rows, err)) < 0 ||
+		    (r = latency_figure(c, cell, err)) < 0)
 			return r;
+		if (rows == 0)
+			doc_say(&c->doc,
+				"It has no figure of its own: see the limits at work and the "
+				"failed trials below.");
 	}
 	if (!latencies)
 		doc_say(&c->doc, "There are no latency distributions: the campaign had no group in "

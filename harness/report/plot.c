@@ -69,10 +69,10 @@ static void put_preamble(FILE *f)
 		      "set border 3 lc rgb '%s' lw 1\n"
 		      "set tics nomirror out scale 0.5 textcolor rgb '%s'\n"
 		      "set grid xtics ytics lc rgb '%s' lw 1 lt 1, lc rgb '%s' lw 1 lt 1\n"
-		      "set key textcolor rgb '%s' samplen 1.5 spacing 1.1\n"
+		      "unset key\n"
 		      "set title textcolor rgb '%s'\nset xlabel textcolor rgb '%s'\n"
 		      "set ylabel textcolor rgb '%s'\nset encoding utf8\nset bars small\n",
-		      rule, soft, grid, grid, ink, ink, soft, soft);
+		      rule, soft, grid, grid, ink, soft, soft);
 }
 
 static int write_script(const struct plot *plot, struct tare_err *err)
@@ -226,6 +226,35 @@ void plot_colour(FILE *script, const char *name)
 	char hex[8];
 
 	(void)fprintf(script, "lc rgb '%s'", style_hex(name, hex));
+}
+
+/* DejaVu Sans at 12: a letter is about this wide. */
+#define LETTER_PX 7.4
+#define LEGEND_PX 20
+
+int plot_legend(FILE *script, const struct run *run, const bool *used, int width, int height)
+{
+	double x = 90, y = 14;
+
+	for (size_t env = 0; env < run->n_envs; env++) {
+		double needs = 40 + LETTER_PX * (double)strlen(run->envs[env].shown);
+
+		if (!used[env])
+			continue;
+		if (x > 90 && x + needs > width) {
+			x = 90;
+			y += LEGEND_PX;
+		}
+		(void)fprintf(script, "set label %zu ", 100 + env);
+		plot_quote(script, run->envs[env].shown);
+		(void)fprintf(script,
+			      " at screen %.4f, screen %.4f left offset 1.2,0 point pt %d ps 0.9 ",
+			      x / width, 1 - y / height, style_point(env, 1));
+		plot_colour(script, style_env(env));
+		(void)fprintf(script, " textcolor rgb '#222222'\n");
+		x += needs;
+	}
+	return (int)y + LEGEND_PX / 2;
 }
 
 static void put_tick(FILE *script, bool *first, const char *label, double at)

@@ -37,6 +37,9 @@ void plot_field(FILE *out, const char *text);
 /* "set xtics (...)" for a log axis (x or y) from low to high: round ratios or round numbers. */
 void plot_ratio_ticks(FILE *script, char axis, double low, double high);
 void plot_time_ticks(FILE *script, char axis, double low_ns, double high_ns);
+/* Which environments have which colour and shape, in lines along the top edge. Gives back how high
+ * they are, in pixels. used[env]; the labels are to be unset before the next panel is drawn. */
+int plot_legend(FILE *script, const struct run *run, const bool *used, int width, int height);
 /* "lc rgb '#...'" of a colour. */
 void plot_colour(FILE *script, const char *name);
 

@@ -72,7 +72,7 @@ static void put_cell(FILE *data, size_t x, size_t y, const json_t *call)
 	(void)fprintf(data, "%zu\t%zu\t%ld\t%s\n", x, y, strtol(hex + 1, NULL, 16), text);
 }
 
-static void put_axes(const struct run *run, FILE *script, const json_t *const *rows, size_t n)
+static void put_axes(FILE *script, const json_t *const *rows, size_t n)
 {
 	const char *before = "";
 
@@ -89,22 +89,50 @@ static void put_axes(const struct run *run, FILE *script, const json_t *const *r
 		(void)fprintf(script, " %zu", n - i);
 		before = ", ";
 	}
-	(void)fprintf(script, ")\nset x2tics scale 0 (");
-	before = "";
-	for (size_t env = 0; env < run->n_envs; env++) {
-		(void)fprintf(script, "%s", before);
-		plot_quote(script, run->envs[env].shown);
-		(void)fprintf(script, " %zu", env + 1);
-		before = ", ";
-	}
 	(void)fprintf(script, ")\n");
+}
+
+/* In two lines, for they are long: the label, and what must be said with it. */
+static void put_heads(const struct run *run, const size_t *envs, size_t n_envs, size_t n_rows,
+		      FILE *script)
+{
+	for (size_t x = 0; x < n_envs; x++) {
+		const struct run_env *env = &run->envs[envs[x]];
+
+		(void)fprintf(script, "set label %zu ", 2 * x + 1);
+		plot_quote(script, env->label);
+		(void)fprintf(script, " at first %zu, first %.2f center textcolor rgb '#222222'\n",
+			      x + 1, (double)n_rows + (env->emulated ? 1.15 : 0.75));
+		if (env->emulated)
+			(void)fprintf(
+				script,
+				"set label %zu '(TCG, emulated)' at first %zu, first %.2f center "
+				"textcolor rgb '#5c5c5c'\n",
+				2 * x + 2, x + 1, (double)n_rows + 0.75);
+	}
+}
+
+static size_t survey_envs(const struct run *run, const json_t *calls, size_t *envs)
+{
+	size_t n = 0, i;
+	json_t *call;
+
+	for (size_t env = 0; env < run->n_envs; env++) {
+		bool seen = false;
+
+		json_array_foreach(calls, i, call) seen |=
+			strcmp(json_string_or(call, "env", ""), run->envs[env].label) == 0;
+		if (seen)
+			envs[n++] = env;
+	}
+	return n;
 }
 
 int plot_heatmap(const char *dir, const struct run *run, const json_t *summary,
 		 struct tare_err *err)
 {
 	const json_t *calls = json_object_get(summary, "syscalls"), *rows[ROWS_MAX];
-	size_t n = survey(calls, rows);
+	size_t envs[RUN_ENVS_MAX], n_envs = survey_envs(run, calls, envs), n = survey(calls, rows);
 	struct plot plot;
 	int r;
 
@@ -114,18 +142,20 @@ int plot_heatmap(const char *dir, const struct run *run, const json_t *summary,
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < n; i++) {
-		for (size_t env = 0; env < run->n_envs; env++)
-			put_cell(plot.data, env + 1, n - i,
-				 find(calls, rows[i], run->envs[env].label));
+		for (size_t x = 0; x < n_envs; x++)
+			put_cell(plot.data, x + 1, n - i,
+				 find(calls, rows[i], run->envs[envs[x]].label));
 	}
-	put_axes(run, plot.script, rows, n);
+	put_axes(plot.script, rows, n);
+	put_heads(run, envs, n_envs, n, plot.script);
 	(void)fprintf(
 		plot.script,
-		"unset key\nunset grid\nset border 0\nunset xtics\n"
-		"set xrange [0.5:%zu.5]\nset x2range [0.5:%zu.5]\nset yrange [0.5:%zu.5]\n"
+		"unset grid\nset border 0\nunset xtics\n"
+		"set xrange [0.5:%zu.5]\nset yrange [0.2:%.2f]\n"
 		"set style fill solid 1 noborder\nset lmargin at screen 0.28\n"
+		"set tmargin 0\nset bmargin 0\n"
 		"plot 'heatmap.tsv' using 1:2:(0.48):(0.46):3 with boxxyerror lc rgb variable, "
 		"\\\n  '' using 1:2:4 with labels textcolor rgb '#222222'\n",
-		run->n_envs, run->n_envs, n);
-	return plot_end(&plot, 860, 60 + 30 * (int)n, err);
+		n_envs, (double)n + 1.6);
+	return plot_end(&plot, 860, 44 + 30 * (int)n, err);
 }

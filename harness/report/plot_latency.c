@@ -10,6 +10,9 @@
 #include "report/plot.h"
 #include "report/style.h"
 
+#define WIDTH  860
+#define HEIGHT 350
+
 static void merge_cell(const struct run *run, const struct run_cell *cell, struct histogram *ret)
 {
 	*ret = (struct histogram){0};
@@ -54,15 +57,13 @@ static void put_histogram(const struct histogram *h, FILE *data, struct range *r
 	range->body_high = fmax(range->body_high, histogram_quantile_upper(h, 0.995));
 }
 
-static void put_curves(const struct run *run, const struct run_cell *const *cells, size_t n,
-		       const char *name, int column, FILE *script)
+static void put_curves(const struct run_cell *const *cells, size_t n, const char *name, int column,
+		       FILE *script)
 {
 	for (size_t i = 0; i < n; i++) {
 		(void)fprintf(script, "%s'%s.tsv' index %zu using 1:%d with %s lw 2 ",
 			      i ? ", \\\n  " : "plot ", name, i, column, "steps");
 		plot_colour(script, style_env(cells[i]->env));
-		(void)fprintf(script, " title ");
-		plot_quote(script, run->envs[cells[i]->env].shown);
 	}
 	(void)fprintf(script, "\n");
 }
@@ -71,25 +72,31 @@ static void put_script(const struct run *run, const struct run_cell *const *cell
 		       const struct plot *plot, const struct range *range)
 {
 	FILE *s = plot->script;
+	bool used[RUN_ENVS_MAX] = {false};
+	int top;
+
+	for (size_t i = 0; i < n; i++)
+		used[cells[i]->env] = true;
+	top = plot_legend(s, run, used, WIDTH, HEIGHT);
 
 	(void)fprintf(s,
-		      "set multiplot\nset logscale x\nset key at screen 0.08, screen 0.99 left top "
-		      "horizontal\nset tmargin at screen 0.80\nset bmargin at screen 0.11\n"
+		      "set multiplot\nset logscale x\n"
+		      "set tmargin at screen %.4f\nset bmargin at screen 0.11\n"
 		      "set lmargin at screen 0.08\nset rmargin at screen 0.47\n"
 		      "set title 'share of operations not slower' offset 0,-0.3\n"
 		      "set yrange [0:1]\nset ytics 0.25\nset xrange [%.9g:%.9g]\n",
-		      range->low / 1.1, range->body_high * 1.1);
+		      1 - (top + 26.0) / HEIGHT, range->low / 1.1, range->body_high * 1.1);
 	plot_time_ticks(s, 'x', range->low / 1.1, range->body_high * 1.1);
-	put_curves(run, cells, n, plot->name, 2, s);
+	put_curves(cells, n, plot->name, 2, s);
 	(void)fprintf(s,
-		      "set lmargin at screen 0.58\nset rmargin at screen 0.97\nunset key\n"
+		      "set lmargin at screen 0.58\nset rmargin at screen 0.97\nunset label\n"
 		      "set title 'tail: share of operations slower' offset 0,-0.3\n"
 		      "set logscale y\nset yrange [%.3g:1]\nset xrange [%.9g:%.9g]\n"
 		      "set ytics ('all' 1, '1 in 10' 0.1, '1 in 100' 0.01, '1 in 1 000' 0.001, "
 		      "'1 in 10 000' 1e-4, '1 in 100 000' 1e-5, '1 in 10^6' 1e-6)\n",
 		      fmax(range->least / 2, 1e-7), range->low / 1.1, range->high * 1.2);
 	plot_time_ticks(s, 'x', range->low / 1.1, range->high * 1.2);
-	put_curves(run, cells, n, plot->name, 3, s);
+	put_curves(cells, n, plot->name, 3, s);
 	(void)fprintf(s, "unset multiplot\n");
 }
 
@@ -125,7 +132,7 @@ static int plot_set(const char *dir, const struct run *run, size_t first, struct
 		return 0;
 	}
 	put_script(run, cells, n, &plot, &range);
-	return plot_end(&plot, 860, 340, err);
+	return plot_end(&plot, WIDTH, HEIGHT, err);
 }
 
 int plot_latencies(const char *dir, const struct run *run, struct tare_err *err)

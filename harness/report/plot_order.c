@@ -12,6 +12,8 @@
 #include "stats/quantile.h"
 
 #define DOTS_MAX 4000
+#define WIDTH    860
+#define HEIGHT   310
 
 static double cell_median(const struct run *run, const struct run_cell *cell)
 {
@@ -35,7 +37,7 @@ static bool is_shown(const struct run *run, const struct run_trial *trial)
 	       strcmp(cell->mode, "batch") == 0;
 }
 
-static size_t put_data(const struct run *run, FILE *data, double *low, double *high)
+static size_t put_data(const struct run *run, FILE *data, bool *used, double *low, double *high)
 {
 	cleanup_free double *median = calloc(run->n_cells + 1, sizeof(*median));
 	size_t n = 0, skip = run->n_trials / DOTS_MAX + 1;
@@ -59,6 +61,7 @@ static size_t put_data(const struct run *run, FILE *data, double *low, double *h
 				      relative);
 			*low = fmin(*low, relative);
 			*high = fmax(*high, relative);
+			used[env] = true;
 			n++;
 		}
 		(void)fprintf(data, "\n\n");
@@ -71,31 +74,34 @@ int plot_order(const char *dir, const struct run *run, struct tare_err *err)
 	double low = 0.98, high = 1.02;
 	struct plot plot;
 	const char *before = "plot ";
+	bool used[RUN_ENVS_MAX] = {false};
+	int top;
 	int r = plot_begin(dir, "order", &plot, err);
 
 	if (r < 0)
 		return r;
-	if (put_data(run, plot.data, &low, &high) == 0) {
+	if (put_data(run, plot.data, used, &low, &high) == 0) {
 		plot_drop(&plot);
 		return 0;
 	}
+	top = plot_legend(plot.script, run, used, WIDTH, HEIGHT);
 	low /= 1.02;
 	high *= 1.02;
 	(void)fprintf(plot.script,
 		      "set logscale y\nset yrange [%.6g:%.6g]\nset xlabel 'minutes since the first "
 		      "trial'\nset title 'time per operation, against the median of its cell' "
-		      "offset 0,-0.3\nset key outside top left horizontal\nset lmargin 9\n",
-		      low, high);
+		      "offset 0,-0.3\nset lmargin 9\nset tmargin at screen %.4f\n",
+		      low, high, 1 - (top + 26.0) / HEIGHT);
 	plot_ratio_ticks(plot.script, 'y', low, high);
 	for (size_t env = 0; env < run->n_envs; env++) {
+		if (!used[env])
+			continue;
 		(void)fprintf(plot.script,
 			      "%s'order.tsv' index %zu using 1:2 with points pt %d ps 0.7 ", before,
 			      env, style_point(env, 0));
 		plot_colour(plot.script, style_env(env));
-		(void)fprintf(plot.script, " title ");
-		plot_quote(plot.script, run->envs[env].shown);
 		before = ", \\\n  ";
 	}
 	(void)fprintf(plot.script, "\n");
-	return plot_end(&plot, 860, 300, err);
+	return plot_end(&plot, WIDTH, HEIGHT, err);
 }

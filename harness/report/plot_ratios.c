@@ -11,6 +11,7 @@
 #include "report/style.h"
 
 #define ROWS_MAX 200
+#define WIDTH    860
 
 struct forest {
 	const struct run *run;
@@ -18,6 +19,7 @@ struct forest {
 	const json_t *rows[ROWS_MAX]; /* one ratio of each row, for its label */
 	size_t n_rows, n_panel[2];
 	double low[2], high[2]; /* of each panel: measured, emulated */
+	bool used[RUN_ENVS_MAX];
 };
 
 static bool is_central(const json_t *ratio)
@@ -81,6 +83,7 @@ static void survey(struct forest *f)
 		if (!is_central(ratio) || env == f->run->n_envs || row_of(f, ratio) == ROWS_MAX)
 			continue;
 		f->n_panel[p]++;
+		f->used[env] = true;
 		f->low[p] = fmin(f->low[p], bound(ratio, 0));
 		f->high[p] = fmax(f->high[p], bound(ratio, 1));
 	}
@@ -156,7 +159,7 @@ static void put_panel(const struct forest *f, FILE *script, int p, double left, 
 
 	(void)fprintf(script,
 		      "set lmargin at screen %.3f\nset rmargin at screen %.3f\n"
-		      "set xrange [%.9g:%.9g]\nset title '%s' offset 0,-0.3\n",
+		      "set xrange [%.9g:%.9g]\nset xlabel '%s'\n",
 		      left, right, f->low[p], f->high[p],
 		      p ? "emulated (TCG): not a measure of VM overhead"
 			: "ratio of time per operation");
@@ -168,21 +171,13 @@ static void put_panel(const struct forest *f, FILE *script, int p, double left, 
 		const struct run_env *env = &f->run->envs[block / 2];
 		bool filled = block % 2;
 
-		if (env->emulated != (p == 1) || strcmp(env->label, run_baseline(f->run)) == 0)
+		if (!f->used[block / 2] || env->emulated != (p == 1))
 			continue;
 		(void)fprintf(script,
 			      "%s'ratios.tsv' index %zu using 2:1:3:4 with xerrorbars pt %d ps 0.9 "
 			      "lw 1.6 ",
 			      first ? "" : ", \\\n  ", block, style_point(block / 2, filled));
 		plot_colour(script, style_env(block / 2));
-		(void)fprintf(script, " notitle");
-		if (filled) {
-			(void)fprintf(script, ", \\\n  keyentry with points pt %d ps 0.9 ",
-				      style_point(block / 2, 1));
-			plot_colour(script, style_env(block / 2));
-			(void)fprintf(script, " title ");
-			plot_quote(script, env->shown);
-		}
 		first = false;
 	}
 	(void)fprintf(script, "\n");
@@ -193,7 +188,7 @@ int plot_ratios(const char *dir, const struct run *run, const json_t *summary, s
 	struct forest f = {.run = run, .ratios = json_object_get(summary, "ratios")};
 	struct plot plot;
 	double split;
-	int r, height;
+	int r, height, top;
 
 	survey(&f);
 	if (f.n_rows == 0)
@@ -203,20 +198,19 @@ int plot_ratios(const char *dir, const struct run *run, const json_t *summary, s
 		return r;
 	put_data(&f, plot.data);
 	split = f.n_panel[0] == 0 ? 0.24 : f.n_panel[1] == 0 ? 0.96 : 0.60;
-	height = 120 + (int)(f.n_rows * (14 + 9 * run->n_envs));
+	height = 122 + (int)(f.n_rows * (14 + 9 * run->n_envs));
+	top = plot_legend(plot.script, run, f.used, WIDTH, height);
 	(void)fprintf(plot.script,
 		      "set multiplot\nset logscale x\nset yrange [0.4:%zu.6]\n"
-		      "set tmargin at screen %.4f\nset bmargin at screen %.4f\n"
-		      "set key at screen 0.24, screen 0.995 left top horizontal maxrows 1\n",
-		      f.n_rows, 1 - 62.0 / height, 34.0 / height);
+		      "set tmargin at screen %.4f\nset bmargin at screen %.4f\n",
+		      f.n_rows, 1 - (top + 10.0) / height, 62.0 / height);
 	put_row_labels(&f, plot.script);
 	if (f.n_panel[0])
 		put_panel(&f, plot.script, 0, 0.24, split);
 	if (f.n_panel[0] && f.n_panel[1])
-		(void)fprintf(plot.script, "set format y ''\nset ytics ()\n"
-					   "set key at screen 0.96, screen 0.995 right top\n");
+		(void)fprintf(plot.script, "unset label\nset format y ''\nset ytics ()\n");
 	if (f.n_panel[1])
 		put_panel(&f, plot.script, 1, f.n_panel[0] ? split + 0.05 : 0.24, 0.96);
 	(void)fprintf(plot.script, "unset multiplot\n");
-	return plot_end(&plot, 860, height, err);
+	return plot_end(&plot, WIDTH, height, err);
 }

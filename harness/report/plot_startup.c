@@ -21,13 +21,15 @@ static size_t env_of(const struct run *run, const json_t *row)
 	return env;
 }
 
-static const char *words_of(const json_t *row)
+static const char *words_of(const json_t *row, bool emulated)
 {
 	const char *what = json_string_or(row, "what", "");
 
 	if (strcmp(what, "boot-cold") == 0)
-		return "cold boot of the guest";
-	return strcmp(what, "boot-restored") == 0 ? "guest restored from a snapshot" : "box ready";
+		return emulated ? "cold boot (TCG)" : "cold boot";
+	if (strcmp(what, "boot-restored") == 0)
+		return emulated ? "restored (TCG)" : "restored";
+	return emulated ? "box ready (TCG)" : "box ready";
 }
 
 static void put_row(const json_t *row, double y, FILE *data, double *low, double *high)
@@ -58,8 +60,8 @@ static void put_script(const struct run *run, const json_t *rows, FILE *s)
 	{
 		char label[RUN_NAME_MAX + 80];
 
-		(void)snprintf(label, sizeof(label), "%s: %s", run->envs[env_of(run, row)].shown,
-			       words_of(row));
+		(void)snprintf(label, sizeof(label), "%s: %s", run->envs[env_of(run, row)].label,
+			       words_of(row, run->envs[env_of(run, row)].emulated));
 		(void)fprintf(s, "%s", i ? ", " : "");
 		plot_quote(s, label);
 		(void)fprintf(s, " %zu", n - i);
@@ -96,8 +98,8 @@ int plot_startup(const char *dir, const struct run *run, const json_t *summary,
 		return r;
 	json_array_foreach(rows, i, row) put_row(row, (double)(n - i), plot.data, &low, &high);
 	(void)fprintf(plot.script,
-		      "unset key\nset logscale x\nset xrange [%.9g:%.9g]\nset yrange [0.4:%zu.6]\n"
-		      "set lmargin at screen 0.40\nset rmargin at screen 0.97\n"
+		      "set logscale x\nset xrange [%.9g:%.9g]\nset yrange [0.4:%zu.6]\n"
+		      "set lmargin at screen 0.34\nset rmargin at screen 0.97\n"
 		      "set title 'time from asked for to ready' offset 0,-0.3\n",
 		      low / 1.3, high * 1.3, n);
 	plot_time_ticks(plot.script, 'x', low / 1.3, high * 1.3);

@@ -45,7 +45,7 @@ static double at(const json_t *series, const char *key, size_t i)
 static double put_cpu(const json_t *series, FILE *data)
 {
 	size_t n = json_array_size(json_object_get(series, "t_ns")), from = 0;
-	double most = 0;
+	double begin = at(series, "t_ns", 0), most = 0;
 
 	/* gnuplot does not count a block without a line. */
 	(void)fprintf(data, "0\tNaN\tNaN\t0\t0\n");
@@ -60,8 +60,10 @@ static double put_cpu(const json_t *series, FILE *data)
 		if (!(step > 0) || !isfinite(cores))
 			continue;
 		(void)fprintf(data, "%.6f\t%.6g\t%.6g\t%d\t%.6f\n", t / 1e9, cores,
-			      (used - at(series, "usage_us", from)) * NS_PER_US /
-				      (t - at(series, "t_ns", from)),
+			      t - begin < (double)WINDOW_NS
+				      ? NAN
+				      : (used - at(series, "usage_us", from)) * NS_PER_US /
+						(t - at(series, "t_ns", from)),
 			      late > 0, step / 1e9);
 		most = fmax(most, cores);
 	}
@@ -107,6 +109,16 @@ static void put_limit(FILE *s, double limit, const char *unit)
 		      limit, unit, limit);
 }
 
+/* A round step that gives about four ticks. */
+static double tick_of(double top)
+{
+	double step = pow(10, floor(log10(fmax(top, 1e-3) / 4)));
+
+	while (top / step > 5)
+		step *= top / step > 10 ? 5 : 2;
+	return step;
+}
+
 static void put_place(FILE *s, const struct panels *p, size_t column, double most, double limit)
 {
 	double height = 0.90 / (double)p->n_rows, top = 0.97 - (double)p->row * height;
@@ -115,11 +127,11 @@ static void put_place(FILE *s, const struct panels *p, size_t column, double mos
 	(void)fprintf(s,
 		      "set lmargin at screen %.4f\nset rmargin at screen %.4f\n"
 		      "set tmargin at screen %.4f\nset bmargin at screen %.4f\n"
-		      "set xrange [0:%.6g]\nset yrange [0:%.6g]\nset ytics auto\n",
+		      "set xrange [0:%.6g]\nset yrange [0:%.6g]\nset ytics %.3g\n",
 		      left, p->n_columns == 1 ? 0.97 : left + 0.39,
 		      top - 30.0 / (40 + 150 * (double)p->n_rows),
 		      top - height + 34.0 / (40 + 150 * (double)p->n_rows), p->end_s,
-		      1.25 * fmax(fmax(most, limit), 1e-3));
+		      1.25 * fmax(fmax(most, limit), 1e-3), tick_of(1.25 * fmax(most, limit)));
 	(void)fprintf(s, "set xlabel %s offset 0,0.5\n",
 		      p->row + 1 == p->n_rows ? "'seconds'" : "''");
 }

@@ -14,7 +14,6 @@
 
 #define TRIALS_MAX 1000000
 #define CELLS_MAX  4096
-#define ENVS_MAX   64
 
 const char *run_status_name(enum run_status status)
 {
@@ -41,10 +40,10 @@ static int find_env(struct run *run, const char *label, size_t *ret, struct tare
 		if (strcmp(run->envs[*ret].label, label) == 0)
 			return 0;
 	}
-	if (run->n_envs == ENVS_MAX)
-		return err_set(err, E2BIG, "there are more than %d environments", ENVS_MAX);
+	if (run->n_envs == RUN_ENVS_MAX)
+		return err_set(err, E2BIG, "there are more than %d environments", RUN_ENVS_MAX);
 	if (!run->envs)
-		run->envs = calloc(ENVS_MAX, sizeof(*run->envs));
+		run->envs = calloc(RUN_ENVS_MAX, sizeof(*run->envs));
 	if (!run->envs)
 		return err_set(err, ENOMEM, "out of memory");
 	(void)snprintf(run->envs[run->n_envs].label, RUN_NAME_MAX, "%s", label);
@@ -265,6 +264,26 @@ static int compare_rounds(const void *a, const void *b, void *context)
 	return (x->round > y->round) - (x->round < y->round);
 }
 
+static int order_cells(struct run *run, struct tare_err *err)
+{
+	size_t n = 0;
+
+	run->order = calloc(run->n_cells + 1, sizeof(*run->order));
+	if (!run->order)
+		return err_set(err, ENOMEM, "out of memory");
+	for (size_t i = 0; i < run->n_cells; i++) {
+		if (!run_is_first_of_set(run, i))
+			continue;
+		for (size_t env = 0; env < run->n_envs; env++) {
+			const struct run_cell *cell = run_find_cell(run, &run->cells[i], env);
+
+			if (cell)
+				run->order[n++] = (size_t)(cell - run->cells);
+		}
+	}
+	return 0;
+}
+
 int run_load(const char *dir, struct run **ret, struct tare_err *err)
 {
 	cleanup_run struct run *run = calloc(1, sizeof(*run));
@@ -281,6 +300,9 @@ int run_load(const char *dir, struct run **ret, struct tare_err *err)
 	for (size_t i = 0; i < run->n_cells; i++)
 		qsort_r(run->cells[i].trials, run->cells[i].n_trials, sizeof(size_t),
 			compare_rounds, run);
+	r = order_cells(run, err);
+	if (r < 0)
+		return r;
 	*ret = take_pointer(run);
 	return 0;
 }
@@ -299,6 +321,7 @@ void run_free(struct run *run)
 		free(run->cells[i].trials);
 	free(run->trials);
 	free(run->cells);
+	free(run->order);
 	free(run->envs);
 	json_decref(run->manifest);
 	free(run);

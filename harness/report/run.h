@@ -15,6 +15,7 @@
 struct tare_err;
 
 #define RUN_NAME_MAX 128 /* bytes of a label, a load or a group */
+#define RUN_ENVS_MAX 64
 
 enum run_status { RUN_OK, RUN_FAILED, RUN_UNSUPPORTED, RUN_VOID, RUN_N_STATUS };
 
@@ -59,6 +60,7 @@ struct run {
 	size_t n_envs;
 	struct run_cell *cells;
 	size_t n_cells;
+	size_t *order; /* of cells: sets as they first came, each in the order of envs */
 	struct run_trial *trials;
 	size_t n_trials, trials_room;
 	size_t n_superseded;

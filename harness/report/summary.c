@@ -54,8 +54,7 @@ static json_t *records_json(const struct run *run)
 	return records;
 }
 
-/* The value, among the texts already listed once. */
-static void list_once(json_t *list, const char *text)
+void summary_list_once(json_t *list, const char *text)
 {
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		if (strcmp(json_string_value(json_array_get(list, i)), text) == 0)
@@ -82,13 +81,14 @@ static json_t *env_json(const struct run *run, size_t env)
 		if (run->cells[run->trials[i].cell].env != env)
 			continue;
 		if (*json_string_or(record, "sha256", ""))
-			list_once(sha256, json_string_or(record, "sha256", ""));
+			summary_list_once(sha256, json_string_or(record, "sha256", ""));
 		if (*json_string_or(instance, "id", ""))
-			list_once(instances, json_string_or(instance, "id", ""));
-		list_once(boxes, json_string_or(json_object_get(record, "trial"), "box", "?"));
+			summary_list_once(instances, json_string_or(instance, "id", ""));
+		summary_list_once(boxes,
+				  json_string_or(json_object_get(record, "trial"), "box", "?"));
 		for (size_t k = 0; k < sizeof(keys) / sizeof(*keys); k++) {
 			if (*json_string_or(instance, keys[k], ""))
-				list_once(lists[k], json_string_or(instance, keys[k], ""));
+				summary_list_once(lists[k], json_string_or(instance, keys[k], ""));
 		}
 	}
 	(void)json_put(object, "sha256", sha256);

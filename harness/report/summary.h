@@ -21,6 +21,8 @@ int summary_add_limits(const struct run *run, json_t *summary, struct tare_err *
 int summary_add_startup(const struct run *run, json_t *summary, struct tare_err *err);
 int summary_add_checks(const struct run *run, json_t *summary, struct tare_err *err);
 
+/* Add a text to a list that has it not yet. */
+void summary_list_once(json_t *list, const char *text);
 /* An object with the members that name a cell. */
 json_t *summary_cell_json(const struct run *run, const struct run_cell *cell);
 /* Set `ci`, `level` and `method`; logs: low and high are logarithms. */

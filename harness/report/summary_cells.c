@@ -130,7 +130,7 @@ int summary_add_cells(const struct run *run, json_t *summary, struct tare_err *e
 
 	(void)json_put(summary, "cells", cells);
 	for (size_t i = 0; i < run->n_cells; i++) {
-		const struct run_cell *cell = &run->cells[i];
+		const struct run_cell *cell = &run->cells[run->order[i]];
 		/* The clock pair of each operation is in the slices of latency mode: no figure. */
 		bool latency = cell->mode[0] == 'l';
 		int r = latency ? add_latency(run, cell, cells, err)

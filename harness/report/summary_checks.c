@@ -9,8 +9,8 @@
 /* Lists are kept short: a hostile run may have a sentence of its own in each record. */
 #define ROWS_MAX 200
 
-/* Count one more of a row that has these texts. */
-static void count_row(json_t *list, const char *const *keys, const char *const *texts, size_t n)
+/* Count one more of a row that has these texts; the row, or NULL where there are too many. */
+static json_t *count_row(json_t *list, const char *const *keys, const char *const *texts, size_t n)
 {
 	json_t *row;
 	size_t i, same;
@@ -23,16 +23,16 @@ static void count_row(json_t *list, const char *const *keys, const char *const *
 		}
 		if (same == n) {
 			(void)json_put(row, "count", json_u64(json_u64_or(row, "count", 0) + 1));
-			return;
+			return row;
 		}
 	}
 	if (json_array_size(list) >= ROWS_MAX)
-		return;
+		return NULL;
 	row = json_object();
 	for (same = 0; same < n; same++)
 		(void)json_put(row, keys[same], json_string(texts[same]));
 	(void)json_put(row, "count", json_u64(1));
-	(void)json_array_append_new(list, row);
+	return json_array_append_new(list, row) < 0 ? NULL : row;
 }
 
 static void count_failure(const struct run *run, const struct run_trial *trial, json_t *list)
@@ -47,16 +47,22 @@ static void count_failure(const struct run *run, const struct run_trial *trial, 
 			       json_string_or(trial->record, "why", "no reason was given")};
 
 	if (trial->status != RUN_OK)
-		count_row(list, keys, texts, 6);
+		(void)count_row(list, keys, texts, 6);
 }
 
 static void count_what(json_t *list, const char *env, json_t *taken_what)
 {
-	static const char *const keys[] = {"env", "what"};
-	const char *texts[] = {env, json_string_value(taken_what)};
+	static const char *const keys[] = {"what"};
+	const char *what = json_string_value(taken_what);
+	json_t *row = what ? count_row(list, keys, &what, 1) : NULL;
+	json_t *envs = json_object_get(row, "envs");
 
-	if (texts[1])
-		count_row(list, keys, texts, 2);
+	if (row && !envs) {
+		envs = json_array();
+		(void)json_put(row, "envs", envs);
+	}
+	if (row)
+		summary_list_once(envs, env);
 	json_decref(taken_what);
 }
 

@@ -102,12 +102,11 @@ int summary_add_limits(const struct run *run, json_t *summary, struct tare_err *
 
 	(void)json_put(summary, "limits", list);
 	for (size_t i = 0; i < run->n_cells; i++) {
-		const struct run_trial *first = &run->trials[run->cells[i].trials[0]];
+		const struct run_cell *cell = &run->cells[run->order[i]];
+		const struct run_trial *first = &run->trials[cell->trials[0]];
 		const json_t *limits =
 			json_object_get(json_object_get(first->record, "trial"), "limits");
-		int r = json_object_size(limits)
-				? add_limited(run, &run->cells[i], limits, list, err)
-				: 0;
+		int r = json_object_size(limits) ? add_limited(run, cell, limits, list, err) : 0;
 
 		if (r < 0)
 			return r;

@@ -198,7 +198,8 @@ int summary_add_ratios(const struct run *run, json_t *summary, struct tare_err *
 	if (!ratios.items)
 		return err_set(err, ENOMEM, "out of memory");
 	for (size_t i = 0; i < run->n_cells; i++) {
-		const struct run_cell *cell = &run->cells[i], *base = base_of(run, cell);
+		const struct run_cell *cell = &run->cells[run->order[i]],
+				      *base = base_of(run, cell);
 
 		/* The central figure never comes from an observed round. */
 		if (!base || cell->observed)
@@ -233,7 +234,8 @@ int summary_add_observer(const struct run *run, json_t *summary, struct tare_err
 
 	(void)json_put(summary, "observer", list);
 	for (size_t i = 0; i < run->n_cells; i++) {
-		const struct run_cell *cell = &run->cells[i], *plain = unobserved(run, cell);
+		const struct run_cell *cell = &run->cells[run->order[i]];
+		const struct run_cell *plain = unobserved(run, cell);
 		cleanup_free double *x = calloc(cell->n_trials + 1, sizeof(*x));
 		struct location location;
 		size_t n = 0;

@@ -210,7 +210,9 @@ int summary_add_syscalls(const struct run *run, json_t *summary, struct tare_err
 
 	(void)json_put(summary, "syscalls", list);
 	for (size_t i = 0; i < run->n_cells; i++) {
-		int r = run->cells[i].observed ? add_cell_calls(run, &run->cells[i], list, err) : 0;
+		int r = run->cells[run->order[i]].observed
+				? add_cell_calls(run, &run->cells[run->order[i]], list, err)
+				: 0;
 
 		if (r < 0)
 			return r;
