@@ -74,15 +74,16 @@ unsigned long long content_rounds(const json_t *list)
 char *content_caption(const struct content *c, const char *what)
 {
 	const json_t *machine = json_object_get(c->run->manifest, "machine");
+	const char *kernel = json_string_or(machine, "kernel", "?");
 	bool emulated = false;
 
 	for (size_t i = 0; i < c->run->n_envs; i++)
 		emulated |= c->run->envs[i].emulated;
-	return text_format("%s Seed %llu; %s, %s, kernel %s.%s", what,
+	return text_format("%s Seed %llu; %s, %s, kernel %.*s.%s", what,
 			   (unsigned long long)json_u64_or(c->run->manifest, "seed", 0),
 			   json_string_or(machine, "hostname", "unknown machine"),
 			   json_string_or(machine, "cpu_model", "unknown CPU"),
-			   json_string_or(machine, "kernel", "?"),
+			   (int)strcspn(kernel, " "), kernel,
 			   emulated ? " TCG: the guest's instructions are emulated." : "");
 }
 
@@ -103,7 +104,7 @@ void content_method(struct content *c)
 	doc_say(doc,
 		"*equivalent*: the interval lies within ±%.3g %%. *slower*, *faster*: it excludes "
 		"1, also "
-		"after Holm's correction over the figures of that environment and load. "
+		"after Holm's correction over the metrics of one cell. "
 		"*inconclusive*: "
 		"neither. *not-resolvable*: smaller than the instrument can tell. Nothing is "
 		"dropped: "

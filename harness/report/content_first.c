@@ -154,9 +154,11 @@ static int say_asked(struct content *c, struct tare_err *err)
 		bool known = false;
 
 		for (size_t k = 0; k < i; k++)
-			known |= strcmp(c->run->cells[k].name, c->run->cells[i].name) == 0;
+			known |= strcmp(c->run->cells[c->run->order[k]].name,
+					c->run->cells[c->run->order[i]].name) == 0;
 		if (!known)
-			(void)fprintf(out, "%s%s", n++ ? ", " : "", c->run->cells[i].name);
+			(void)fprintf(out, "%s%s", n++ ? ", " : "",
+				      c->run->cells[c->run->order[i]].name);
 	}
 	(void)fprintf(out, "; up to %llu rounds, order random by seed %llu.",
 		      content_rounds(json_object_get(c->summary, "cells")),

@@ -255,14 +255,14 @@ int content_loads(struct content *c, struct tare_err *err)
 
 	c->doc.ops->heading(&c->doc, 2, "Loads");
 	for (size_t i = 0; i < c->run->n_cells; i++) {
-		const struct run_cell *cell = &c->run->cells[i];
+		const struct run_cell *cell = &c->run->cells[c->run->order[i]];
 		bool known = false;
 		size_t rows = 0;
 		int r;
 
 		latencies |= strcmp(cell->mode, "latency") == 0;
 		for (size_t k = 0; k < i; k++)
-			known |= strcmp(c->run->cells[k].name, cell->name) == 0;
+			known |= strcmp(c->run->cells[c->run->order[k]].name, cell->name) == 0;
 		if (known)
 			continue;
 		c->doc.ops->heading(&c->doc, 3, cell->name);

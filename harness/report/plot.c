@@ -285,7 +285,7 @@ void plot_ratio_ticks(FILE *script, char axis, double low, double high)
 		for (int m = 1; m <= 5; m += m == 2 ? 3 : 1) {
 			double x = m * pow(10, e);
 
-			if ((m == 3 || m == 4) || x < low || x > high || (wide > 200 && m != 1))
+			if (x < low || x > high || (wide > 200 && m != 1))
 				continue;
 			(void)snprintf(label, sizeof(label), "%.5g", x);
 			put_tick(script, &first, label, x);
@@ -294,19 +294,34 @@ void plot_ratio_ticks(FILE *script, char axis, double low, double high)
 	(void)fprintf(script, ")\n");
 }
 
+/* A narrow range has no two of 1, 2 and 5 in it: even steps, about five of them. */
+static void put_even_times(FILE *script, double low, double high)
+{
+	double step = pow(10, floor(log10((high - low) / 5)));
+	bool first = true;
+	char label[32];
+
+	while ((high - low) / step > 6)
+		step *= (high - low) / step > 12 ? 5 : 2;
+	for (double x = ceil(low / step) * step; x <= high; x += step)
+		put_tick(script, &first, units_print_ns(x, label, sizeof(label)), x);
+}
+
 void plot_time_ticks(FILE *script, char axis, double low_ns, double high_ns)
 {
 	double wide = high_ns / low_ns;
 	bool first = true;
+	char label[32];
 
 	(void)fprintf(script, "set %ctics (", axis);
-	for (int e = (int)floor(log10(low_ns)); e <= (int)ceil(log10(high_ns)); e++) {
-		for (int m = 1; m <= 5; m++) {
+	if (wide < 5)
+		put_even_times(script, low_ns, high_ns);
+	for (int e = (int)floor(log10(low_ns)); wide >= 5 && e <= (int)ceil(log10(high_ns)); e++) {
+		for (int m = 1; m <= 5; m += m == 2 ? 3 : 1) {
 			double x = m * pow(10, e);
-			char label[32];
 
-			if (m == 3 || m == 4 || x < low_ns || x > high_ns ||
-			    (wide > 200 && m != 1) || (wide > 1e5 && e % 2 != 0))
+			if (x < low_ns || x > high_ns || (wide > 200 && m != 1) ||
+			    (wide > 1e5 && e % 2 != 0))
 				continue;
 			put_tick(script, &first, units_print_ns(x, label, sizeof(label)), x);
 		}

@@ -85,7 +85,7 @@ static void put_script(const struct run *run, const struct run_cell *const *cell
 		      "set lmargin at screen 0.08\nset rmargin at screen 0.47\n"
 		      "set title 'share of operations not slower' offset 0,-0.3\n"
 		      "set yrange [0:1]\nset ytics 0.25\nset xrange [%.9g:%.9g]\n",
-		      1 - (top + 26.0) / HEIGHT, range->low / 1.1, range->body_high * 1.1);
+		      1 - (top + 32.0) / HEIGHT, range->low / 1.1, range->body_high * 1.1);
 	plot_time_ticks(s, 'x', range->low / 1.1, range->body_high * 1.1);
 	put_curves(cells, n, plot->name, 2, s);
 	(void)fprintf(s,

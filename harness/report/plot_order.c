@@ -91,7 +91,7 @@ int plot_order(const char *dir, const struct run *run, struct tare_err *err)
 		      "set logscale y\nset yrange [%.6g:%.6g]\nset xlabel 'minutes since the first "
 		      "trial'\nset title 'time per operation, against the median of its cell' "
 		      "offset 0,-0.3\nset lmargin 9\nset tmargin at screen %.4f\n",
-		      low, high, 1 - (top + 26.0) / HEIGHT);
+		      low, high, 1 - (top + 32.0) / HEIGHT);
 	plot_ratio_ticks(plot.script, 'y', low, high);
 	for (size_t env = 0; env < run->n_envs; env++) {
 		if (!used[env])

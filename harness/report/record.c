@@ -82,6 +82,7 @@ int record_read_key(const json_t *record, struct record_key *ret, struct tare_er
 	int r;
 
 	if ((r = read_name(record, "group", &ret->group, err)) < 0 ||
+	    (r = read_name(record, "set", &ret->set, err)) < 0 ||
 	    (r = json_read_u64(record, "round", &ret->round, err)) < 0 ||
 	    (r = json_read_object(record, "trial", &trial, err)) < 0 ||
 	    (r = read_name(trial, "env", &ret->env, err)) < 0 ||

@@ -6,7 +6,7 @@
 
 /* What a record says of itself before it becomes a trial of a cell. */
 struct record_key {
-	const char *group, *env, *load, *mode;
+	const char *group, *env, *load, *mode, *set;
 	char params[RUN_NAME_MAX], collectors[RUN_NAME_MAX];
 	uint64_t round;
 };

@@ -104,8 +104,7 @@ static int find_cell(struct run *run, const struct record_key *key, size_t *ret,
 	(void)snprintf(cell->params, sizeof(cell->params), "%s", key->params);
 	(void)snprintf(cell->collectors, sizeof(cell->collectors), "%s", key->collectors);
 	cell->observed = is_observed(key->collectors);
-	(void)snprintf(cell->name, sizeof(cell->name), "%s%s%s", key->load,
-		       key->params[0] ? "," : "", key->params);
+	(void)snprintf(cell->name, sizeof(cell->name), "%s", key->set);
 	return 0;
 }
 
@@ -264,18 +263,57 @@ static int compare_rounds(const void *a, const void *b, void *context)
 	return (x->round > y->round) - (x->round < y->round);
 }
 
+/* Where the campaign names the set: its group, then its load; what it does not name comes last. */
+static size_t campaign_place(const struct run *run, const struct run_cell *cell)
+{
+	json_t *groups = json_object_get(json_object_get(run->manifest, "campaign"), "groups"),
+	       *group, *load;
+	size_t g, l, place = 0;
+
+	json_array_foreach(groups, g, group)
+	{
+		bool here = strcmp(json_string_or(group, "name", ""), cell->group) == 0;
+
+		json_array_foreach(json_object_get(group, "loads"), l, load)
+		{
+			if (here && json_is_string(load) &&
+			    strcmp(json_string_value(load), cell->name) == 0)
+				return place;
+			place++;
+		}
+	}
+	return place;
+}
+
+static int compare_places(const void *a, const void *b, void *context)
+{
+	const struct run *run = context;
+	size_t x = *(const size_t *)a, y = *(const size_t *)b;
+	size_t of_x = campaign_place(run, &run->cells[x]),
+	       of_y = campaign_place(run, &run->cells[y]);
+
+	if (of_x != of_y)
+		return of_x < of_y ? -1 : 1;
+	return (x > y) - (x < y);
+}
+
 static int order_cells(struct run *run, struct tare_err *err)
 {
-	size_t n = 0;
+	cleanup_free size_t *first = calloc(run->n_cells + 1, sizeof(*first));
+	size_t n_first = 0, n = 0;
 
 	run->order = calloc(run->n_cells + 1, sizeof(*run->order));
-	if (!run->order)
+	if (!run->order || !first)
 		return err_set(err, ENOMEM, "out of memory");
 	for (size_t i = 0; i < run->n_cells; i++) {
-		if (!run_is_first_of_set(run, i))
-			continue;
+		if (run_is_first_of_set(run, i))
+			first[n_first++] = i;
+	}
+	qsort_r(first, n_first, sizeof(*first), compare_places, run);
+	for (size_t i = 0; i < n_first; i++) {
 		for (size_t env = 0; env < run->n_envs; env++) {
-			const struct run_cell *cell = run_find_cell(run, &run->cells[i], env);
+			const struct run_cell *cell =
+				run_find_cell(run, &run->cells[first[i]], env);
 
 			if (cell)
 				run->order[n++] = (size_t)(cell - run->cells);

@@ -32,7 +32,7 @@ struct run_cell {
 	size_t env; /* of run.envs */
 	char load[RUN_NAME_MAX];
 	char params[RUN_NAME_MAX];     /* "size=4096,depth=2", "" */
-	char name[2 * RUN_NAME_MAX];   /* load and params, as on the command line */
+	char name[RUN_NAME_MAX];       /* load and params, as on the command line: the set */
 	char mode[16];                 /* "batch", "latency", "solo" */
 	char collectors[RUN_NAME_MAX]; /* asked for: "syscalls+cpu" */
 	bool observed;                 /* one of them taxes what it watches: no central figure */

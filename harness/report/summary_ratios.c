@@ -90,7 +90,8 @@ static int add_ratio(const struct run *run, const struct run_cell *cell,
 	return 0;
 }
 
-/* One question is one environment and load: its p-values are corrected together. */
+/* One question is one cell: its metrics are corrected together. The percentiles of a latency
+ * group do not weaken the central figure, which is asked of rounds of its own. */
 static int correct_p(struct ratios *ratios, struct tare_err *err)
 {
 	cleanup_free double *p = calloc(ratios->n + 1, sizeof(*p));
@@ -107,8 +108,7 @@ static int correct_p(struct ratios *ratios, struct tare_err *err)
 		for (size_t j = i; j < ratios->n; j++) {
 			const struct run_cell *other = ratios->items[j].cell;
 
-			if (done[j] || other->env != one->env ||
-			    strcmp(other->name, one->name) != 0)
+			if (done[j] || other != one)
 				continue;
 			done[j] = true;
 			which[n] = j;

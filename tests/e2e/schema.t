@@ -1,0 +1,63 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The schemas of results/ take what the program writes, and refuse what it must not write.
+. "$(dirname "$0")/lib.sh"
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+tare=${TARE:-$root/build-dev/tare}
+need jsonschema python3 -c 'import jsonschema'
+
+cat >"$work/check" <<'EOF'
+import json, sys
+from jsonschema import Draft202012Validator
+schema = Draft202012Validator(json.load(open(sys.argv[1])))
+bad = 0
+for number, line in enumerate(open(sys.argv[2]) if sys.argv[2].endswith("l") else [open(sys.argv[2]).read()], 1):
+    for error in schema.iter_errors(json.loads(line)):
+        where = "/".join(str(part) for part in error.absolute_path)
+        print(f"{sys.argv[2]}:{number}: {where}: {error.message[:200]}")
+        for inner in error.context or []:
+            print("   ", "/".join(str(p) for p in inner.absolute_path), inner.message[:160])
+        bad = 1
+sys.exit(bad)
+EOF
+check() { python3 "$work/check" "$root/results/$1.schema.json" "$2"; }
+
+# sound RUN WHAT: all three files of a run folder.
+sound() {
+	ok "the manifest of $2 is as its schema says" check manifest "$1/manifest.json"
+	ok "the records of $2 are as their schema says" check record "$1/records.jsonl"
+	ok "$2 is reported" "$tare" report "$1" -f csv
+	ok "the summary of $2 is as its schema says" check summary "$1/summary.json"
+}
+
+ok "a made-up run is made" "$root/tests/data/make-run" "$work/run"
+sound "$work/run" "a made-up run"
+
+# breaks SCHEMA EXPRESSION WHAT: the file, changed by jq, must be refused.
+breaks() {
+	case $1 in
+	record) head -n 1 "$work/run/records.jsonl" | jq -c "$2" >"$work/broken.jsonl" && file=broken.jsonl ;;
+	*) jq "$2" "$work/run/$1.json" >"$work/broken.json" && file=broken.json ;;
+	esac
+	ok "$3 is refused" fails check "$1" "$work/$file"
+}
+breaks manifest 'del(.seed)' "a manifest without a seed"
+breaks manifest '.tare.load_sha256 = "5f"' "a short digest"
+breaks record 'del(.sha256)' "a good record without a digest"
+breaks record '.status = "fine"' "an unknown status"
+breaks record '.status = "failed"' "a failure without a reason"
+breaks record '.load.slices.ns[0] = -1' "a negative time"
+breaks record '.load.latency = {count: 1, max_ns: 1, buckets: [[288, 1]]}' "a bucket beyond the last"
+breaks summary '.ratios[0].verdict = "faster?"' "an unknown verdict"
+breaks summary '.ratios[0].level = 0.9' "an interval below 95 %"
+breaks summary '.extra = 1' "an unknown key"
+
+# The committed sample, and the newest run of this checkout.
+for run in "$root/results/sample" "${TARE_TEST_RUN-}"; do
+	[ -f "$run/manifest.json" ] || continue
+	cp -r "$run" "$work/real"
+	sound "$work/real" "$(basename "$run")"
+	rm -rf "$work/real"
+done
+finish
