@@ -48,7 +48,8 @@ static int list_add(struct text_list *list, const char *what, const char *text,
 {
 	if (list->n == LIST_MAX)
 		return err_set(err, EINVAL, "-%s may be given %d times", what, LIST_MAX);
-	list->items[list->n++] = (char *)(uintptr_t)text; /* argv: ours to keep, not to change */
+	/* It is in argv, which is ours to keep. */
+	list->items[list->n++] = (char *)(uintptr_t)text; /* NOLINT(performance-no-int-to-ptr) */
 	return 0;
 }
 
