@@ -190,11 +190,16 @@ static bool is_plain(const char *path)
 	return true;
 }
 
-static bool names_another_run(const char *name, const char *run)
+/* Is there the name of another run anywhere in the text? */
+static bool names_another_run(const char *text, const char *run)
 {
-	char other[JOURNAL_NAME_SIZE];
+	for (; *text; text++) {
+		size_t n = journal_name_length(text);
 
-	return journal_name_of(name + (name[0] == '.'), other) && strcmp(other, run) != 0;
+		if (n > 0 && (strlen(run) != n || strncmp(text, run, n) != 0))
+			return true;
+	}
+	return false;
 }
 
 static bool path_is_allowed(const struct journal_places *places, const char *run, const char *path)
@@ -207,13 +212,8 @@ static bool path_is_allowed(const struct journal_places *places, const char *run
 	if (is_below(path, own))
 		return true;
 	/* Nothing of another run, and no folder that holds any of ours. */
-	for (const char *at = path; at; at = strchr(at + 1, '/')) {
-		char part[NAME_MAX + 1];
-
-		(void)snprintf(part, sizeof(part), "%.*s", (int)strcspn(at + 1, "/"), at + 1);
-		if (names_another_run(part, run))
-			return false;
-	}
+	if (names_another_run(path, run))
+		return false;
 	if (is_within(path, places->runtime) || is_within(places->runtime, path) ||
 	    is_within(places->cache, path) || is_within(places->temp, path))
 		return false;

@@ -106,7 +106,8 @@ static int kill_process(struct journal_undo *undo, const char *argument, struct 
 
 static int wait_process(const char *argument, struct tare_err *err)
 {
-	cleanup_close int pidfd = open_process(argument);
+	bool is_self = strtol(argument, NULL, 10) == getpid();
+	cleanup_close int pidfd = is_self ? -1 : open_process(argument);
 	int r = pidfd < 0 ? 1 : fd_wait_readable(pidfd, KILL_TIMEOUT_MS, err);
 
 	if (r == 0)
