@@ -2,6 +2,7 @@
 #pragma once
 /* cleanup: let go of what a scope holds, in reverse order of taking. */
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -23,6 +24,12 @@ static inline void cleanup_fclosep(FILE **f)
 		(void)fclose(*f);
 }
 
+static inline void cleanup_dirp(DIR **dir)
+{
+	if (*dir)
+		(void)closedir(*dir);
+}
+
 static inline int take_fd(int *fd)
 {
 	int taken = *fd;
@@ -41,4 +48,5 @@ static inline int take_fd(int *fd)
 
 #define cleanup_close  __attribute__((cleanup(cleanup_closep)))
 #define cleanup_free   __attribute__((cleanup(cleanup_freep)))
+#define cleanup_dir    __attribute__((cleanup(cleanup_dirp)))
 #define cleanup_fclose __attribute__((cleanup(cleanup_fclosep)))

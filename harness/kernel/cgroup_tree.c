@@ -21,13 +21,6 @@
 #define PIDS_PER_PASS 256
 #define RETRY_MS_MAX  16
 
-static void cleanup_dirp(DIR **dir)
-{
-	if (*dir)
-		(void)closedir(*dir);
-}
-#define cleanup_dir __attribute__((cleanup(cleanup_dirp)))
-
 static int ms_left(uint64_t end_ns)
 {
 	uint64_t now = clock_now_ns();

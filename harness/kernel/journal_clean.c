@@ -14,13 +14,6 @@
 #include "kernel/cgroup_tree.h"
 #include "kernel/journal_undo.h"
 
-static void cleanup_dirp(DIR **dir)
-{
-	if (*dir)
-		(void)closedir(*dir);
-}
-#define cleanup_dir __attribute__((cleanup(cleanup_dirp)))
-
 /* The sentence of a "for each name of a folder". */
 typedef void (*name_visitor)(struct journal_undo *undo, int dirfd, const char *name, void *context);
 
