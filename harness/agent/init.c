@@ -60,6 +60,7 @@ static int load_module(const char *name, struct tare_err *err)
 		return err_errno(err, "open module '%s'", name);
 	if (syscall(SYS_finit_module, fd, "", 0) < 0 && errno != EEXIST)
 		return err_errno(err, "load module '%s'", name);
+	(void)unlink(path); /* it is in the kernel now: not twice */
 	return 0;
 }
 
@@ -103,12 +104,39 @@ static int copy_program(const char *path, struct tare_err *err)
 	return 0;
 }
 
+static int copy_link(const char *path, struct tare_err *err)
+{
+	char target[256], text[256];
+	ssize_t n = readlink(path, text, sizeof(text) - 1);
+
+	if (n < 0)
+		return err_errno(err, "read link '%s'", path);
+	text[n] = '\0';
+	(void)snprintf(target, sizeof(target), NEW_ROOT "%s", path);
+	return symlink(text, target) < 0 ? err_errno(err, "make '%s'", target) : 0;
+}
+
 static int copy_programs(struct tare_err *err)
 {
-	int r = copy_program("/bin/tare-load", err);
+	DIR *dir = opendir("/bin");
+	const struct dirent *entry;
+	int r = 0;
 
-	if (r == 0 && access("/bin/busybox", X_OK) == 0)
-		r = copy_program("/bin/busybox", err);
+	if (!dir)
+		return err_errno(err, "open '/bin'");
+	while (r == 0 && (entry = readdir(dir))) { /* NOLINT(concurrency-mt-unsafe): ours */
+		char path[128];
+		struct stat st;
+
+		(void)snprintf(path, sizeof(path), "/bin/%.100s", entry->d_name);
+		if (lstat(path, &st) < 0)
+			r = err_errno(err, "stat '%s'", path);
+		else if (S_ISREG(st.st_mode))
+			r = copy_program(path, err);
+		else if (S_ISLNK(st.st_mode))
+			r = copy_link(path, err);
+	}
+	(void)closedir(dir);
 	return r;
 }
 
@@ -173,13 +201,29 @@ static int loopback_up(struct tare_err *err)
 	return 0;
 }
 
+/* A kernel without a console starts us with nothing open, and the next files that anybody opens
+ * would become stdin, stdout and stderr. */
+static int fill_stdio(struct tare_err *err)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return err_errno(err, "open '/dev/null'");
+	(void)close(fd);
+	return 0;
+}
+
 int init_set_up(struct tare_err *err)
 {
 	int r;
 
 	(void)umask(022);
 	if ((r = load_modules(err)) < 0 || (r = make_new_root(err)) < 0 ||
-	    (r = switch_root(err)) < 0 || (r = mount_all(err)) < 0 || (r = mount_work(err)) < 0)
+	    (r = switch_root(err)) < 0 || (r = mount_all(err)) < 0 || (r = fill_stdio(err)) < 0 ||
+	    (r = mount_work(err)) < 0)
 		return r;
 	return loopback_up(err);
 }

@@ -22,6 +22,7 @@
 struct server {
 	const struct serve_config *config;
 	struct message_stream *stream;
+	struct serve_stdio stdio;
 	struct trial *players[PLAYERS_MAX];
 	bool shutdown;
 };
@@ -150,7 +151,7 @@ static int call_abort(struct server *s, const json_t *arguments, json_t **ret, s
 static int call_exec(struct server *s, const json_t *arguments, json_t **ret, struct tare_err *err)
 {
 	int status = 0;
-	int r = serve_exec(s->config->place, s->config->stdio_fd, arguments, &status, err);
+	int r = serve_exec(s->config->place, &s->stdio, arguments, &status, err);
 
 	*ret = json_pack("{s:i}", "status", status);
 	return r;
@@ -225,7 +226,7 @@ static int serve_calls(struct server *s, struct tare_err *err)
 
 int serve(const struct serve_config *config, struct tare_err *err)
 {
-	struct server s = {.config = config};
+	struct server s = {.config = config, .stdio = {.fd = config->stdio_fd}};
 	int r = message_open(config->channel_fd, &s.stream, err);
 
 	if (r < 0)

@@ -6,26 +6,33 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "agent/exec_stdio.h"
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
-#include "machine/vm/stdio.h"
 #include "trial/exec.h"
 #include "trial/trial.h"
 
-/* The host reads all the time while a command runs. */
-#define WRITE_TIMEOUT_NS (30 * NS_PER_S)
-#define WORDS_MAX        1024
+#define WORDS_MAX   1024
+/* Input that the command has not read yet. Beyond it the host has to wait, and its signals with
+ * it, since they come the same way. */
+#define PENDING_MAX ((size_t)256 << 10)
+/* Output of what a command left running: more than pipes hold at its end is not waited for. */
+#define LEFT_MAX    ((size_t)256 << 10)
 
 struct relay {
+	struct serve_stdio *stdio;
 	struct trial_exec *exec;
-	struct stdio_reader reader;
-	int port_fd;
-	int in_fd;     /* the command's stdin; -1 when closed */
-	int out_fd[2]; /* its stdout and stderr; -1 when at their end */
+	struct exec_stdio fds; /* our ends; -1 when closed */
+	bool skip;             /* what comes in is still the last command's */
+	bool in_ended;         /* close its stdin when nothing is pending */
+	bool ended;            /* the command */
+	size_t left;           /* bytes of output since then */
+	size_t pending;
+	char buf[PENDING_MAX];
 };
 
 /* A list of texts as argv; the texts stay the list's. */
@@ -56,71 +63,138 @@ static int words_of(const json_t *list, const char *what, char ***ret, struct ta
 	return 0;
 }
 
+static void close_input(struct relay *relay)
+{
+	if (relay->fds.in >= 0)
+		(void)close(take_fd(&relay->fds.in));
+	relay->pending = 0;
+}
+
+static void end_input(struct relay *relay)
+{
+	/* A terminal has no end of file but the character for it. */
+	if (relay->fds.terminal && relay->fds.in >= 0)
+		relay->buf[relay->pending++] = 'D' - '@';
+	relay->in_ended = true;
+}
+
 static int take_frame(const struct stdio_frame *frame, const uint8_t *bytes, void *context,
 		      struct tare_err *err)
 {
 	struct relay *relay = context;
+	bool end = frame->stream == STDIO_IN && frame->size == 0;
 
+	if (relay->skip) {
+		relay->skip = !end;
+		return 0;
+	}
+	if (end) {
+		relay->stdio->input_open = false;
+		end_input(relay);
+		return 0;
+	}
 	if (frame->stream == STDIO_SIGNAL && frame->size == 1)
 		return trial_exec_signal(relay->exec, bytes[0], err);
-	if (frame->stream != STDIO_IN || relay->in_fd < 0)
+	if (frame->stream == STDIO_WINDOW && frame->size == sizeof(struct stdio_window)) {
+		struct stdio_window window;
+
+		memcpy(&window, bytes, sizeof(window));
+		exec_stdio_resize(&relay->fds, &window);
 		return 0;
-	/* A command that has closed its stdin is no failure of ours. */
-	if (frame->size == 0 || write(relay->in_fd, bytes, frame->size) < 0)
-		(void)close(take_fd(&relay->in_fd));
+	}
+	if (frame->stream == STDIO_IN && relay->fds.in >= 0) {
+		memcpy(relay->buf + relay->pending, bytes, frame->size);
+		relay->pending += frame->size;
+	}
 	return 0;
 }
 
+/* As much as goes at once. A command that has closed its stdin is no failure of ours. */
+static void feed_input(struct relay *relay, short revents)
+{
+	ssize_t n = 0;
+
+	if (relay->pending && (revents & POLLOUT))
+		n = write(relay->fds.in, relay->buf, relay->pending);
+	if (revents & (POLLERR | POLLHUP) || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+		close_input(relay);
+		return;
+	}
+	if (n > 0) {
+		relay->pending -= (size_t)n;
+		memmove(relay->buf, relay->buf + n, relay->pending);
+	}
+}
+
+/* Who watches slowly is waited for, however long: a pager may be at the other end. */
 static int send_output(struct relay *relay, int i, struct tare_err *err)
 {
+	int *fd = i == 0 ? &relay->fds.out : &relay->fds.err;
 	char buf[STDIO_FRAME_MAX];
-	ssize_t n = read(relay->out_fd[i], buf, sizeof(buf));
+	ssize_t n = read(*fd, buf, sizeof(buf));
 
-	if (n < 0 && errno == EINTR)
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return 0;
-	if (n <= 0) {
-		(void)close(take_fd(&relay->out_fd[i]));
+	if (n <= 0) { /* EIO: nobody has the terminal open any more */
+		(void)close(take_fd(fd));
 		n = 0;
 	}
-	return stdio_write(relay->port_fd, i == 0 ? STDIO_OUT : STDIO_ERR, buf, (size_t)n,
-			   clock_now_ns() + WRITE_TIMEOUT_NS, err);
+	relay->left += relay->ended ? (size_t)n : 0;
+	return stdio_write(relay->stdio->fd, i == 0 ? STDIO_OUT : STDIO_ERR, buf, (size_t)n,
+			   STDIO_NEVER, err);
+}
+
+static int wait_and_relay(struct relay *relay, bool *ret_idle, struct tare_err *err)
+{
+	bool has_room =
+		!relay->ended && PENDING_MAX - relay->pending > sizeof(relay->stdio->reader.buf);
+	struct pollfd p[] = {
+		{.fd = relay->fds.out, .events = POLLIN},
+		{.fd = relay->fds.err, .events = POLLIN},
+		{.fd = has_room ? relay->stdio->fd : -1, .events = POLLIN},
+		{.fd = relay->fds.in, .events = relay->pending ? POLLOUT : 0},
+		{.fd = relay->ended ? -1 : trial_exec_pidfd(relay->exec), .events = POLLIN},
+	};
+	int n = poll(p, sizeof(p) / sizeof(*p), relay->ended ? 0 : -1), r = 0;
+
+	if (n < 0)
+		return errno == EINTR ? 0 : err_errno(err, "exec: poll");
+	*ret_idle = !p[0].revents && !p[1].revents;
+	relay->ended = relay->ended || p[4].revents;
+	for (int i = 0; i < 2 && r == 0; i++)
+		r = p[i].revents ? send_output(relay, i, err) : 0;
+	if (r == 0 && p[2].revents)
+		r = stdio_read(&relay->stdio->reader, relay->stdio->fd, take_frame, relay, err);
+	if (p[3].revents)
+		feed_input(relay, p[3].revents);
+	if (relay->in_ended && !relay->pending && !relay->fds.terminal)
+		close_input(relay);
+	return r;
 }
 
 /* Until the command has ended and its pipes are empty. A child of its own that keeps them open
  * does not keep us: what is in the pipes at its end is sent, no more. */
 static int relay_until_end(struct relay *relay, struct tare_err *err)
 {
-	bool ended = false;
+	for (;;) {
+		bool was_ended = relay->ended, idle = false;
+		int r = wait_and_relay(relay, &idle, err);
 
-	while (relay->out_fd[0] >= 0 || relay->out_fd[1] >= 0 || !ended) {
-		struct pollfd p[] = {
-			{.fd = relay->out_fd[0], .events = POLLIN},
-			{.fd = relay->out_fd[1], .events = POLLIN},
-			{.fd = relay->port_fd, .events = POLLIN},
-			{.fd = ended ? -1 : trial_exec_pidfd(relay->exec), .events = POLLIN},
-		};
-		int n = poll(p, 4, ended ? 0 : -1), r = 0;
-
-		if (n < 0 && errno != EINTR)
-			return err_errno(err, "exec: poll");
-		if (ended && n == 0)
-			return 0;
-		ended = ended || p[3].revents;
-		for (int i = 0; i < 2 && r == 0; i++)
-			r = p[i].revents ? send_output(relay, i, err) : 0;
-		if (r == 0 && (p[2].revents & POLLIN))
-			r = stdio_read(&relay->reader, relay->port_fd, take_frame, relay, err);
-		if (r < 0)
+		if (r < 0 || (was_ended && (idle || relay->left > LEFT_MAX)))
 			return r;
 	}
-	return 0;
 }
 
 static int start(const struct trial_place *place, const struct trial_spec *spec,
 		 const json_t *arguments, struct relay *relay, struct tare_err *err)
 {
+	const json_t *terminal = json_object_get(arguments, "terminal");
+	const struct stdio_window window = {
+		.rows = (uint16_t)json_u64_or(terminal, "rows", 24),
+		.cols = (uint16_t)json_u64_or(terminal, "cols", 80),
+	};
 	cleanup_free char **argv = NULL, **envp = NULL;
-	int in[2], out[2], errs[2];
+	int theirs[3] = {-1, -1, -1};
 	int r;
 
 	if ((r = words_of(json_object_get(arguments, "argv"), "argv", &argv, err)) < 0 ||
@@ -128,58 +202,58 @@ static int start(const struct trial_place *place, const struct trial_spec *spec,
 		return r;
 	if (!argv[0])
 		return err_set(err, EINVAL, "exec: no command");
-	if (pipe2(in, O_CLOEXEC) < 0)
-		return err_errno(err, "pipe2");
-	cleanup_close int in_read = in[0];
-	relay->in_fd = in[1];
-	if (pipe2(out, O_CLOEXEC) < 0)
-		return err_errno(err, "pipe2");
-	cleanup_close int out_write = out[1];
-	relay->out_fd[0] = out[0];
-	if (pipe2(errs, O_CLOEXEC) < 0)
-		return err_errno(err, "pipe2");
-	cleanup_close int err_write = errs[1];
-	relay->out_fd[1] = errs[0];
-	const struct trial_exec_config config = {
-		.spec = spec,
-		.argv = argv,
-		.envp = envp,
-		.cwd = json_string_or(arguments, "cwd", NULL),
-		.stdio = {in_read, out_write, err_write},
-	};
-	return trial_exec_start(place, &config, &relay->exec, err);
-}
-
-static void relay_close(struct relay *relay)
-{
-	int *fds[] = {&relay->in_fd, &relay->out_fd[0], &relay->out_fd[1]};
-
-	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++) {
-		if (*fds[i] >= 0)
-			(void)close(take_fd(fds[i]));
+	r = exec_stdio_open(&relay->fds, json_is_object(terminal) ? &window : NULL, theirs, err);
+	if (r == 0) {
+		const struct trial_exec_config config = {
+			.spec = spec,
+			.argv = argv,
+			.envp = envp,
+			.cwd = json_string_or(arguments, "cwd", NULL),
+			.stdio = {theirs[0], theirs[1], theirs[2]},
+			.terminal = relay->fds.terminal,
+		};
+		r = trial_exec_start(place, &config, &relay->exec, err);
 	}
+	exec_stdio_close_theirs(theirs);
+	return r;
 }
 
-int serve_exec(const struct trial_place *place, int stdio_fd, const json_t *arguments,
+static int run(const struct trial_place *place, const json_t *arguments, struct relay *relay,
 	       int *ret_status, struct tare_err *err)
 {
-	struct relay relay = {.port_fd = stdio_fd, .in_fd = -1, .out_fd = {-1, -1}};
 	struct trial_spec spec = {0};
-	int r, q;
+	int r = trial_spec_from_json(json_object_get(arguments, "trial"), &spec, err), q;
 
-	if (stdio_fd < 0)
-		return err_set(err, ENOTSUP, "exec: there is no port for its stdio");
-	r = trial_spec_from_json(json_object_get(arguments, "trial"), &spec, err);
-	if (r == 0)
-		r = start(place, &spec, arguments, &relay, err);
+	if (r < 0)
+		return r;
+	r = start(place, &spec, arguments, relay, err);
 	if (r == 0) {
-		r = relay_until_end(&relay, err);
+		r = relay_until_end(relay, err);
 		if (r < 0)
-			(void)trial_exec_signal(relay.exec, SIGKILL, NULL);
-		q = trial_exec_finish(relay.exec, ret_status, err);
+			(void)trial_exec_signal(relay->exec, SIGKILL, NULL);
+		q = trial_exec_finish(relay->exec, ret_status, err);
 		r = r < 0 ? r : q;
 	}
-	relay_close(&relay);
 	trial_spec_clear(&spec);
+	return r;
+}
+
+int serve_exec(const struct trial_place *place, struct serve_stdio *stdio, const json_t *arguments,
+	       int *ret_status, struct tare_err *err)
+{
+	cleanup_free struct relay *relay = NULL;
+	int r;
+
+	if (stdio->fd < 0)
+		return err_set(err, ENOTSUP, "exec: there is no port for its stdio");
+	relay = calloc(1, sizeof(*relay));
+	if (!relay)
+		return err_set(err, ENOMEM, "out of memory");
+	relay->stdio = stdio;
+	relay->fds = (struct exec_stdio){.in = -1, .out = -1, .err = -1};
+	relay->skip = stdio->input_open;
+	stdio->input_open = true;
+	r = run(place, arguments, relay, ret_status, err);
+	exec_stdio_close(&relay->fds);
 	return r;
 }

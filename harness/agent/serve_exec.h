@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* serve_exec: a command in a box of the guest, its stdio over the second port. */
+/* serve_exec: the call `exec`: a command in a box, its stdio relayed over the second stream. */
 
 #include <jansson.h>
+#include <stdbool.h>
+
+#include "machine/vm/stdio.h"
 
 struct tare_err;
 struct trial_place;
 
-/* arguments: as of the call exec (message.h). *ret_status is as wait(2). */
-int serve_exec(const struct trial_place *place, int stdio_fd, const json_t *arguments,
+/* The second stream, as it goes on from one command to the next. Zeroed but for fd. */
+struct serve_stdio {
+	int fd; /* -1: none */
+	struct stdio_reader reader;
+	bool input_open; /* the end of the last command's input is still to come */
+};
+
+int serve_exec(const struct trial_place *place, struct serve_stdio *stdio, const json_t *arguments,
 	       int *ret_status, struct tare_err *err);

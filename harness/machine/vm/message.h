@@ -15,8 +15,9 @@
  * | slice    | player, kind, lead_in, iters, duration_ns     | ops, ns, ended                   |
  * | finish   | player                                        | record: as trial_finish          |
  * | abort    | player                                        |                                  |
- * | exec     | trial, argv[], envp[], cwd; bytes on the      | status: as wait(2)               |
- * |          | second stream, see stdio.h                    |                                  |
+ * | exec     | trial, argv[], envp[], cwd, terminal {rows,   | status: as wait(2)               |
+ * |          | cols} (absent: pipes); bytes on the second    |                                  |
+ * |          | stream, see stdio.h                           |                                  |
  * | shutdown |                                               | (then the guest is gone)         |
  *
  * Neither side trusts the other's lengths: a line is bounded, and so is the time for it. */

@@ -3,8 +3,12 @@
 /* stdio: stdin, stdout, stderr and signals of a command in a guest, over one byte stream.
  *
  * A frame is {uint8_t stream, uint8_t 0, uint16_t size (little-endian), bytes}; size 0 is the end
- * of that stream. Towards the guest: STDIO_IN, and STDIO_SIGNAL with one byte, the signal's number.
- * From it: STDIO_OUT and STDIO_ERR. */
+ * of that stream. Towards the guest: STDIO_IN; STDIO_SIGNAL with one byte, the signal's number;
+ * STDIO_WINDOW with a struct stdio_window. From it: STDIO_OUT and STDIO_ERR (with a terminal,
+ * STDIO_OUT is both).
+ *
+ * Each command's input ends with exactly one frame of size 0, if need be after the command has
+ * ended: what comes before it never reaches the next command. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,14 +16,19 @@
 
 struct tare_err;
 
-enum stdio_stream { STDIO_IN, STDIO_OUT, STDIO_ERR, STDIO_SIGNAL, STDIO_STREAMS };
+enum stdio_stream { STDIO_IN, STDIO_OUT, STDIO_ERR, STDIO_SIGNAL, STDIO_WINDOW, STDIO_STREAMS };
 
 #define STDIO_FRAME_MAX 4096
+#define STDIO_NEVER     UINT64_MAX /* as a deadline */
 
 struct stdio_frame {
 	uint8_t stream;
 	uint8_t zero;
 	uint16_t size;
+};
+
+struct stdio_window {
+	uint16_t rows, cols;
 };
 
 /* Frames that come in, put together from whatever pieces read(2) gives. Zeroed: empty. */
