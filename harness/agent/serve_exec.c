@@ -28,6 +28,7 @@ struct relay {
 	struct trial_exec *exec;
 	struct exec_stdio fds; /* our ends; -1 when closed */
 	bool skip;             /* what comes in is still the last command's */
+	bool out_ended[2];     /* and told so */
 	bool in_ended;         /* close its stdin when nothing is pending */
 	bool ended;            /* the command */
 	size_t left;           /* bytes of output since then */
@@ -137,6 +138,7 @@ static int send_output(struct relay *relay, int i, struct tare_err *err)
 		return 0;
 	if (n <= 0) { /* EIO: nobody has the terminal open any more */
 		(void)close(take_fd(fd));
+		relay->out_ended[i] = true;
 		n = 0;
 	}
 	relay->left += relay->ended ? (size_t)n : 0;
@@ -172,9 +174,7 @@ static int wait_and_relay(struct relay *relay, bool *ret_idle, struct tare_err *
 	return r;
 }
 
-/* Until the command has ended and its pipes are empty. A child of its own that keeps them open
- * does not keep us: what is in the pipes at its end is sent, no more. */
-static int relay_until_end(struct relay *relay, struct tare_err *err)
+static int relay_while_there_is_any(struct relay *relay, struct tare_err *err)
 {
 	for (;;) {
 		bool was_ended = relay->ended, idle = false;
@@ -183,6 +183,21 @@ static int relay_until_end(struct relay *relay, struct tare_err *err)
 		if (r < 0 || (was_ended && (idle || relay->left > LEFT_MAX)))
 			return r;
 	}
+}
+
+/* Until the command has ended and its pipes are empty. A child of its own that keeps them open
+ * does not keep us: what is in the pipes at its end is sent, no more. The host waits for the ends
+ * of both streams, so each is told once. */
+static int relay_until_end(struct relay *relay, struct tare_err *err)
+{
+	static const enum stdio_stream streams[] = {STDIO_OUT, STDIO_ERR};
+	int r = relay_while_there_is_any(relay, err);
+
+	for (size_t i = 0; i < 2 && r == 0; i++) {
+		if (!relay->out_ended[i])
+			r = stdio_write(relay->stdio->fd, streams[i], NULL, 0, STDIO_NEVER, err);
+	}
+	return r;
 }
 
 static int start(const struct trial_place *place, const struct trial_spec *spec,

@@ -1,86 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /* The agent as a host process on a socketpair: the same code that serves in a guest. */
-#include <fcntl.h>
 #include <setjmp.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#include "base/clock.h"
+#include "agent_scene.h"
 #include "base/err.h"
-#include "base/fd.h"
 #include "base/json.h"
-#include "machine/vm/channel.h"
-
-static char folder[] = "/var/tmp/tare-unit-XXXXXX";
-
-struct agent {
-	pid_t pid;
-	int fd;
-	struct channel *channel;
-};
-
-static uint64_t soon(void)
-{
-	return clock_now_ns() + 30 * NS_PER_S;
-}
 
 static int start_agent(void **state)
 {
 	static struct agent agent;
-	char program[512], load[512], flag[] = "--channel-fd", number[] = "9",
-				      load_flag[] = "--load";
-	char dir_flag[] = "--dir";
-	char *argv[] = {program, flag, number, load_flag, load, dir_flag, folder, NULL};
-	char *envp[] = {NULL};
-	posix_spawn_file_actions_t actions;
-	int fds[2];
 
-	(void)snprintf(program, sizeof(program), "%s/tare-agent", TARE_BINARY_DIR);
-	(void)snprintf(load, sizeof(load), "%s/tare-load", TARE_BINARY_DIR);
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
-		return -1;
-	(void)posix_spawn_file_actions_init(&actions);
-	(void)posix_spawn_file_actions_adddup2(&actions, fds[1], 9);
-	if (posix_spawn(&agent.pid, program, &actions, NULL, argv, envp) != 0)
-		return -1;
-	(void)posix_spawn_file_actions_destroy(&actions);
-	(void)close(fds[1]);
-	agent.fd = fds[0];
 	*state = &agent;
-	return channel_open(agent.fd, soon(), &agent.channel, NULL);
+	return agent_start(&agent, false);
 }
 
-/* Closing the channel is how the agent is told to end; it does so with status 0. */
 static int stop_agent(void **state)
 {
-	struct agent *agent = *state;
-	int status;
-
-	channel_close(agent->channel);
-	(void)close(agent->fd);
-	return waitpid(agent->pid, &status, 0) == agent->pid && status == 0 ? 0 : -1;
-}
-
-static struct trial_spec getppid_in(const char *box)
-{
-	struct trial_spec spec = {.env = "vm", .machine = "vm", .load = "getppid"};
-
-	(void)snprintf(spec.box, sizeof(spec.box), "%s", box);
-	spec.options = json_object();
-	spec.params = json_object();
-	spec.collectors = json_array();
-	return spec;
+	return agent_stop(*state);
 }
 
 static void the_hello_describes_its_kernel(void **state)
@@ -97,7 +41,7 @@ static void clocks_are_compared(void **state)
 	const struct agent *agent = *state;
 	struct channel_clock clock;
 
-	assert_int_equal(channel_ping(agent->channel, 5, soon(), &clock, NULL), 0);
+	assert_int_equal(channel_ping(agent->channel, 5, agent_soon(), &clock, NULL), 0);
 	/* One kernel here: the two readings are of one clock. */
 	assert_true(clock.guest_ns + clock.rtt_ns >= clock.host_ns);
 	assert_true(clock.host_ns + clock.rtt_ns >= clock.guest_ns);
@@ -106,20 +50,21 @@ static void clocks_are_compared(void **state)
 static void play_a_trial(struct agent *agent, const char *box)
 {
 	const struct play_request request = {.kind = PLAY_SLICE, .lead_in = 5, .iters = 1000};
-	struct trial_spec spec = getppid_in(box);
+	struct trial_spec spec = agent_getppid_in(box);
 	struct trial_slice slice = {0};
 	cleanup_json json_t *record = NULL;
 	struct tare_err err = {0};
 	unsigned int player;
 
-	assert_int_equal(channel_start(agent->channel, &spec, soon(), &player, &err), 0);
+	assert_int_equal(channel_start(agent->channel, &spec, agent_soon(), &player, &err), 0);
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(
-			channel_slice(agent->channel, player, &request, soon(), &slice, &err), 0);
+			channel_slice(agent->channel, player, &request, agent_soon(), &slice, &err),
+			0);
 		assert_int_equal(slice.ops, 1000);
 		assert_true(slice.ns > 0 && !slice.ended);
 	}
-	assert_int_equal(channel_finish(agent->channel, player, soon(), &record, &err), 0);
+	assert_int_equal(channel_finish(agent->channel, player, agent_soon(), &record, &err), 0);
 	assert_string_equal(json_string_or(record, "status", ""), "ok");
 	assert_int_equal(json_u64_or(json_object_get(record, "load"), "ops", 0), 3000);
 	assert_int_equal(json_u64_or(json_object_get(record, "load"), "lead_in", 0), 15);
@@ -142,17 +87,17 @@ static void a_trial_is_carried_out_in_a_container(void **state)
 static void a_failure_comes_back_as_one_sentence(void **state)
 {
 	struct agent *agent = *state;
-	struct trial_spec spec = getppid_in("bare");
+	struct trial_spec spec = agent_getppid_in("bare");
 	struct tare_err err = {0};
 	unsigned int player;
 
 	(void)snprintf(spec.load, sizeof(spec.load), "nosuch");
-	assert_true(channel_start(agent->channel, &spec, soon(), &player, &err) < 0);
+	assert_true(channel_start(agent->channel, &spec, agent_soon(), &player, &err) < 0);
 	assert_non_null(strstr(err.msg, "in the guest: "));
 	assert_non_null(strstr(err.msg, "nosuch"));
 	(void)snprintf(spec.box, sizeof(spec.box), "contaner");
 	err = (struct tare_err){0};
-	assert_true(channel_start(agent->channel, &spec, soon(), &player, &err) < 0);
+	assert_true(channel_start(agent->channel, &spec, agent_soon(), &player, &err) < 0);
 	assert_non_null(strstr(err.msg, "did you mean 'container'"));
 	trial_spec_clear(&spec);
 	/* And it goes on serving. */
@@ -163,26 +108,16 @@ static void calls_that_make_no_sense_are_refused(void **state)
 {
 	struct agent *agent = *state;
 
-	assert_true(channel_call(agent->channel, "dance", NULL, soon(), NULL, NULL) == -ENOSYS);
-	assert_true(channel_call(agent->channel, "slice", json_pack("{s:i}", "player", 7), soon(),
-				 NULL, NULL) == -ESRCH);
-	assert_true(channel_call(agent->channel, "finish", NULL, soon(), NULL, NULL) == -ENOENT);
-	assert_true(channel_call(agent->channel, "start", NULL, soon(), NULL, NULL) < 0);
-	assert_true(channel_call(agent->channel, "exec", NULL, soon(), NULL, NULL) == -ENOTSUP);
-	assert_int_equal(channel_call(agent->channel, "ping", NULL, soon(), NULL, NULL), 0);
-}
-
-static int make_folder(void **state)
-{
-	(void)state;
-	(void)signal(SIGPIPE, SIG_IGN);
-	return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-	(void)state;
-	return fd_remove_tree(folder, NULL);
+	assert_true(channel_call(agent->channel, "dance", NULL, agent_soon(), NULL, NULL) ==
+		    -ENOSYS);
+	assert_true(channel_call(agent->channel, "slice", json_pack("{s:i}", "player", 7),
+				 agent_soon(), NULL, NULL) == -ESRCH);
+	assert_true(channel_call(agent->channel, "finish", NULL, agent_soon(), NULL, NULL) ==
+		    -ENOENT);
+	assert_true(channel_call(agent->channel, "start", NULL, agent_soon(), NULL, NULL) < 0);
+	assert_true(channel_call(agent->channel, "exec", NULL, agent_soon(), NULL, NULL) ==
+		    -ENOTSUP);
+	assert_int_equal(channel_call(agent->channel, "ping", NULL, agent_soon(), NULL, NULL), 0);
 }
 
 int main(void)
@@ -201,5 +136,5 @@ int main(void)
 						stop_agent),
 	};
 
-	return cmocka_run_group_tests_name("agent", tests, make_folder, remove_folder);
+	return cmocka_run_group_tests_name("agent", tests, agent_make_folder, agent_remove_folder);
 }

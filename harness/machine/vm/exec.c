@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <poll.h>
+#include <signal.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -17,14 +19,14 @@
 #include "machine/vm/stdio.h"
 #include "trial/trial.h"
 
-#define ANSWER_NS   (30 * NS_PER_S)
-#define LAST_OUT_MS 200 /* bytes may come later than the answer, which has a port of its own */
+#define ANSWER_NS (30 * NS_PER_S)
 
 struct relay {
 	struct guest *guest;
 	struct stdio_reader reader;
 	int port_fd, signal_fd;
 	bool in_open; /* our stdin has not ended */
+	struct terminal_state terminal;
 	bool blocked; /* the port takes no more for now */
 	bool out_open[2];
 	bool gone[2]; /* who read our stdout or stderr has left */
@@ -70,8 +72,32 @@ static int send_input(struct relay *relay, struct tare_err *err)
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return 0;
 	relay->in_open = n > 0;
+	relay->guest->input_owed = relay->in_open;
 	return stdio_write(relay->port_fd, STDIO_IN, buf, n > 0 ? (size_t)n : 0,
 			   clock_now_ns() + ANSWER_NS, err);
+}
+
+static struct stdio_window window_of(int fd)
+{
+	struct winsize size = {.ws_row = 24, .ws_col = 80};
+
+	(void)ioctl(fd, TIOCGWINSZ, &size);
+	return (struct stdio_window){.rows = size.ws_row, .cols = size.ws_col};
+}
+
+/* Of a terminal the guest's own one makes the signals, from the keys. */
+static int send_signal(struct relay *relay, int number, struct tare_err *err)
+{
+	uint64_t deadline = clock_now_ns() + ANSWER_NS;
+	uint8_t byte = (uint8_t)number;
+
+	if (number == SIGWINCH && relay->terminal.fd >= 0) {
+		struct stdio_window window = window_of(relay->terminal.fd);
+
+		return stdio_write(relay->port_fd, STDIO_WINDOW, &window, sizeof(window), deadline,
+				   err);
+	}
+	return stdio_write(relay->port_fd, STDIO_SIGNAL, &byte, 1, deadline, err);
 }
 
 static int send_signals(struct relay *relay, struct tare_err *err)
@@ -79,12 +105,8 @@ static int send_signals(struct relay *relay, struct tare_err *err)
 	struct terminal_signal s;
 	int r = 0;
 
-	while (r == 0 && terminal_next_signal(relay->signal_fd, &s)) {
-		uint8_t number = (uint8_t)s.number;
-
-		r = stdio_write(relay->port_fd, STDIO_SIGNAL, &number, 1,
-				clock_now_ns() + ANSWER_NS, err);
-	}
+	while (r == 0 && terminal_next_signal(relay->signal_fd, &s))
+		r = send_signal(relay, s.number, err);
 	return r;
 }
 
@@ -121,18 +143,33 @@ static int relay_until_answer(struct relay *relay, struct tare_err *err)
 	}
 }
 
+/* Bytes may come later than the answer, which has a port of its own. */
 static int drain_output(struct relay *relay, struct tare_err *err)
 {
-	while (relay->out_open[0] || relay->out_open[1]) {
-		int r = fd_wait_readable(relay->port_fd, LAST_OUT_MS, err);
+	uint64_t deadline = clock_now_ns() + ANSWER_NS;
 
-		if (r <= 0)
-			return r;
-		r = stdio_read(&relay->reader, relay->port_fd, take_frame, relay, err);
+	while (relay->out_open[0] || relay->out_open[1]) {
+		int r = fd_wait_readable(relay->port_fd, (int)(ANSWER_NS / NS_PER_MS), err);
+
+		if (r == 0 || clock_now_ns() > deadline)
+			return err_set(err, ETIMEDOUT, "the guest does not end its output");
+		if (r > 0)
+			r = stdio_read(&relay->reader, relay->port_fd, take_frame, relay, err);
 		if (r < 0)
 			return r;
 	}
 	return 0;
+}
+
+/* With the call under way the guest reads on until it has this, so there is room for it. */
+static int end_last_input(struct relay *relay, struct tare_err *err)
+{
+	int r = 0;
+
+	if (relay->guest->input_owed)
+		r = stdio_write(relay->port_fd, STDIO_IN, NULL, 0, clock_now_ns() + ANSWER_NS, err);
+	relay->guest->input_owed = true; /* that of the command which now begins */
+	return r;
 }
 
 static int run(struct relay *relay, json_t *taken_arguments, int *ret_status, struct tare_err *err)
@@ -142,6 +179,8 @@ static int run(struct relay *relay, json_t *taken_arguments, int *ret_status, st
 	uint64_t status;
 	int r = channel_ask(channel, "exec", taken_arguments, clock_now_ns() + ANSWER_NS, err);
 
+	if (r == 0)
+		r = end_last_input(relay, err);
 	if (r == 0)
 		r = relay_until_answer(relay, err);
 	if (r == 0)
@@ -155,6 +194,26 @@ static int run(struct relay *relay, json_t *taken_arguments, int *ret_status, st
 	return r;
 }
 
+static json_t *arguments_of(const struct relay *relay, const struct trial_spec *spec,
+			    char *const *argv, char *const *envp, const char *cwd)
+{
+	struct stdio_window window = window_of(relay->terminal.fd);
+	json_t *terminal = NULL;
+
+	if (relay->terminal.fd >= 0)
+		terminal = json_pack("{si si}", "rows", window.rows, "cols", window.cols);
+	return json_pack("{so so so ss* so*}", "trial", trial_spec_to_json(spec), "argv",
+			 texts(argv), "envp", texts(envp), "cwd", cwd, "terminal", terminal);
+}
+
+/* A command has a terminal if both its input and its output are ours: else it is in a pipeline. */
+static void find_terminal(struct terminal_state *ret)
+{
+	terminal_save(ret);
+	if (!isatty(STDOUT_FILENO) || ret->foreground != getpgrp())
+		ret->fd = -1;
+}
+
 int vm_exec(struct guest *guest, const struct trial_spec *spec, char *const *argv,
 	    char *const *envp, const char *cwd, int *ret_status, struct tare_err *err)
 {
@@ -162,10 +221,11 @@ int vm_exec(struct guest *guest, const struct trial_spec *spec, char *const *arg
 			      .port_fd = guest->qemu.stdio_fd,
 			      .in_open = true,
 			      .out_open = {true, true}};
-	json_t *arguments = json_pack("{so so so ss*}", "trial", trial_spec_to_json(spec), "argv",
-				      texts(argv), "envp", texts(envp), "cwd", cwd);
+	json_t *arguments;
 	int r;
 
+	find_terminal(&relay.terminal);
+	arguments = arguments_of(&relay, spec, argv, envp, cwd);
 	if (!arguments)
 		return err_set(err, ENOMEM, "out of memory");
 	if (fcntl(relay.port_fd, F_SETFL, O_NONBLOCK) < 0) {
@@ -177,7 +237,9 @@ int vm_exec(struct guest *guest, const struct trial_spec *spec, char *const *arg
 		json_decref(arguments);
 		return relay.signal_fd;
 	}
+	terminal_make_raw(&relay.terminal);
 	r = run(&relay, arguments, ret_status, err);
+	terminal_restore(&relay.terminal);
 	terminal_release_signals(relay.signal_fd);
 	return r;
 }

@@ -31,6 +31,7 @@ struct guest {
 	json_t *limits;        /* as the kernel has them; NULL: none */
 	char *disk;
 	bool disk_direct;
+	bool input_owed;         /* the end of the last command's input, see stdio.h */
 	uint64_t hello_ns;       /* clock_now_ns() at the first message */
 	struct tare_err failure; /* the first one; from then on it answers no more */
 };
