@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -21,7 +22,6 @@
 #include "machine/vm/image_run.h"
 #include "vm_images.h"
 
-#define SCHEMA     "tare.guest-image/1"
 #define MKE2FS_MS  120000
 #define DISK_WORDS 32
 
@@ -80,7 +80,7 @@ static int make_initrd(const struct image_config *config, struct making *making,
 static int make_id(struct making *making, struct tare_err *err)
 {
 	cleanup_free char *text =
-		text_format("%s\nkernel %s\ninitrd %s\nwork disk\n%s", SCHEMA,
+		text_format("%s\nkernel %s\ninitrd %s\nwork disk\n%s", IMAGE_SCHEMA,
 			    making->kernel.sha256, making->initrd_sha256, VM_IMAGES_WORK_DISK);
 
 	if (!text)
@@ -122,14 +122,28 @@ static int make_work_disk(const struct image_config *config, const char *folder,
 	return err_wrap(err, image_run(&run, NULL, 0, err), "make the work disk");
 }
 
+/* An image whose files a crash cut off is none. */
+static bool is_whole(const struct making *making, const char *folder)
+{
+	cleanup_free char *vmlinux = text_format("%s/vmlinux", folder);
+	cleanup_free char *initrd = text_format("%s/initrd.cpio", folder);
+	cleanup_json json_t *about = NULL;
+	struct stat st;
+
+	return vmlinux && initrd &&
+	       image_cache_read(folder, "image.json", IMAGE_SCHEMA, &about, NULL) == 0 &&
+	       stat(vmlinux, &st) == 0 && (uint64_t)st.st_size == making->kernel.bytes &&
+	       stat(initrd, &st) == 0 && (uint64_t)st.st_size == making->initrd.size;
+}
+
 static json_t *describe(const struct making *making)
 {
 	json_t *modules = json_array();
 
 	for (size_t i = 0; i < making->modules.n; i++)
 		(void)json_array_append_new(modules, json_string(making->modules.names[i]));
-	return json_pack("{s:s, s:s, s:{s:s, s:s, s:s}, s:{s:s, s:I, s:o}}", "schema", SCHEMA, "id",
-			 making->id, "kernel", "name", making->kernel.name, "release",
+	return json_pack("{s:s, s:s, s:{s:s, s:s, s:s}, s:{s:s, s:I, s:o}}", "schema", IMAGE_SCHEMA,
+			 "id", making->id, "kernel", "name", making->kernel.name, "release",
 			 making->kernel.release, "sha256", making->kernel.sha256, "initrd",
 			 "sha256", making->initrd_sha256, "bytes", (json_int_t)making->initrd.size,
 			 "modules", modules);
@@ -208,7 +222,6 @@ int image_ensure(const struct image_config *config, struct image *ret, struct ta
 {
 	__attribute__((cleanup(cleanup_makingp))) struct making *making =
 		calloc(1, sizeof(*making));
-	cleanup_json json_t *about = NULL;
 	cleanup_free char *folder = NULL;
 	int r;
 
@@ -226,7 +239,7 @@ int image_ensure(const struct image_config *config, struct image *ret, struct ta
 	folder = image_cache_path(config->cache_dir, IMAGE_IMAGES, making->id);
 	if (!folder)
 		return err_set(err, ENOMEM, "out of memory");
-	if (image_cache_read(folder, "image.json", SCHEMA, &about, NULL) < 0) {
+	if (!is_whole(making, folder)) {
 		r = make(config, making, folder, err);
 		if (r < 0)
 			return err_wrap(err, r, "guest image");

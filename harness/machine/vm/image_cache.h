@@ -10,6 +10,9 @@ struct journal;
 #define IMAGE_KERNELS "kernels"
 #define IMAGE_IMAGES  "images"
 
+#define IMAGE_SCHEMA        "tare.guest-image/1"
+#define IMAGE_KERNEL_SCHEMA "tare.guest-kernel/1"
+
 /* The lock of CACHE/guest, which is made: a descriptor to be closed. Waits for whoever has it,
  * after saying so by say (may be NULL). */
 int image_cache_lock(const char *cache_dir, void (*say)(const char *what, void *context),

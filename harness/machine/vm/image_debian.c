@@ -117,6 +117,7 @@ static int find_package(const char *temp, char **ret, struct tare_err *err)
 
 	if (!pattern)
 		return err_set(err, ENOMEM, "out of memory");
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment or the locale */
 	if (glob(pattern, 0, NULL, &found) == 0 && found.gl_pathc == 1)
 		*ret = strdup(found.gl_pathv[0]);
 	globfree(&found);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine/vm/image_kernel.h"
 
-#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +18,6 @@
 #include "machine/vm/image_debian.h"
 #include "machine/vm/image_vmlinux.h"
 
-#define SCHEMA     "tare.guest-kernel/1"
 #define DEFAULT    "default" /* a link to the kernel that is taken when none is named */
 #define KERNEL_TMP "kernel"
 
@@ -64,7 +62,7 @@ static int load(const char *cache_dir, const char *name, struct image_kernel *re
 
 	if (!folder || !vmlinux)
 		return err_set(err, ENOMEM, "out of memory");
-	r = image_cache_read(folder, "kernel.json", SCHEMA, &about, err);
+	r = image_cache_read(folder, "kernel.json", IMAGE_KERNEL_SCHEMA, &about, err);
 	if (r < 0 || (r = json_read_string(about, "release", &release, err)) < 0 ||
 	    (r = json_read_string(about, "sha256", &sha256, err)) < 0)
 		return r;
@@ -74,6 +72,7 @@ static int load(const char *cache_dir, const char *name, struct image_kernel *re
 		.name = strdup(name),
 		.vmlinux = take_pointer(vmlinux),
 		.modules = find_modules(folder, release),
+		.bytes = (uint64_t)st.st_size,
 	};
 
 	(void)snprintf(kernel.release, sizeof(kernel.release), "%s", release);
@@ -99,8 +98,9 @@ static int fill(const char *folder, const char *image, json_t *taken_source, str
 	if (r < 0 || (r = image_vmlinux_release(&bytes, release, sizeof(release), err)) < 0 ||
 	    (r = digest_bytes(bytes.at, bytes.size, sha256, err)) < 0)
 		return r;
-	about = json_pack("{s:s, s:s, s:s, s:I, s:O}", "schema", SCHEMA, "release", release,
-			  "sha256", sha256, "bytes", (json_int_t)bytes.size, "source", source);
+	about = json_pack("{s:s, s:s, s:s, s:I, s:O}", "schema", IMAGE_KERNEL_SCHEMA, "release",
+			  release, "sha256", sha256, "bytes", (json_int_t)bytes.size, "source",
+			  source);
 	if (!vmlinux || !about)
 		return err_set(err, ENOMEM, "out of memory");
 	r = image_bytes_write(&bytes, vmlinux, err);
@@ -231,15 +231,18 @@ static int make_file(const struct image_config *config, const char *name, struct
 static int find_file_modules(const char *kernel, const char *release, char **ret,
 			     struct tare_err *err)
 {
-	char real[PATH_MAX];
-	char *folder;
+	char folder[PATH_MAX];
 
-	if (!realpath(kernel, real))
+	if (!realpath(kernel, folder))
 		return err_errno(err, "kernel '%s'", kernel);
-	folder = dirname(real);
-	*ret = find_modules(folder, release);
-	if (!*ret)
-		*ret = find_modules(dirname(folder), release);
+	for (int up = 0; up < 2 && !*ret; up++) {
+		char *slash = strrchr(folder, '/');
+
+		if (!slash)
+			break;
+		*slash = '\0';
+		*ret = find_modules(folder, release);
+	}
 	return 0;
 }
 

@@ -3,6 +3,8 @@
 /* image_kernel: the kernel of a guest, in the cache: Debian's cloud kernel, taken from its package
  * and never installed, or a file of the user's. */
 
+#include <stdint.h>
+
 #include "base/digest.h"
 #include "machine/vm/image.h"
 
@@ -14,6 +16,7 @@ struct image_kernel {
 	char *modules; /* lib/modules/RELEASE; NULL: it has none */
 	char release[IMAGE_RELEASE_SIZE];
 	char sha256[DIGEST_SIZE]; /* of vmlinux */
+	uint64_t bytes;           /* as well */
 };
 
 void image_kernel_clear(struct image_kernel *kernel);

@@ -24,8 +24,8 @@ struct kind {
 };
 
 static const struct kind kinds[] = {
-	{IMAGE_IMAGES, "image.json", "tare.guest-image/1", "id"},
-	{IMAGE_KERNELS, "kernel.json", "tare.guest-kernel/1", "name"},
+	{IMAGE_IMAGES, "image.json", IMAGE_SCHEMA, "id"},
+	{IMAGE_KERNELS, "kernel.json", IMAGE_KERNEL_SCHEMA, "name"},
 };
 #define N_KINDS (sizeof(kinds) / sizeof(*kinds))
 

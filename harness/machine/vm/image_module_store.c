@@ -44,7 +44,10 @@ static bool name_of(const char *file, size_t n, char ret[IMAGE_MODULE_NAME_MAX])
 	if (!known || ko == file || ko - file >= IMAGE_MODULE_NAME_MAX)
 		return false;
 	for (const char *at = file; at < ko; at++)
-		*ret++ = *at == '-' ? '_' : *at;
+		if (*at == '-')
+			*ret++ = '_';
+		else
+			*ret++ = *at;
 	*ret = '\0';
 	return true;
 }
