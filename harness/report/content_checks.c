@@ -25,6 +25,19 @@ static void put_list(struct table *t, size_t column, const json_t *list)
 	table_cell(t, column, TONE_PLAIN, "%s", text);
 }
 
+/* The same of labels, with what must be said with them. */
+static void put_envs(const struct content *c, struct table *t, size_t column, const json_t *labels)
+{
+	cleanup_json json_t *shown = json_array();
+
+	for (size_t i = 0; i < json_array_size(labels); i++) {
+		cleanup_json json_t *row = json_pack("{s:O}", "env", json_array_get(labels, i));
+
+		(void)json_array_append_new(shown, json_string(content_env(c, row)));
+	}
+	put_list(t, column, shown);
+}
+
 static int failures(struct content *c, struct tare_err *err)
 {
 	const json_t *rows = json_object_get(c->summary, "failures");
@@ -72,7 +85,7 @@ static int disturbances(struct content *c, struct tare_err *err)
 		if (r < 0)
 			return r;
 		table_cell(&t, 0, TONE_PLAIN, "%s", json_string_or(row, "what", ""));
-		put_list(&t, 1, json_object_get(row, "envs"));
+		put_envs(c, &t, 1, json_object_get(row, "envs"));
 		table_cell(&t, 2, TONE_PLAIN, "%llu",
 			   (unsigned long long)json_u64_or(row, "count", 0));
 	}

@@ -1,0 +1,163 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2317 # functions are called by ok
+# shellcheck disable=SC2016 # jq's $ and hostile texts are meant as they stand
+# A report says what the records say, on made-up runs whose truths are known; and hostile, torn
+# or foreign ones do no harm.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+tare=${TARE:-$root/build-dev/tare}
+need gnuplot gnuplot --version
+need jq jq --version
+run=$work/run page=$work/run/report/index.html text=$work/run/report/report.md
+
+says() { grep -q -F -- "$1" "$2"; }
+# says_err STATUS WORDS COMMAND...: the status, and the words on stderr in one line.
+says_err() {
+	status=$1 words=$2; shift 2
+	"$@" >"$work/stdout" 2>"$work/stderr"; got=$?
+	cat "$work/stderr"
+	[ "$got" = "$status" ] && [ "$(wc -l <"$work/stderr")" -le 2 ] && says "$words" "$work/stderr"
+}
+summary() { jq -e "$1" "$run/summary.json"; }
+
+"$root/tests/data/make-run" "$run" || exit 1
+ok "a report is made" "$tare" report "$run"
+for file in index.html report.md cells.csv ratios.csv slices.csv plots/ratios.svg plots/ratios.png \
+	plots/heatmap.svg plots/startup.svg plots/order.svg; do
+	ok "$file is there" test -s "$run/report/$file"
+done
+ok "there is a latency plot for each load in latency mode" \
+	test "$(find "$run/report/plots" -name 'latency-*.svg' | wc -l)" = 2
+ok "there is a throttling plot for each load under limits" \
+	test "$(find "$run/report/plots" -name 'throttle-*.svg' | wc -l)" = 2
+
+# What make-run has drawn around.
+truth() { # ENV LOAD RATIO
+	summary "[.ratios[] | select(.env == \"$1\" and .load == \"$2\" and .metric == \"ns_per_op\"
+		and .ci[0] <= $3 * 1.002 and .ci[1] >= $3 * 0.998)] | length == 1"
+}
+ok "the ratio of getppid is found" truth container getppid 1.24
+ok "the ratio of openclose is found" truth container openclose 1.046
+ok "the ratio of an emulated guest is found" truth vm forkexec 21
+ok "no difference is called equivalent" summary \
+	'[.ratios[] | select(.env == "container" and .load == "pread" and .verdict == "equivalent")] | length == 1'
+ok "a difference is called slower" summary \
+	'[.ratios[] | select(.env == "container" and .load == "getppid" and .metric == "ns_per_op" and .verdict == "slower")] | length == 1'
+ok "no ratio is from observed rounds" summary '[.ratios[] | select(.group == "observed")] | length == 0'
+ok "what a bucket cannot resolve is said to be so" summary \
+	'[.ratios[] | select(.metric == "latency_p50" and .env == "container" and .load == "openclose" and .verdict == "not-resolvable")] | length == 1'
+ok "the observer's cost is told" summary '[.observer[] | select(.load == "getppid" and .ratio > 1.5)] | length > 0'
+ok "counts that are declared are exact" summary '[.syscalls[] | select(.declared > 0)] | length > 20 and all(.exact)'
+ok "half a CPU is seen to be half a CPU" summary \
+	'[.limits[] | select(.load == "cpu-burn")] | length == 3 and all(.cpu_cores > 0.49 and .cpu_cores < 0.51)'
+ok "an OOM kill is counted" summary '[.limits[] | select(.load == "mem-fill") | .oom_kills == 1] | all'
+ok "cold and restored boots are apart" summary \
+	'[.startup[] | select(.env == "vm")] | (map(.what) | sort) == ["boot-cold", "boot-restored", "ready"]'
+ok "disturbances are told" says "the hypervisor took 2.1 %" "$page"
+ok "failures are told" says "killed for lack of memory" "$page"
+
+# Emulation is said wherever an emulated guest appears.
+labelled() {
+	for svg in "$run"/report/plots/*.svg; do
+		! grep -q '>vm' "$svg" || grep -q 'TCG' "$svg" || { echo "$svg"; return 1; }
+	done
+	! grep -E '<tr><td[^>]*>vm(\+container)?</td>' "$page"
+}
+ok "TCG is labelled on each plot and table" labelled
+ok "TCG is never called the overhead of a VM" says "this is emulation, not what a VM costs" "$page"
+
+alone() { ! grep -E -i '<script|<link|<img|src=|href="?http|url\(http|@import' "$page"; }
+ok "the page stands alone and has no script" alone
+ok "the page has a dark side" says "prefers-color-scheme:dark" "$page"
+colours() { ! grep -o -E "(stroke|fill|color)=['\"]rgb\([^)]*\)" "$page" | grep -v 'rgb(255,255,255)' | grep .; }
+ok "no plot keeps a colour of its own" colours
+ids() { [ -z "$(grep -o -E " id=[\"'][^\"']+" "$page" | sort | uniq -d)" ]; }
+ok "no id is there twice" ids
+ok "a page is well-formed enough to be parsed" python3 -c '
+import html.parser, sys
+open_tags = []
+class Parser(html.parser.HTMLParser):
+    def handle_starttag(self, tag, attrs):
+        if tag not in ("meta", "br", "hr", "path", "rect", "use", "circle", "polygon"): open_tags.append(tag)
+    def handle_startendtag(self, tag, attrs): pass
+    def handle_endtag(self, tag):
+        if tag in ("path", "rect", "use", "circle", "polygon"): return
+        assert open_tags and open_tags.pop() == tag, (tag, self.getpos())
+Parser().feed(open(sys.argv[1], encoding="utf-8").read())
+assert not open_tags, open_tags' "$page"
+redraws() {
+	cp "$run/report/plots/ratios.svg" "$work/before.svg" && (cd "$run/report/plots" && gnuplot ratios.gp) &&
+		cmp "$work/before.svg" "$run/report/plots/ratios.svg"
+}
+ok "a plot can be drawn again from its script" redraws
+same() {
+	cp -r "$run/report" "$work/first" && "$tare" report "$run" && diff -r "$work/first" "$run/report"
+}
+ok "the same run gives the same report" same
+ok "slices.csv has a line for each slice" test "$(wc -l <"$run/report/slices.csv")" = \
+	"$(($(jq -s '[.[].load.slices.pass // [] | length] | add' "$run/records.jsonl") + 1))"
+ok "--json is one document" sh -c "'$tare' report '$run' --json | jq -e '.[0].schema == \"tare.summary/1\"'"
+
+# Bad input.
+records=$run/records.jsonl
+cp "$records" "$work/good.jsonl"
+printf '{"schema":"tare.record/1","seq":288,"gro' >>"$records"
+ok "a torn last line is no error" "$tare" report "$run" -f md
+ok "a torn last line is told" says "was cut off" "$text"
+(head -n 5 "$work/good.jsonl"; echo '{"schema":"tare.record/1",,'; tail -n +6 "$work/good.jsonl") >"$records"
+ok "a broken line is refused by its number" says_err 1 "line 6" "$tare" report "$run"
+(head -n 9 "$work/good.jsonl"; echo '{"schema":"others.record/7"}') >"$records"
+ok "a foreign record is refused by its number" says_err 1 "line 10" "$tare" report "$run"
+(head -n 3 "$work/good.jsonl"; head -n 1 "$work/good.jsonl" | jq -c '.load.slices.ns = [1]') >"$records"
+ok "slices of unequal columns are refused" says_err 1 "line 4: 'slices' has columns of unequal length" "$tare" report "$run"
+(head -n 3 "$work/good.jsonl"; head -n 1 "$work/good.jsonl" | jq -c '.load.latency = {count:1, max_ns:1, buckets:[[999, 1]]}') >"$records"
+ok "a bucket that does not exist is refused" says_err 1 "line 4" "$tare" report "$run"
+(jq -c 'select(.group == "turns" and .set == "getppid" and .round == 0)' "$work/good.jsonl"
+	echo '{"schema":"tare.record/1","superseded":true,"group":"turns","round":0,"set":"getppid"}'
+	cat "$work/good.jsonl") >"$records"
+ok "a run with trials taken back is reported" "$tare" report "$run" -f csv
+ok "trials taken back do not count" summary '.records.superseded == 3 and ([.ratios[] | .rounds] | max) == 8'
+jq -c 'select(.round < 4)' "$work/good.jsonl" >"$records"
+ok "four rounds are reported" "$tare" report "$run" -f csv
+ok "four rounds have no interval" summary \
+	'.ratios | length > 0 and all(.ci == null and .verdict == "inconclusive" and (.why | contains("needs 5")))'
+jq -c 'select(.group == "turns" and .trial.env == "native")' "$work/good.jsonl" >"$records"
+ok "one environment alone is reported" "$tare" report "$run"
+ok "that nothing can be compared is said" says "No environment can be compared" "$page"
+ok "that there are no latencies is said" says "There are no latency distributions" "$page"
+: >"$records"
+ok "a run without a record is reported" "$tare" report "$run"
+cp "$work/good.jsonl" "$records"
+ok "no gnuplot is a warning that says what to install" \
+	says_err 0 "install gnuplot-nox" env PATH=/nonexistent "$tare" report "$run"
+ok "no gnuplot is told in the report" says "There are no plots" "$page"
+
+# Texts that would do harm in a script, a page or a spreadsheet.
+hostile="x';system('touch PWNED')#\`touch PWNED\`<script>alert(1)</script>\"|_{a}"
+jq -c --arg bad "$hostile" 'if .trial.env == "container" then .trial.env = $bad else . end
+	| if .set == "openclose" then .set = "=" + $bad | .trial.load = "=" + $bad else . end
+	| if .why then .why = $bad else . end | .instance.kernel = $bad | .validity.disturbed += [$bad]
+	| if .collectors.syscalls then .collectors.syscalls.calls["<b>x"] = .collectors.syscalls.calls.readv else . end' \
+	"$work/good.jsonl" >"$records"
+jq --arg bad "$hostile" '.machine.hostname = $bad | .run = $bad' "$run/manifest.json" >"$work/m" && cp "$work/m" "$run/manifest.json"
+ok "hostile texts are reported" "$tare" report "$run"
+harmless() { ! find "$run" . -maxdepth 4 -name PWNED | grep . && ! grep -i '<script' "$page" && ! grep -F '<b>x' "$page"; }
+ok "hostile texts do nothing" harmless
+ok "hostile texts are shown as they are" says "&lt;script&gt;alert(1)&lt;/script&gt;" "$page"
+ok "no field of the CSV is a formula" sh -c "! grep -E '(^|,)\"?[=+@-][a-z]' '$run/report/cells.csv'"
+
+ok "a folder that is no run is refused" says_err 2 "is no run folder" "$tare" report "$work"
+ok "a misspelt format gets a hint" says_err 2 "did you mean 'html'" "$tare" report "$run" -f htlm
+ok "no run at all is a usage error" says_err 2 "name a run's folder" "$tare" report
+if unshare -m true 2>/dev/null; then
+	cat >"$work/full" <<-EOF
+		mount -t tmpfs -o size=900k none "$work/small" && cp "$run/manifest.json" "$work/small" &&
+		head -n 100 "$work/good.jsonl" >"$work/small/records.jsonl" && exec "$tare" report "$work/small"
+	EOF
+	mkdir "$work/small"
+	ok "a full disk is told in one sentence" says_err 1 "o space left on device" unshare -m sh "$work/full"
+fi
+finish
