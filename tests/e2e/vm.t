@@ -1,0 +1,100 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2317 # functions are called by ok
+# tare run in guests: bare and with a container inside, where everything is cgroup v2.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/run.sh
+. "$(dirname "$0")/run.sh"
+need root test "$(id -u)" = 0
+need jq jq --version
+need qemu qemu-system-x86_64 --version
+need image "$tare" image build
+
+observed() {
+	"$tare" run -q -e native -e vm -e vm+container -w '@syscall,@io,@sched,@net,@memory' -c syscalls,counters \
+		--rounds 1 --passes 5 -o "$runs/observed"
+}
+ok "every load is observed in the guest and in a container there" observed
+ok "every trial is fine" all_ok "$runs/observed"
+ok "the counts of the guest's kernel are exact" counts_are_exact "$runs/observed"
+ok "one program ran in all" one_program "$runs/observed"
+
+guests_are_labelled() {
+	jq -e -s 'all(.[] | select(.trial.machine == "vm");
+		(.instance.accel == "tcg" or .instance.accel == "kvm") and .instance.boot.kind == "cold" and
+		.instance.boot.spans.userspace > 0 and .instance.boot.spans.hello > .instance.boot.spans.userspace and
+		.validity.clock.rtt_ns > 0)' "$runs/observed/records.jsonl"
+}
+ok "accelerator, boot and clock are in the records" guests_are_labelled
+
+software_counts_hardware_says_why() {
+	jq -e -s 'all(.[] | select(.collectors.counters.events != null) | .collectors.counters.events;
+		.["page-faults"].value >= 0 and (.cycles | has("unsupported") or (.value > 0)))' \
+		"$runs/observed/records.jsonl"
+}
+ok "counters count, or say why not" software_counts_hardware_says_why
+
+ok "limits are put on inside the guest" "$tare" run -q -e vm+container -w cpu-burn,mem-fill --cpus 0.5 \
+	--memory 64M --duration 5s --rounds 1 -o "$runs/limits"
+ok "half a CPU is half a CPU on cgroup v2" half_a_cpu "$runs/limits" vm+container
+ok "64 MiB end in a kill that the record names, on cgroup v2" killed_for_memory "$runs/limits" vm+container
+
+pids() {
+	"$tare" run -q -e vm+container -w fork-many,n=50 --pids-limit 10 --duration 1s --rounds 1 -o "$runs/pids" &&
+		jq -e '.load.figures as $f | $f.refused.value > 0 and $f.children.value < 10' "$runs/pids/records.jsonl"
+}
+ok "pids-limit refuses the eleventh process, on cgroup v2" pids
+
+io_limit() {
+	"$tare" run -q -e vm+container -w io-stream,rw=write,direct=on --device-write-bps /work:4M --duration 4s \
+		--rounds 1 -o "$runs/io" &&
+		jq -e '.load.figures.bytes_per_s.value / 4194304 | . > 0.85 and . < 1.15' "$runs/io/records.jsonl"
+}
+ok "device-write-bps holds direct writes, on cgroup v2" io_limit
+
+whole_guest() {
+	"$tare" run -q -e vm -w cpu-burn --cpus 0.5 --duration 5s --rounds 1 -o "$runs/whole" &&
+		jq -e '.host_collectors.cpu as $c | $c.nr_throttled > 0' "$runs/whole/records.jsonl"
+}
+ok "a limit on a vm is one on QEMU, and the host sees it throttled" whole_guest
+
+too_small() {
+	! "$tare" run -q -e vm -w cpu-burn --memory 64M --duration 1s --rounds 1 -o "$runs/small" >"$work/said" 2>&1 &&
+		cat "$work/said" "$runs/small/records.jsonl" 2>/dev/null | grep 'vm+container'
+}
+ok "too little memory for a guest is refused, and vm+container named" too_small
+
+restored() {
+	"$tare" run -q -e vm,boot=restore -w getppid --rounds 2 --passes 5 -o "$runs/restored" &&
+		all_ok "$runs/restored" &&
+		jq -e -s '.[1].instance.boot.kind == "restored"' "$runs/restored/records.jsonl"
+}
+ok "a saved guest is restored, and the record says so" restored
+
+q35() { "$tare" run -q -e vm,machine=q35 -w getppid --rounds 1 --passes 5 -o "$runs/q35" && all_ok "$runs/q35"; }
+ok "a q35 machine boots too" q35
+
+# The guest dies in the middle: the record says so, and the next round has a new one.
+murdered() {
+	"$tare" run -q -e native -e vm -w getppid,stat --rounds 3 --passes 400 -o "$runs/murdered" >/dev/null &
+	pid=$!
+	for _ in $(seq 150); do
+		sleep 0.1
+		[ "$(wc -l <"$runs/murdered/records.jsonl" 2>/dev/null || echo 0)" -ge 1 ] && break
+	done
+	kill -KILL "$(pgrep -P "$pid" -f qemu-system | head -n 1)"
+	wait "$pid"
+	[ $? = 1 ] && jq -e -s 'any(.[]; .status == "failed" and (.why | length) > 0) and
+		(map(select(.trial.env == "native")) | all(.status == "ok")) and
+		any(.[]; .round == 2 and .trial.env == "vm" and .status == "ok")' "$runs/murdered/records.jsonl"
+}
+ok "a guest that is killed fails its trials, and is replaced" murdered
+
+in_guest() {
+	printf 'abc' | "$tare" exec -e vm,boot=restore -- /bin/busybox sh -c 'cat; uname -r; exit 7' >"$work/exec" 2>"$work/exec.err"
+	[ $? = 7 ] && grep '^abc6\.' "$work/exec"
+}
+ok "exec runs a command in a guest, with its input, output and status" in_guest
+ok "nothing is left" nothing_left
+finish
