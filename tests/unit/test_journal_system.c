@@ -67,7 +67,7 @@ static void mounts_on_mounts_are_taken_down_and_the_folder_too(void **state)
 		assert_int_equal(journal_note(journal, JOURNAL_MOUNT, at, NULL), 0);
 		assert_int_equal(mount("tmpfs", at, "tmpfs", 0, "size=64k"), 0);
 	}
-	(void)strcat(at, "/inner");
+	(void)snprintf(at, sizeof(at), "%s/mnt/inner", dir);
 	assert_int_equal(mkdir(at, 0700), 0);
 	assert_int_equal(journal_note(journal, JOURNAL_MOUNT, at, NULL), 0);
 	assert_int_equal(mount("tmpfs", at, "tmpfs", 0, "size=64k"), 0);
