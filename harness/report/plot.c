@@ -277,7 +277,10 @@ void plot_ratio_ticks(FILE *script, char axis, double low, double high)
 		if ((high - low) / steps[i] <= 7)
 			step = steps[i];
 	}
-	for (double x = ceil(low / step); step > 0 && x * step <= high * 1.0000001; x++) {
+	for (int i = step > 0 ? (int)ceil(low / step) : 0; step > 0 && i * step <= high * 1.0000001;
+	     i++) {
+		double x = i;
+
 		(void)snprintf(label, sizeof(label), "%.5g", x * step);
 		put_tick(script, &first, label, x * step);
 	}
@@ -303,8 +306,8 @@ static void put_even_times(FILE *script, double low, double high)
 
 	while ((high - low) / step > 6)
 		step *= (high - low) / step > 12 ? 5 : 2;
-	for (double x = ceil(low / step) * step; x <= high; x += step)
-		put_tick(script, &first, units_print_ns(x, label, sizeof(label)), x);
+	for (int i = (int)ceil(low / step); i * step <= high; i++)
+		put_tick(script, &first, units_print_ns(i * step, label, sizeof(label)), i * step);
 }
 
 void plot_time_ticks(FILE *script, char axis, double low_ns, double high_ns)

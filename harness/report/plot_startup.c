@@ -46,8 +46,8 @@ static void put_row(const json_t *row, double y, FILE *data, double *low, double
 		(void)fprintf(data, "%.4f\t%.9g\tNaN\tNaN\n", y - 0.16, x);
 	}
 	(void)fprintf(data, "\n\n%.4f\t%.9g\t%.9g\t%.9g\n\n\n", y + 0.08, median,
-		      ci && json_is_array(ci) ? json_number_value(json_array_get(ci, 0)) : median,
-		      ci && json_is_array(ci) ? json_number_value(json_array_get(ci, 1)) : median);
+		      json_is_array(ci) ? json_number_value(json_array_get(ci, 0)) : median,
+		      json_is_array(ci) ? json_number_value(json_array_get(ci, 1)) : median);
 }
 
 static void put_script(const struct run *run, const json_t *rows, FILE *s)

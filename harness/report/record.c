@@ -42,19 +42,16 @@ static bool append(char *buf, size_t size, const char *separator, const char *te
 	return n >= 0 && (size_t)n < size - used;
 }
 
-int record_params_text(const json_t *params, char *buf, size_t size, struct tare_err *err)
+int record_params_text(json_t *params, char *buf, size_t size, struct tare_err *err)
 {
 	const char *key;
 	json_t *value;
 
 	buf[0] = '\0';
-	/* The macro wants an object that may change; it is only read. */
-	for (void *at = json_object_iter((json_t *)(uintptr_t)params); at;
-	     at = json_object_iter_next((json_t *)(uintptr_t)params, at)) {
+	json_object_foreach(params, key, value)
+	{
 		char pair[RUN_NAME_MAX];
 
-		key = json_object_iter_key(at);
-		value = json_object_iter_value(at);
 		if (!json_is_string(value) ||
 		    snprintf(pair, sizeof(pair), "%s=%s", key, json_string_value(value)) >=
 			    (int)sizeof(pair) ||
@@ -178,21 +175,27 @@ static int read_latency(const json_t *latency, struct run_trial *t, struct tare_
 	return record_read_buckets(json_object_get(latency, "buckets"), t->latency, err);
 }
 
-/* The record without what has become columns: shallow copies, for the record is not ours. */
+static void keep(json_t *into, const json_t *from, const char *const *keys)
+{
+	for (; *keys; keys++) {
+		json_t *value = json_object_get(from, *keys);
+
+		if (value)
+			(void)json_object_set(into, *keys, value);
+	}
+}
+
+/* What the summary and the plots look up later; not the columns, which have become arrays. */
 static json_t *without_columns(const json_t *record)
 {
-	json_t *rest = json_copy((json_t *)(uintptr_t)record);
-	json_t *load = json_copy(json_object_get(record, "load"));
-	json_t *latency = json_copy(json_object_get(load, "latency"));
+	static const char *const keys[] = {"trial", "why",      "sha256",   "collectors",
+					   "span",  "instance", "validity", NULL};
+	static const char *const load_keys[] = {"ops", "lead_in", "turns", "figures", "exit", NULL};
+	json_t *rest = json_object(), *load = json_object();
 
-	if (latency) {
-		(void)json_object_del(latency, "buckets");
-		(void)json_object_set_new(load, "latency", latency);
-	}
-	if (load) {
-		(void)json_object_del(load, "slices");
-		(void)json_object_set_new(rest, "load", load);
-	}
+	keep(rest, record, keys);
+	keep(load, json_object_get(record, "load"), load_keys);
+	(void)json_object_set_new(rest, "load", load);
 	return rest;
 }
 

@@ -12,7 +12,7 @@ struct record_key {
 };
 
 /* "NAME=VALUE,..." of an object of texts. */
-int record_params_text(const json_t *params, char *buf, size_t size, struct tare_err *err);
+int record_params_text(json_t *params, char *buf, size_t size, struct tare_err *err);
 int record_read_key(const json_t *record, struct record_key *ret, struct tare_err *err);
 /* Takes what it needs; the record is not changed. */
 int record_read_trial(const json_t *record, struct run_trial *ret, struct tare_err *err);

@@ -205,13 +205,13 @@ static int add_ready(const struct run *run, size_t env, json_t *list, struct tar
 	return add_start(run, env, "ready", &s, list, err);
 }
 
-static double longest_span(const json_t *spans)
+static double longest_span(json_t *spans)
 {
 	double longest = 0;
+	const char *name;
+	json_t *ns;
 
-	for (void *at = json_object_iter((json_t *)(uintptr_t)spans); at;
-	     at = json_object_iter_next((json_t *)(uintptr_t)spans, at))
-		longest = fmax(longest, json_number_value(json_object_iter_value(at)));
+	json_object_foreach(spans, name, ns) longest = fmax(longest, json_number_value(ns));
 	return longest;
 }
 

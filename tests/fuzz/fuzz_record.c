@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* What a run folder of anybody's may hold: a line of records.jsonl, through to the summary. */
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "report/run.h"
+#include "report/summary.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const char manifest[] = "{\"schema\":\"tare.manifest/"
+			       "1\",\"campaign\":{\"baseline\":\"a\",\"groups\":[]},\"envs\":[]}";
+
+static void put_file(const char *dir, const char *name, const void *data, size_t size)
+{
+	char path[128];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	cleanup_fclose FILE *f = fopen(path, "we");
+	if (!f || fwrite(data, 1, size, f) != size)
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static char dir[] = "/tmp/tare-fuzz-XXXXXX";
+	static const char *made;
+	cleanup_run struct run *run = NULL;
+	cleanup_json json_t *summary = NULL;
+
+	if (!made)
+		made = mkdtemp(dir);
+	if (!made)
+		abort();
+	put_file(dir, "manifest.json", manifest, sizeof(manifest) - 1);
+	put_file(dir, "records.jsonl", data, size);
+	if (run_load(dir, &run, NULL) == 0)
+		(void)summary_make(run, &summary, NULL);
+	return 0;
+}
