@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The schemas of results/ take what the program writes, and refuse what it must not write.
+# shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -21,6 +22,7 @@ for number, line in enumerate(open(sys.argv[2]) if sys.argv[2].endswith("l") els
         bad = 1
 sys.exit(bad)
 EOF
+# shellcheck disable=SC2317 # called by ok
 check() { python3 "$work/check" "$root/results/$1.schema.json" "$2"; }
 
 # sound RUN WHAT: all three files of a run folder.
