@@ -46,7 +46,7 @@ static inline int scene_setup(void **state)
 	struct image image;
 
 	(void)state;
-	(void)setenv("TARE_LIBEXEC", TARE_BINARY_DIR, 1); // NOLINT(concurrency-mt-unsafe)
+	(void)setenv("TARE_LIBEXEC", TARE_BINARY_DIR, 0); // NOLINT(concurrency-mt-unsafe)
 	scene_need(machine_find("vm", &scene_ops, &err), &err);
 	if (geteuid() != 0)
 		(void)err_set(&err, EPERM, "guests with limits need root");

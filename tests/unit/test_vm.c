@@ -72,7 +72,7 @@ static void players_take_turns_bare_and_in_a_container(void **state)
 		assert_true(slice.ns > 0);
 		assert_false(slice.ended);
 	}
-	scene_need(digest_file(TARE_BINARY_DIR "/tare-load", sha256, &err), &err);
+	scene_need(digest_file(scene_places.load_path, sha256, &err), &err);
 	for (size_t i = 0; i < 2; i++)
 		check_record(players[i], sha256);
 	assert_int_equal(scene_play(players[0], 50, &slice, &err), -EINVAL);
