@@ -252,6 +252,29 @@ static void a_command_has_our_stdio_and_its_status_comes_back(void **state)
 	scene_need(scene_close(&err), &err);
 }
 
+/* What one of them wrote is not there in the other, which began from the same state. */
+static void restored_guests_have_disks_of_their_own(void **state)
+{
+	char *const write[] = {(char[]){"sh"}, (char[]){"-c"}, (char[]){"echo 1 > /work/mine"},
+			       NULL};
+	char *const look[] = {(char[]){"sh"}, (char[]){"-c"}, (char[]){"test ! -e /work/mine"},
+			      NULL};
+	struct machine *first = scene_open(FAST, NULL);
+	struct tare_err err = {0};
+	int status = -1;
+
+	(void)state;
+	assert_int_equal(exec_with_files(write, "/dev/null", "/dev/null", &status), 0);
+	assert_int_equal(status, 0);
+	(void)scene_open(FAST, NULL);
+	assert_int_equal(exec_with_files(look, "/dev/null", "/dev/null", &status), 0);
+	assert_int_equal(status, 0);
+	assert_int_equal(scene_disks(), 2);
+	scene_need(scene_close(&err), &err);
+	scene_need(first->ops->close(first, &err), &err);
+	assert_int_equal(scene_disks(), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +290,7 @@ int main(void)
 		cmocka_unit_test_teardown(what_cannot_be_is_refused_with_a_way_out, scene_end_test),
 		cmocka_unit_test_teardown(kvm_that_is_not_real_is_refused_when_asked_for,
 					  scene_end_test),
+		cmocka_unit_test_teardown(restored_guests_have_disks_of_their_own, scene_end_test),
 		cmocka_unit_test_teardown(a_command_has_our_stdio_and_its_status_comes_back,
 					  scene_end_test),
 	};

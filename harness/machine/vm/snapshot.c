@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine/vm/snapshot.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -22,6 +25,7 @@
 
 #define SNAPSHOT_BANDWIDTH (10LL << 30) /* bytes a second: as fast as the file takes it */
 #define SNAPSHOT_POLL_US   5000
+#define SNAPSHOTS_KEPT     6 /* of 60 to 90 MB each */
 #define HELLO_FILE         "hello.json"
 
 static char *make_folder(const char *cache_dir, const char *fingerprint)
@@ -133,6 +137,51 @@ static int save_files(struct guest *guest, const char *folder, uint64_t deadline
 	return r;
 }
 
+struct oldest {
+	char name[256];
+	time_t made;
+	size_t n;
+};
+
+/* The oldest snapshot in the folder, and how many there are. */
+static struct oldest find_oldest(DIR *dir)
+{
+	struct oldest found = {.n = 0};
+	const struct dirent *entry;
+
+	rewinddir(dir);
+	while ((entry = readdir(dir))) { /* NOLINT(concurrency-mt-unsafe): our own stream */
+		struct stat st;
+
+		if (strchr(entry->d_name, '.') ||
+		    fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		if (found.n++ > 0 && st.st_mtime >= found.made)
+			continue;
+		found.made = st.st_mtime;
+		(void)snprintf(found.name, sizeof(found.name), "%s", entry->d_name);
+	}
+	return found;
+}
+
+/* Each build of the agent and each set of options has a snapshot of its own, and nobody asks for
+ * the old ones again. That one cannot be removed is told when the disk is full, not before. */
+static void remove_oldest(const char *cache_dir)
+{
+	cleanup_free char *folder = text_format("%s/guest/snapshots", cache_dir);
+	DIR *dir = folder ? opendir(folder) : NULL;
+
+	for (size_t i = 0; dir && i < SNAPSHOTS_KEPT; i++) {
+		struct oldest oldest = find_oldest(dir);
+		cleanup_free char *path = text_format("%s/%s", folder, oldest.name);
+
+		if (oldest.n <= SNAPSHOTS_KEPT || !path || fd_remove_tree(path, NULL) < 0)
+			break;
+	}
+	if (dir)
+		(void)closedir(dir);
+}
+
 int snapshot_save(const char *cache_dir, const char *fingerprint, struct guest *guest,
 		  struct journal *journal, uint64_t deadline_ns, struct tare_err *err)
 {
@@ -150,5 +199,7 @@ int snapshot_save(const char *cache_dir, const char *fingerprint, struct guest *
 	if (r == 0 && rename(unfinished, folder) < 0 && errno != EEXIST && errno != ENOTEMPTY)
 		r = err_errno(err, "rename '%s'", unfinished);
 	(void)fd_remove_tree(unfinished, NULL);
+	if (r == 0)
+		remove_oldest(cache_dir);
 	return r;
 }

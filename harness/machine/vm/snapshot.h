@@ -23,6 +23,7 @@ void snapshot_clear(struct snapshot *snapshot);
 int snapshot_load(const char *cache_dir, const char *fingerprint, struct snapshot *ret,
 		  struct tare_err *err);
 
-/* Save an idle guest. It is paused then, and only good for guest_close(). */
+/* Save an idle guest. It is paused then, and only good for guest_close().
+ * The cache keeps the newest few snapshots. */
 int snapshot_save(const char *cache_dir, const char *fingerprint, struct guest *guest,
 		  struct journal *journal, uint64_t deadline_ns, struct tare_err *err);
