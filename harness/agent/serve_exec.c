@@ -57,8 +57,8 @@ static int words_of(const json_t *list, const char *what, char ***ret, struct ta
 			return err_set(err, EINVAL, "exec: '%s' holds something that is no text",
 				       what);
 		}
-		words[i] = (char *)(uintptr_t)json_string_value(
-			word); /* NOLINT: execve changes none */
+		/* NOLINTNEXTLINE(performance-no-int-to-ptr): execve takes no const, changes none */
+		words[i] = (char *)(uintptr_t)json_string_value(word);
 	}
 	*ret = words;
 	return 0;
