@@ -154,6 +154,7 @@ int limits_set(struct limits *limits, const char *flag, const char *text, struct
 {
 	const char *names[16] = {NULL};
 	char hint[TEXT_HINT_SIZE];
+	size_t n = 0;
 
 	if (strcmp(flag, "cpus") == 0)
 		return set_cpus(limits, text, err);
@@ -166,8 +167,8 @@ int limits_set(struct limits *limits, const char *flag, const char *text, struct
 	for (size_t i = 0; i < LIMIT_RATES; i++)
 		if (strcmp(flag, limit_rate_flags[i]) == 0)
 			return set_device(limits, (enum limit_rate)i, text, err);
-	for (size_t i = 0; limit_options[i].flag && i < 15; i++)
-		names[i] = limit_options[i].flag;
+	for (const struct limit_option *o = limit_options; o->flag && n < 15; o++)
+		names[n++] = o->flag;
 	return err_set(err, EINVAL, "there is no limit '%.40s'%s", flag,
 		       text_hint(flag, names, hint, sizeof(hint)));
 }
