@@ -113,7 +113,7 @@ static int unknown_key(struct reader *reader, const yaml_node_t *node, const str
 	char hint[TEXT_HINT_SIZE];
 	size_t n = 0;
 
-	for (; keys[n].name && n < KEYS_MAX; n++)
+	for (; n < KEYS_MAX && keys[n].name; n++)
 		names[n] = keys[n].name;
 	names[n] = NULL;
 	return fail(reader, node, EINVAL, "unknown key '%.40s'%s", name,
@@ -204,7 +204,7 @@ static int take_limits(struct reader *reader, const char *name, const yaml_node_
 {
 	struct key keys[KEYS_MAX] = {{NULL, NULL}};
 
-	for (size_t i = 0; limit_options[i].flag && i < KEYS_MAX - 1; i++)
+	for (size_t i = 0; i < KEYS_MAX - 1 && limit_options[i].flag; i++)
 		keys[i] = (struct key){limit_options[i].flag, take_limit};
 	return read_mapping(reader, name, value, keys);
 }

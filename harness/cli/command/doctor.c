@@ -42,7 +42,7 @@ static int check_groups(const struct cli_options *cli, struct tare_err *err)
 	char hint[TEXT_HINT_SIZE];
 	size_t n = 0;
 
-	for (; doctor_groups[n].name && n < GROUPS_MAX - 1; n++)
+	for (; n < GROUPS_MAX - 1 && doctor_groups[n].name; n++)
 		names[n] = doctor_groups[n].name;
 	names[n] = NULL;
 	for (int i = 0; i < cli->n_args; i++) {
