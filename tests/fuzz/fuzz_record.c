@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/json.h"
 #include "report/run.h"
 #include "report/summary.h"
@@ -16,7 +17,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const char manifest[] = "{\"schema\":\"tare.manifest/"
 			       "1\",\"campaign\":{\"baseline\":\"a\",\"groups\":[]},\"envs\":[]}";
 
-static void put_file(const char *dir, const char *name, const void *data, size_t size)
+static char dir[] = "/tmp/tare-fuzz-XXXXXX";
+
+static void take_down(void)
+{
+	(void)fd_remove_tree(dir, NULL);
+}
+
+static void put_file(const char *name, const void *data, size_t size)
 {
 	char path[128];
 
@@ -28,17 +36,14 @@ static void put_file(const char *dir, const char *name, const void *data, size_t
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static char dir[] = "/tmp/tare-fuzz-XXXXXX";
 	static const char *made;
 	cleanup_run struct run *run = NULL;
 	cleanup_json json_t *summary = NULL;
 
-	if (!made)
-		made = mkdtemp(dir);
-	if (!made)
+	if (!made && (!(made = mkdtemp(dir)) || atexit(take_down) != 0))
 		abort();
-	put_file(dir, "manifest.json", manifest, sizeof(manifest) - 1);
-	put_file(dir, "records.jsonl", data, size);
+	put_file("manifest.json", manifest, sizeof(manifest) - 1);
+	put_file("records.jsonl", data, size);
 	if (run_load(dir, &run, NULL) == 0)
 		(void)summary_make(run, &summary, NULL);
 	return 0;
