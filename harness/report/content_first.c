@@ -140,6 +140,7 @@ static int say_asked(struct content *c, struct tare_err *err)
 {
 	const json_t *machine = json_object_get(c->run->manifest, "machine");
 	const json_t *sittings = json_object_get(c->run->manifest, "sittings");
+	const char *kernel = json_string_or(machine, "kernel", "?");
 	cleanup_free char *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
@@ -163,10 +164,10 @@ static int say_asked(struct content *c, struct tare_err *err)
 	(void)fprintf(out, "; up to %llu rounds, order random by seed %llu.",
 		      content_rounds(json_object_get(c->summary, "cells")),
 		      (unsigned long long)json_u64_or(c->run->manifest, "seed", 0));
-	(void)fprintf(out, " *On:* %s, %s, kernel %s; begun %s, %s.",
+	(void)fprintf(out, " *On:* %s, %s, kernel %.*s; begun %s, %s.",
 		      json_string_or(machine, "hostname", "unknown machine"),
 		      json_string_or(machine, "cpu_model", "unknown CPU"),
-		      json_string_or(machine, "kernel", "?"),
+		      (int)strcspn(kernel, " "), kernel,
 		      json_string_or(json_array_get(sittings, 0), "begun", "at an unknown time"),
 		      json_string_or(json_array_get(sittings, json_array_size(sittings) - 1), "end",
 				     "not ended"));

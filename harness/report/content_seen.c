@@ -147,7 +147,7 @@ static int add_limited(const struct content *c, struct table *t, const json_t *r
 		table_cell(t, 3, TONE_PLAIN, "%.4f", cores);
 	table_cell(t, 4, TONE_QUIET, "-");
 	/* Who is seldom throttled does not meet the quota, and says nothing of it. */
-	if (!isnan(cores) && quota > 0 && late > 0.5)
+	if (!isnan(cores) && quota > 0 && late > 0.9)
 		table_cell(t, 4, TONE_PLAIN, "%+.2f %%", 100 * (cores / quota - 1));
 	table_cell(t, 5, TONE_QUIET, "-");
 	if (!isnan(late))

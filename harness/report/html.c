@@ -23,7 +23,7 @@ static const char page_css[] =
 	"th{text-align:left;font-weight:600;color:var(--soft);border-bottom:1.5px solid "
 	"var(--rule);padding:.3rem .8rem .3rem 0;vertical-align:bottom}"
 	"td{border-bottom:1px solid var(--grid);padding:.3rem .8rem .3rem 0;vertical-align:top;"
-	"overflow-wrap:anywhere}"
+	"overflow-wrap:break-word}"
 	"th.n,td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}"
 	"td.t1{color:var(--good)}td.t2{color:var(--bad);font-weight:600}td.t3{color:var(--soft)}"
 	"figure{margin:1.2rem 0}svg{width:100%;height:auto;display:block}"

@@ -128,7 +128,7 @@ static void put_data(struct forest *f, FILE *data)
 	}
 }
 
-static void put_row_labels(const struct forest *f, FILE *script)
+static void put_row_labels(const struct forest *f, bool shown, FILE *script)
 {
 	(void)fprintf(script, "set ytics (");
 	for (size_t row = 0; row < f->n_rows; row++) {
@@ -147,7 +147,7 @@ static void put_row_labels(const struct forest *f, FILE *script)
 			       twice ? " [" : "", twice ? json_string_or(r, "group", "") : "",
 			       twice ? "]" : "");
 		(void)fprintf(script, "%s", row ? ", " : "");
-		plot_quote(script, label);
+		plot_quote(script, shown ? label : "");
 		(void)fprintf(script, " %zu", f->n_rows - row);
 	}
 	(void)fprintf(script, ")\n");
@@ -204,11 +204,13 @@ int plot_ratios(const char *dir, const struct run *run, const json_t *summary, s
 		      "set multiplot\nset logscale x\nset yrange [0.4:%zu.6]\n"
 		      "set tmargin at screen %.4f\nset bmargin at screen %.4f\n",
 		      f.n_rows, 1 - (top + 10.0) / height, 62.0 / height);
-	put_row_labels(&f, plot.script);
+	put_row_labels(&f, true, plot.script);
 	if (f.n_panel[0])
 		put_panel(&f, plot.script, 0, 0.24, split);
-	if (f.n_panel[0] && f.n_panel[1])
-		(void)fprintf(plot.script, "unset label\nset format y ''\nset ytics ()\n");
+	if (f.n_panel[0] && f.n_panel[1]) {
+		(void)fprintf(plot.script, "unset label\n");
+		put_row_labels(&f, false, plot.script);
+	}
 	if (f.n_panel[1])
 		put_panel(&f, plot.script, 1, f.n_panel[0] ? split + 0.05 : 0.24, 0.96);
 	(void)fprintf(plot.script, "unset multiplot\n");

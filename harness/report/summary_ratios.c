@@ -129,7 +129,8 @@ static json_t *why_json(const struct ratio *ratio, enum verdict verdict, double 
 	size_t needed = location_rounds_for(l, log1p(effect));
 
 	if (l->method == LOCATION_NONE)
-		return json_sprintf("%zu rounds: an interval needs %d", l->n, LOCATION_ROUNDS_MIN);
+		return json_sprintf("%zu round%s: an interval needs %d", l->n, l->n == 1 ? "" : "s",
+				    LOCATION_ROUNDS_MIN);
 	if (verdict == VERDICT_NOT_RESOLVABLE)
 		return json_sprintf("smaller than a bucket of the histogram (%.1f %%)",
 				    100 * HISTOGRAM_RESOLUTION);

@@ -34,8 +34,10 @@ static json_t *record_with(const char *key, json_t *value)
 	json_t *record;
 
 	(void)snprintf(text, sizeof(text), "%s", good_record);
-	for (char *c = text; *c; c++)
-		*c = *c == '\'' ? '"' : *c;
+	for (char *c = text; *c; c++) {
+		if (*c == '\'')
+			*c = '"';
+	}
 	record = json_loads(text, 0, NULL);
 	assert_non_null(record);
 	if (key)

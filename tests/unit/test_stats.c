@@ -229,7 +229,8 @@ static void histogram_quantiles_bound_the_true_ones(void **state)
 		values[i] = i + 1;
 		histogram_add(&histogram, loglin_bucket(i + 1), 1);
 	}
-	for (double p = 0.01; p < 1; p += 0.01) {
+	for (int percent = 1; percent < 100; percent++) {
+		double p = percent / 100.0;
 		double true_one = values[(size_t)ceil(p * 1000 - 1e-9) - 1];
 		double upper = histogram_quantile_upper(&histogram, p);
 		double between = histogram_quantile_between(&histogram, p);
