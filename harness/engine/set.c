@@ -139,10 +139,42 @@ static void put_status(const struct set *set, const struct seat *seat, json_t *r
 	(void)json_object_set_new(record, "why", json_string(seat->why));
 }
 
+/* Of a trial's own account only what it may tell is taken: a guest writes it, and must not be able
+ * to supersede a set, or to speak for another environment. */
+static json_t *take_account(const json_t *read)
+{
+	static const struct {
+		const char *key;
+		json_type type;
+	} known[] = {
+		{"status", JSON_STRING},     {"why", JSON_STRING},
+		{"sha256", JSON_STRING},     {"load", JSON_OBJECT},
+		{"limits", JSON_OBJECT},     {"span", JSON_OBJECT},
+		{"collectors", JSON_OBJECT}, {"host_collectors", JSON_OBJECT},
+	};
+	static const char *const statuses[] = {"ok", "failed", "unsupported"};
+	json_t *record = json_object();
+	bool makes_sense = false;
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
+		json_t *value = json_object_get(read, known[i].key);
+
+		if (value && json_typeof(value) == known[i].type)
+			(void)json_object_set(record, known[i].key, value);
+	}
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(*statuses); i++)
+		makes_sense |= strcmp(json_string_or(record, "status", ""), statuses[i]) == 0;
+	if (read && !makes_sense) {
+		(void)json_object_set_new(record, "status", json_string("failed"));
+		(void)json_object_set_new(record, "why", json_string("its record makes no sense"));
+	}
+	return record;
+}
+
 static json_t *seat_record(const struct set *set, const struct seat *seat, const json_t *validity)
 {
-	json_t *record = seat->read ? json_incref(seat->read) : json_object();
-	json_t *own = json_object_get(record, "validity"); /* of a guest: its clock */
+	json_t *record = take_account(seat->read);
+	json_t *own = json_object_get(seat->read, "validity"); /* of a guest: its clock */
 	json_t *all = json_deep_copy(validity);
 
 	if (own) {
