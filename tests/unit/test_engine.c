@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: MIT */
+/* In which order the engine opens, starts, plays, finishes and closes, when all goes well and when
+ * something does not. The machines here only write down what they are asked for. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "engine/engine.h"
+#include "engine/store.h"
+
+static char folder[] = "/tmp/tare-unit-XXXXXX";
+static char run_dir[64];
+/* What was asked, a letter each: o(pen) s(tart) p(lay) f(inish) a(bort) c(lose); capital: vm. */
+static char asked[4096];
+/* The first call of this letter fails with this. */
+static char fails;
+static int fails_with;
+static volatile sig_atomic_t interrupted;
+static int interrupt_after; /* so many slices; 0: never */
+
+static int note(const struct machine_ops *ops, char letter, struct tare_err *err)
+{
+	char said = ops->is_guest ? (char)(letter - 'a' + 'A') : letter;
+	size_t n = strlen(asked);
+
+	assert_true(n + 1 < sizeof(asked));
+	asked[n] = said;
+	asked[n + 1] = '\0';
+	if (letter == 'p' && interrupt_after && --interrupt_after == 0)
+		interrupted = 2;
+	if (said != fails)
+		return 0;
+	fails = 0;
+	return err_set(err, -fails_with, "as the test wants it");
+}
+
+static int fake_start(struct machine *m, const struct trial_spec *spec, machine_player *ret,
+		      struct tare_err *err)
+{
+	(void)spec;
+	*ret = 0;
+	return note(m->ops, 's', err);
+}
+
+static int fake_slice(struct machine *m, machine_player player, const struct play_request *request,
+		      struct trial_slice *ret, struct tare_err *err)
+{
+	(void)player;
+	*ret = (struct trial_slice){.ops = request->iters, .ns = request->iters * 1000};
+	return note(m->ops, 'p', err);
+}
+
+static int fake_finish(struct machine *m, machine_player player, json_t **ret, struct tare_err *err)
+{
+	int r = note(m->ops, 'f', err);
+
+	(void)player;
+	if (r == 0)
+		*ret = json_pack("{s:s, s:{}, s:b}", "status", "ok", "load", "superseded", 1);
+	return r;
+}
+
+static int fake_abort(struct machine *m, machine_player player, struct tare_err *err)
+{
+	(void)player;
+	return note(m->ops, 'a', err);
+}
+
+static json_t *fake_describe(struct machine *m)
+{
+	return json_pack("{s:s}", "machine", m->ops->name);
+}
+
+static int fake_close(struct machine *m, struct tare_err *err)
+{
+	int r = note(m->ops, 'c', err);
+
+	free(m);
+	return r;
+}
+
+static int fake_open(const struct machine_ops *ops, struct machine **ret, struct tare_err *err)
+{
+	int r = note(ops, 'o', err);
+
+	if (r < 0)
+		return r;
+	*ret = calloc(1, sizeof(**ret));
+	(*ret)->ops = ops;
+	return 0;
+}
+
+static int open_host(const struct machine_config *config, struct machine **ret,
+		     struct tare_err *err);
+static int open_vm(const struct machine_config *config, struct machine **ret, struct tare_err *err);
+
+static const struct machine_ops host = {
+	.name = "host",
+	.open = open_host,
+	.describe = fake_describe,
+	.start = fake_start,
+	.slice = fake_slice,
+	.finish = fake_finish,
+	.abort = fake_abort,
+	.close = fake_close,
+};
+static const struct machine_ops vm = {
+	.name = "vm",
+	.is_guest = true,
+	.open = open_vm,
+	.describe = fake_describe,
+	.start = fake_start,
+	.slice = fake_slice,
+	.finish = fake_finish,
+	.abort = fake_abort,
+	.close = fake_close,
+};
+const struct machine_ops *const machine_ops_table[] = {&host, &vm, NULL};
+
+static int open_host(const struct machine_config *config, struct machine **ret,
+		     struct tare_err *err)
+{
+	(void)config;
+	return fake_open(&host, ret, err);
+}
+
+static int open_vm(const struct machine_config *config, struct machine **ret, struct tare_err *err)
+{
+	(void)config;
+	return fake_open(&vm, ret, err);
+}
+
+static struct engine_result carry_out(uint64_t rounds, bool resume, bool one_after_the_other)
+{
+	static const struct trial_place place = {.box = {.load_path = TARE_BINARY_DIR "/tare-load"},
+						 .group_prefix = "tare-unit"};
+	cleanup_json json_t *none = json_object(), *no_collectors = json_array();
+	cleanup_json json_t *described =
+		json_pack("{s:[{s:s, s:b}]}", "loads", "name", "getppid", "solo", 0);
+	struct env_choice envs[] = {
+		{"native", "host", "bare", none, none},
+		{"vm", "vm", "bare", none, none},
+	};
+	struct load_choice load = {"getppid", none};
+	struct campaign_group group = {
+		.name = "g",
+		.envs = {envs, 2},
+		.loads = {&load, 1},
+		.collectors = no_collectors,
+		.mode = TRIAL_BATCH,
+		.rounds = rounds,
+	};
+	struct campaign campaign = {&group, 1, .slice_ns = 1000, .passes = 3, .seed = 1};
+	const struct engine_config config = {
+		.campaign = &campaign,
+		.described = described,
+		.place = &place,
+		.libexec_dir = TARE_BINARY_DIR,
+		.run_dir = run_dir,
+		.resume = resume,
+		.solo_turns = one_after_the_other,
+		.conductor_cpu = -1,
+		.players_cpu = -1,
+		.interrupted = &interrupted,
+	};
+	struct engine_result result = {0};
+	struct tare_err err = {0};
+
+	(void)strcpy(campaign.baseline, "native");
+	asked[0] = '\0';
+	if (engine_run(&config, &result, &err) < 0)
+		fail_msg("%s", err.msg);
+	return result;
+}
+
+/* The letters of s that are in set. */
+static const char *only(const char *s, const char *set)
+{
+	static char kept[sizeof(asked)];
+	size_t n = 0;
+
+	for (; *s; s++) {
+		if (strchr(set, *s))
+			kept[n++] = *s;
+	}
+	kept[n] = '\0';
+	return kept;
+}
+
+static size_t count(const char *s, char letter)
+{
+	size_t n = 0;
+
+	for (; *s; s++)
+		n += *s == letter;
+	return n;
+}
+
+static void all_players_are_up_before_the_first_pass_and_end_after_the_last(void **state)
+{
+	struct engine_result r = carry_out(1, false, false);
+	const char *last_start = strrchr(asked, 's'), *last_guest_start = strrchr(asked, 'S');
+	const char *begun = last_start > last_guest_start ? last_start : last_guest_start;
+
+	(void)state;
+	assert_int_equal(r.trials, 2);
+	assert_string_equal(r.end, "complete");
+	/* One slice calibrates each, three passes follow, in which both play once. */
+	assert_int_equal(count(asked, 'p'), 4);
+	assert_int_equal(count(asked, 'P'), 4);
+	assert_int_equal(strcspn(begun, "fF"), strlen(only(begun, "sSpP")));
+	for (const char *pass = strpbrk(begun, "pP") + 1; pass < strpbrk(begun, "fF"); pass += 2)
+		assert_true(pass[0] != pass[1]);
+	assert_int_equal(count(asked, 'f') + count(asked, 'F'), 2);
+	assert_int_equal(count(asked, 'c') + count(asked, 'C'), 2);
+}
+
+static void machines_are_renewed_every_round(void **state)
+{
+	(void)carry_out(3, false, false);
+	(void)state;
+	assert_int_equal(count(asked, 'O'), 3);
+	assert_string_equal(only(asked, "OC"), "OCOCOC");
+}
+
+static void one_after_the_other_never_overlaps(void **state)
+{
+	const char *starts;
+
+	(void)carry_out(1, false, true);
+	(void)state;
+	starts = only(asked, "sSfF");
+	assert_true(strcmp(starts, "sfSF") == 0 || strcmp(starts, "SFsf") == 0);
+}
+
+static void a_failed_start_fails_its_trial_alone(void **state)
+{
+	struct engine_result r;
+
+	(void)state;
+	fails = 'S';
+	fails_with = -EIO;
+	r = carry_out(1, false, false);
+	assert_int_equal(r.failed, 1);
+	assert_int_equal(r.trials, 2);
+	assert_int_equal(count(asked, 'f'), 1);
+	assert_int_equal(count(asked, 'F') + count(asked, 'A') + count(asked, 'P'), 0);
+	assert_int_equal(count(asked, 'C'), 1);
+}
+
+static void a_machine_that_is_not_to_be_had_is_unsupported(void **state)
+{
+	struct engine_result r;
+
+	(void)state;
+	fails = 'O';
+	fails_with = -ENOTSUP;
+	r = carry_out(1, false, false);
+	assert_int_equal(r.unsupported, 1);
+	assert_int_equal(count(asked, 'C'), 0);
+	assert_int_equal(count(asked, 'f'), 1);
+}
+
+/* A guest that died is closed at once, asked nothing more, and replaced in the next round. */
+static void a_dead_guest_is_replaced(void **state)
+{
+	struct engine_result r;
+
+	(void)state;
+	fails = 'P';
+	fails_with = -EPIPE;
+	r = carry_out(2, false, false);
+	assert_int_equal(r.failed, 1);
+	assert_int_equal(r.trials, 4);
+	assert_string_equal(only(asked, "OPFAC"), "OPCOPPPPFC");
+}
+
+static void an_interrupt_ends_at_the_next_turn_and_resumes(void **state)
+{
+	struct engine_result r;
+	struct store *store = NULL;
+
+	(void)state;
+	interrupt_after = 12; /* in the second round */
+	r = carry_out(3, false, false);
+	assert_string_equal(r.end, "interrupted");
+	assert_int_equal(r.trials, 2);
+	assert_int_equal(count(asked, 'a') + count(asked, 'A'), 2);
+	assert_int_equal(count(asked, 'c') + count(asked, 'C'), 4);
+	interrupted = 0;
+	r = carry_out(3, true, false);
+	assert_string_equal(r.end, "complete");
+	assert_int_equal(r.trials, 4);
+	assert_int_equal(store_open(run_dir, &store, NULL), 0);
+	for (uint64_t round = 0; round < 3; round++)
+		assert_int_equal(store_set_size(store, "g", round, "getppid"), 2);
+	store_close(store);
+}
+
+static int fresh_folder(void **state)
+{
+	(void)state;
+	fails = 0;
+	interrupted = 0;
+	interrupt_after = 0;
+	(void)strcpy(folder, "/tmp/tare-unit-XXXXXX");
+	if (!mkdtemp(folder))
+		return -1;
+	(void)snprintf(run_dir, sizeof(run_dir), "%s/run", folder);
+	return 0;
+}
+
+static int remove_folder(void **state)
+{
+	(void)state;
+	return fd_remove_tree(folder, NULL);
+}
+
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, fresh_folder, remove_folder)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN_FOLDER(all_players_are_up_before_the_first_pass_and_end_after_the_last),
+		IN_FOLDER(machines_are_renewed_every_round),
+		IN_FOLDER(one_after_the_other_never_overlaps),
+		IN_FOLDER(a_failed_start_fails_its_trial_alone),
+		IN_FOLDER(a_machine_that_is_not_to_be_had_is_unsupported),
+		IN_FOLDER(a_dead_guest_is_replaced),
+		IN_FOLDER(an_interrupt_ends_at_the_next_turn_and_resumes),
+	};
+
+	return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
+}
