@@ -15,24 +15,27 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/units.h"
+#include "kernel/journal.h"
 #include "machine/vm/message.h"
 #include "trial/trial.h"
 
 struct agent_options {
 	int channel_fd, stdio_fd;
 	const char *load_path;
-	const char *dir; /* for what is made; the work folder is below it */
+	const char *dir;         /* for what is made; the work folder is below it */
+	struct journal *journal; /* NULL in a guest, which vanishes as a whole */
 };
 
 static int serve_in(const struct agent_options *options, const char *work_dir, struct tare_err *err)
 {
-	char cache[256];
+	char cache[256], prefix[96] = "tare-agent";
 	struct trial_place place = {
 		.box = {.load_path = options->load_path,
 			.cache_dir = cache,
 			.run_dir = options->dir,
-			.work_dir = work_dir},
-		.group_prefix = "tare-agent",
+			.work_dir = work_dir,
+			.journal = options->journal},
+		.group_prefix = prefix,
 	};
 	const struct serve_config config = {
 		.place = &place,
@@ -42,6 +45,8 @@ static int serve_in(const struct agent_options *options, const char *work_dir, s
 	int r;
 
 	(void)snprintf(cache, sizeof(cache), "%.200s/cache", options->dir);
+	if (options->journal)
+		(void)snprintf(prefix, sizeof(prefix), "tare-%s", journal_name(options->journal));
 	(void)signal(SIGPIPE, SIG_IGN);
 	if ((r = fd_make_dirs(cache, err)) < 0 || (r = fd_make_dirs(work_dir, err)) < 0 ||
 	    (r = cgroup_layout_read(&place.layout, err)) < 0)
@@ -146,7 +151,16 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	(void)snprintf(work, sizeof(work), "%.200s/work", options.dir);
+	r = journal_open(&options.journal, &err);
+	if (r < 0)
+		return tell(r, &err);
 	r = serve_in(&options, work, &err);
 	/* The other side closed: that is how a host process is told to end. */
-	return r == -EPIPE ? 0 : tell(r, &err);
+	if (r == -EPIPE) {
+		err = (struct tare_err){0};
+		r = 0;
+	}
+	if (journal_close(options.journal, &err) < 0 && r == 0)
+		r = -EIO;
+	return tell(r, &err);
 }

@@ -229,6 +229,10 @@ int serve(const struct serve_config *config, struct tare_err *err)
 	struct server s = {.config = config, .stdio = {.fd = config->stdio_fd}};
 	int r = message_open(config->channel_fd, &s.stream, err);
 
+	/* Left to itself jansson reads /dev/urandom, for which a kernel that has just booted on a
+	 * CPU without RDRAND gathers jitter for a second (try_to_generate_entropy). Nobody floods
+	 * our tables: the host is trusted. */
+	json_object_seed(1);
 	if (r < 0)
 		return r;
 	r = serve_calls(&s, err);

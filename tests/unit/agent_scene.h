@@ -24,7 +24,8 @@ struct agent {
 	struct channel *channel;
 };
 
-static char agent_folder[] = "/var/tmp/tare-unit-XXXXXX";
+/* Below the temporary folder: a journal takes no path elsewhere. */
+static char agent_folder[] = "/tmp/tare-unit-XXXXXX";
 
 static inline uint64_t agent_soon(void)
 {

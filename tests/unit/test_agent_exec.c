@@ -26,6 +26,8 @@ struct scene {
 	struct guest guest;
 	int console_end;
 	char in[64], out[64];
+	pid_t user;      /* who sits at the terminal; 0: nobody */
+	char seen[4096]; /* by them */
 };
 
 static int set_up(void **state)
@@ -49,6 +51,10 @@ static int tear_down(void **state)
 {
 	struct scene *scene = *state;
 
+	if (scene->user > 0) {
+		(void)kill(scene->user, SIGKILL);
+		(void)waitpid(scene->user, NULL, 0);
+	}
 	console_close(scene->guest.qemu.console);
 	(void)close(scene->console_end);
 	return agent_stop(&scene->agent);
@@ -183,21 +189,25 @@ static void a_child_that_keeps_the_pipes_open_does_not_keep_us(void **state)
 	assert_int_equal(run_with_files(scene, "/dev/null", "yes & sleep 0.1"), 0);
 }
 
-/* Read what comes until it contains text. */
-static void expect(int fd, const char *text)
+/* Read what comes until it contains text; what follows is left for the next time. */
+static void expect(struct scene *scene, int fd, const char *text)
 {
-	char seen[4096] = "";
-	size_t used = 0;
+	const char *found;
 
-	while (!strstr(seen, text)) {
-		ssize_t n;
+	while (!(found = strstr(scene->seen, text))) {
+		size_t used = strlen(scene->seen);
+		ssize_t n = 0;
 
-		assert_int_equal(fd_wait_readable(fd, 20000, NULL), 1);
-		n = read(fd, seen + used, sizeof(seen) - 1 - used);
-		assert_true(n > 0);
-		used += (size_t)n;
-		seen[used] = '\0';
+		if (fd_wait_readable(fd, 20000, NULL) == 1)
+			n = read(fd, scene->seen + used, sizeof(scene->seen) - 1 - used);
+		if (n <= 0) {
+			(void)fprintf(stderr, "waited for '%s', saw '%s'\n", text, scene->seen);
+			fail();
+		}
+		scene->seen[used + (size_t)n] = '\0';
 	}
+	found += strlen(text);
+	memmove(scene->seen, found, strlen(found) + 1);
 }
 
 static void type(int fd, const char *keys)
@@ -223,13 +233,14 @@ static void a_terminal_reaches_into_the_guest(void **state)
 				   &err);
 		_exit(WIFSIGNALED(status) ? 100 + WTERMSIG(status) : 1);
 	}
-	expect(terminal, "50 132");
+	scene->user = pid;
+	expect(scene, terminal, "50 132");
 	type(terminal, "hello\r");
-	expect(terminal, "got hello");
-	expect(terminal, "on\r\n");
+	expect(scene, terminal, "got hello");
+	expect(scene, terminal, "on\r\n");
 	size.ws_row = 20;
 	assert_int_equal(ioctl(terminal, TIOCSWINSZ, &size), 0);
-	expect(terminal, "now");
+	expect(scene, terminal, "now");
 	/* Ctrl-C: the terminal in the guest makes the signal. A shell that is just going through
 	 * its trap may swallow one, so it is pressed as a person would: until it helps. */
 	for (int i = 0; i < 100 && waitpid(pid, &status, WNOHANG) == 0; i++) {
@@ -237,6 +248,7 @@ static void a_terminal_reaches_into_the_guest(void **state)
 		(void)usleep(100000);
 	}
 	assert_true(WIFEXITED(status));
+	scene->user = 0;
 	assert_int_equal(WEXITSTATUS(status), 100 + SIGINT);
 	(void)close(terminal);
 }

@@ -65,7 +65,7 @@ static int make_initrd(const struct image_config *config, struct making *making,
 		       struct tare_err *err)
 {
 	__attribute__((cleanup(image_initramfs_clear))) struct image_initramfs fs = {0};
-	int r = image_initramfs_add_programs(&fs, config->libexec_dir, err);
+	int r = image_initramfs_add_programs(&fs, config->libexec_dir, config->journal, err);
 
 	if (r == 0)
 		r = choose_modules(making, &fs, err);

@@ -13,9 +13,12 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "machine/vm/image_modules.h"
+#include "machine/vm/image_run.h"
 
 #define PROGRAM_MAX ((size_t)256 << 20)
 #define BUSYBOX     "/bin/busybox"
+#define BUSYBOX_MS  10000
+#define APPLETS_MAX 8192 /* bytes of their names */
 
 /* More than newc puts around an entry (110 bytes, the name, padding), and its trailer. */
 #define ENTRY_ROOM   512
@@ -76,8 +79,41 @@ static int add_program(struct image_initramfs *fs, const char *name, const char 
 	return add_file(fs, name, path, err);
 }
 
+static int add_link(struct image_initramfs *fs, const char *name, const char *to,
+		    struct tare_err *err)
+{
+	cleanup_bytes struct image_bytes bytes = {.at = (unsigned char *)strdup(to),
+						  .size = strlen(to)};
+
+	if (!bytes.at)
+		return err_set(err, ENOMEM, "out of memory");
+	return image_initramfs_add(fs, name, S_IFLNK | 0777, &bytes, err);
+}
+
+/* busybox itself knows its applets best. */
+static int add_applets(struct image_initramfs *fs, struct journal *journal, struct tare_err *err)
+{
+	static const char *const argv[] = {"busybox", "--list", NULL};
+	const struct image_run list = {.package = "busybox-static",
+				       .argv = argv,
+				       .timeout_ms = BUSYBOX_MS,
+				       .journal = journal};
+	char names[APPLETS_MAX], *at = names, *name;
+	int r = image_run(&list, names, sizeof(names), err);
+
+	while (r == 0 && (name = strsep(&at, "\n"))) {
+		char path[64];
+
+		if (!*name || strchr(name, '/') || strcmp(name, "busybox") == 0)
+			continue;
+		(void)snprintf(path, sizeof(path), "bin/%.58s", name);
+		r = add_link(fs, path, "busybox", err);
+	}
+	return r;
+}
+
 int image_initramfs_add_programs(struct image_initramfs *fs, const char *libexec_dir,
-				 struct tare_err *err)
+				 struct journal *journal, struct tare_err *err)
 {
 	static const char *const folders[] = {"bin",  "dev", "etc", "lib", "lib/modules", "proc",
 					      "root", "run", "sys", "tmp", "work"};
@@ -94,9 +130,10 @@ int image_initramfs_add_programs(struct image_initramfs *fs, const char *libexec
 		r = add_program(fs, "init", libexec_dir, "tare-agent", err);
 	if (r == 0)
 		r = add_program(fs, "bin/tare-load", libexec_dir, "tare-load", err);
-	if (r == 0 && access(BUSYBOX, R_OK) == 0)
-		r = add_file(fs, "bin/busybox", BUSYBOX, err);
-	return r;
+	if (r < 0 || access(BUSYBOX, X_OK) < 0)
+		return r;
+	r = add_file(fs, "bin/busybox", BUSYBOX, err);
+	return r < 0 ? r : add_applets(fs, journal, err);
 }
 
 static int add_order(struct image_initramfs *fs, const struct image_modules *modules,
@@ -138,11 +175,30 @@ static int compare_entries(const void *a, const void *b)
 	return strcmp(one->name, other->name);
 }
 
+/* A link's content is in its header, for libarchive. */
+static int write_content(struct archive *a, struct archive_entry *entry,
+			 const struct image_bytes *content)
+{
+	cleanup_free char *to = NULL;
+
+	if (archive_entry_filetype(entry) != AE_IFLNK)
+		return archive_write_header(a, entry) == ARCHIVE_OK &&
+				       archive_write_data(a, content->at, content->size) ==
+					       (ssize_t)content->size
+			       ? 0
+			       : -EIO;
+	to = strndup((const char *)content->at, content->size);
+	if (!to)
+		return -ENOMEM;
+	archive_entry_set_symlink(entry, to);
+	return archive_write_header(a, entry) == ARCHIVE_OK ? 0 : -EIO;
+}
+
 static int write_entry(struct archive *a, const struct image_entry *from, size_t number,
 		       struct tare_err *err)
 {
 	struct archive_entry *entry = archive_entry_new();
-	int r = 0;
+	int r;
 
 	if (!entry)
 		return err_set(err, ENOMEM, "out of memory");
@@ -154,10 +210,11 @@ static int write_entry(struct archive *a, const struct image_entry *from, size_t
 	archive_entry_set_mtime(entry, 0, 0);
 	archive_entry_set_rdevmajor(entry, major(from->device));
 	archive_entry_set_rdevminor(entry, minor(from->device));
-	if (archive_write_header(a, entry) != ARCHIVE_OK ||
-	    archive_write_data(a, from->content.at, from->content.size) !=
-		    (ssize_t)from->content.size)
+	r = write_content(a, entry, &from->content);
+	if (r == -EIO)
 		r = err_set(err, EIO, "initramfs: '%s': %s", from->name, archive_error_string(a));
+	else if (r < 0)
+		r = err_set(err, ENOMEM, "out of memory");
 	archive_entry_free(entry);
 	return r;
 }

@@ -11,6 +11,7 @@
 
 struct tare_err;
 struct image_modules;
+struct journal;
 struct image_module_store;
 
 struct image_entry {
@@ -27,14 +28,15 @@ struct image_initramfs {
 
 void image_initramfs_clear(struct image_initramfs *fs);
 
-/* mode: with S_IFREG, S_IFDIR or S_IFCHR. Empties content (may be NULL), also on failure. */
+/* mode: with S_IFREG, S_IFDIR, S_IFCHR or S_IFLNK (content: where to). Empties content (may be
+ * NULL), also on failure. */
 int image_initramfs_add(struct image_initramfs *fs, const char *name, mode_t mode,
 			struct image_bytes *content, struct tare_err *err);
 
-/* What every guest has: folders, a console, tare-agent as /init, tare-load, busybox if the host
- * has one. */
+/* What every guest has: folders, a console, tare-agent as /init, tare-load; busybox and a link for
+ * each of its applets if the host has one. */
 int image_initramfs_add_programs(struct image_initramfs *fs, const char *libexec_dir,
-				 struct tare_err *err);
+				 struct journal *journal, struct tare_err *err);
 /* /lib/modules/NAME.ko, and /lib/modules/order with a name a line. */
 int image_initramfs_add_modules(struct image_initramfs *fs, const struct image_modules *modules,
 				const struct image_module_store *store, struct tare_err *err);

@@ -107,6 +107,8 @@ static void add_sockets(struct qemu_args *args)
 	add_option(args, "-chardev", "socket,id=debug,fd=%d", QEMU_FD_DEBUG);
 	add_option(args, "-device", "isa-debugcon,iobase=0xe9,chardev=debug");
 	add_option(args, "-device", "isa-debug-exit,iobase=0x501,iosize=4");
+	/* Without it, and without RDRAND, the first to ask for randomness waits a second. */
+	add_option(args, "-device", "virtio-rng-pci");
 	add_option(args, "-device", "virtio-serial-pci");
 	add_option(args, "-chardev", "socket,id=channel,fd=%d", QEMU_FD_CHANNEL);
 	add_option(args, "-device", "virtserialport,chardev=channel,name=tare.0");
