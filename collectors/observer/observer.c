@@ -5,6 +5,7 @@
 #include <bpf/libbpf.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
@@ -15,6 +16,7 @@
 /* Memory of the cells on all CPUs together: a per-CPU map is had for each possible CPU. */
 #define CELLS_BYTES (64UL << 20)
 #define CELLS_MIN   128U
+#define BTF         "/sys/kernel/btf/vmlinux"
 
 static struct {
 	struct syscalls_bpf *bpf;
@@ -26,8 +28,14 @@ static int observer_load(struct tare_err *err)
 {
 	struct syscalls_bpf *bpf;
 	unsigned long n;
+	struct stat btf;
 	int r;
 
+	/* Without it libbpf only says that it cannot load. */
+	if (stat(BTF, &btf) < 0 || btf.st_size == 0)
+		return err_set(err, ENOTSUP,
+			       "the kernel has no BTF (" BTF
+			       "): it needs CONFIG_DEBUG_INFO_BTF, as Debian's kernels have it");
 	skeleton_quiet();
 	observer.cpus = libbpf_num_possible_cpus();
 	if (observer.cpus < 0)

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "engine/campaign_internal.h"
+#include "machine/machine.h"
 
 void campaign_begin(struct campaign *ret)
 {
@@ -69,6 +70,18 @@ enum trial_mode campaign_mode(const struct campaign_group *group, const json_t *
 	if (load_is_solo(described, load) || limits_forbid_turns(&group->limits))
 		return TRIAL_SOLO;
 	return TRIAL_BATCH;
+}
+
+bool campaign_group_on_host(const struct campaign_group *group)
+{
+	const struct machine_ops *machine;
+
+	for (size_t i = 0; i < group->envs.n; i++) {
+		if (machine_find(group->envs.items[i].machine, &machine, NULL) == 0 &&
+		    !machine->is_guest)
+			return true;
+	}
+	return false;
 }
 
 static int check_mode(const struct campaign_group *group, const json_t *described,

@@ -81,4 +81,7 @@ int campaign_from_json(const json_t *object, const json_t *envs, const json_t *d
 enum trial_mode campaign_mode(const struct campaign_group *group, const json_t *described,
 			      const char *load);
 
+/* True when one of the group's environments is on this kernel, not on a guest's. */
+bool campaign_group_on_host(const struct campaign_group *group);
+
 void campaign_clear(struct campaign *campaign);

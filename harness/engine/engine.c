@@ -16,6 +16,7 @@
 #include "engine/random.h"
 #include "engine/set.h"
 #include "engine/store.h"
+#include "trial/preflight.h"
 
 /* A void set is carried out again so many times; then it stays, marked. */
 #define VOID_RETRIES 2
@@ -74,6 +75,22 @@ static int check_envs(const struct campaign *campaign, struct tare_err *err)
 			if (r < 0)
 				return r;
 		}
+	}
+	return 0;
+}
+
+/* A limit that cannot be put on stops the run before it has begun. */
+static int check_limits(const struct engine_config *config, struct tare_err *err)
+{
+	for (size_t g = 0; g < config->campaign->n_groups; g++) {
+		const struct campaign_group *group = &config->campaign->groups[g];
+		int r;
+
+		if (!limits_any(&group->limits) || !campaign_group_on_host(group))
+			continue;
+		r = trial_try_limits(config->place, &group->limits, err);
+		if (r < 0)
+			return err_wrap(err, r, "group '%s'", group->name);
 	}
 	return 0;
 }
@@ -378,6 +395,8 @@ int engine_run(const struct engine_config *config, struct engine_result *ret, st
 	struct engine e = {.config = config, .result = ret, .begun_ns = clock_now_ns()};
 	int r = check_envs(config->campaign, err);
 
+	if (r == 0)
+		r = check_limits(config, err);
 	if (r < 0)
 		return r;
 	*ret = (struct engine_result){0};

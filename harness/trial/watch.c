@@ -60,6 +60,10 @@ int watch_attach(struct watch *watch, const struct collector_target *target, str
 		struct tare_err why = {0};
 		int r = e->ops->probe ? e->ops->probe(&why) : 0;
 
+		if (r == 0 && !target->cgroup)
+			r = err_set(&why, ENOTSUP,
+				    "without rights to make a cgroup there is none "
+				    "to look at");
 		its.argument = e->argument;
 		if (r == 0)
 			r = e->ops->attach(&its, &e->collector, &why);

@@ -13,8 +13,8 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "cli/doctor/doctor.h"
-#include "kernel/journal.h"
 #include "trial/exec.h"
+#include "trial/preflight.h"
 
 struct limit_try {
 	const char *flag, *value;
@@ -27,38 +27,16 @@ static const struct limit_try limit_tries[] = {
 	{NULL, NULL},
 };
 
-static int try_limit(const struct doctor *doctor, const struct limit_try *limit,
-		     struct tare_err *err)
-{
-	const struct trial_place *place = &doctor->places->trial;
-	struct limits limits = {0};
-	cleanup_json json_t *read_back = NULL;
-	struct cgroup *cgroup;
-	char name[96];
-	int r = limits_set(&limits, limit->flag, limit->value, err), gone;
-
-	if (r < 0)
-		return r;
-	(void)snprintf(name, sizeof(name), "%.60s-doctor", place->group_prefix);
-	r = cgroup_create(&place->layout, name, limits_controllers(&limits), place->box.journal,
-			  &cgroup, err);
-	if (r < 0)
-		return r;
-	r = limits_apply(&limits, cgroup, err);
-	if (r == 0)
-		r = limits_read_back(&limits, cgroup, &read_back, err);
-	gone = cgroup_destroy(cgroup, err);
-	return r < 0 ? r : gone;
-}
-
 static void check_limits(struct doctor *doctor)
 {
 	for (const struct limit_try *l = limit_tries; l->flag; l++) {
 		struct tare_err why = {0};
+		struct limits limits = {0};
 		char name[32];
 
 		(void)snprintf(name, sizeof(name), "--%s", l->flag);
-		if (try_limit(doctor, l, &why) < 0)
+		if (limits_set(&limits, l->flag, l->value, &why) < 0 ||
+		    trial_try_limits(&doctor->places->trial, &limits, &why) < 0)
 			doctor_say(doctor, DOCTOR_BLOCKED, name,
 				   "mount the controller, or boot without cgroup_disable= of it",
 				   "%s", why.msg);

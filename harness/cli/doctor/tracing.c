@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -11,6 +12,7 @@
 #include "cli/doctor/doctor.h"
 #include "collector.h"
 
+#define BTF      "/sys/kernel/btf/vmlinux"
 #define LOCKDOWN "/sys/kernel/security/lockdown"
 #define PARANOID "/proc/sys/kernel/perf_event_paranoid"
 #define PMU      "/sys/bus/event_source/devices/cpu"
@@ -31,13 +33,13 @@ static void probe_collector(struct doctor *doctor, const char *name, const char 
 void doctor_ebpf(struct doctor *doctor)
 {
 	char lockdown[128] = "";
-	bool btf = access("/sys/kernel/btf/vmlinux", R_OK) == 0;
+	struct stat st;
+	bool btf = stat(BTF, &st) == 0 && st.st_size > 0;
 
 	if (!btf)
 		doctor_say(doctor, DOCTOR_BLOCKED, "btf",
 			   "boot a kernel with CONFIG_DEBUG_INFO_BTF=y, as Debian's are",
-			   "the kernel does not describe its types: /sys/kernel/btf/vmlinux is "
-			   "missing");
+			   "the kernel does not describe its types: there is no " BTF);
 	else
 		doctor_say(doctor, DOCTOR_OK, "btf", NULL, "the kernel describes its types");
 	probe_collector(doctor, "syscalls", doctor->root ? NULL : "sudo tare doctor ebpf");
