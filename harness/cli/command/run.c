@@ -351,6 +351,26 @@ static int carry_out(const struct run_options *options, const struct cli_options
 	return result.failed ? EXIT_FOUND : r;
 }
 
+/* A resumed run is the same run; only how long this sitting may take is asked anew. */
+static int resumed_campaign(const struct run_options *options, const json_t *described,
+			    struct campaign *ret, struct tare_err *err)
+{
+	const struct campaign_flags *f = &options->flags;
+	int r;
+
+	if (f->file || f->envs || f->loads || f->collectors || f->has_mode || f->rounds ||
+	    f->passes || f->slice_ns || f->solo_ns || f->sample_ns || f->has_seed ||
+	    f->precision_pct > 0 || f->effect_pct > 0 || f->baseline || options->out_dir ||
+	    limits_any(&f->limits))
+		return err_set(err, EINVAL,
+			       "--resume goes on with the campaign of the run: beside it there is "
+			       "only --time-budget");
+	r = engine_load_campaign(options->resume_dir, described, ret, err);
+	if (r == 0 && f->time_budget_ns)
+		ret->time_budget_ns = f->time_budget_ns;
+	return r;
+}
+
 static int choose_campaign(struct run_options *options, const struct cli_options *cli,
 			   const json_t *described, struct campaign *ret, struct tare_err *err)
 {
@@ -360,7 +380,7 @@ static int choose_campaign(struct run_options *options, const struct cli_options
 	options->flags.limits = cli->limits;
 	options->flags.file = cli->n_args ? cli->args[0] : NULL;
 	if (options->resume_dir)
-		return engine_load_campaign(options->resume_dir, described, ret, err);
+		return resumed_campaign(options, described, ret, err);
 	return campaign_from_flags(&options->flags, described, ret, err);
 }
 
