@@ -20,10 +20,13 @@ sentence() { words=$1; shift; "$@" 2>&1 >/dev/null | grep -qF -- "$words"; }
 # A program that nobody else runs.
 naps=$((300000 + $$))
 # Groups of runs that are over, mounts of the embedded root, programs that run. Runs that go on
-# beside us have their folder in /run/tare.
+# beside us have their folder in /run/tare; names with eight digits after an x are of another folder.
+hex='[0-9a-f][0-9a-f][0-9a-f][0-9a-f]'
 left() {
 	for group in /sys/fs/cgroup/tare-2* /sys/fs/cgroup/*/tare-2*; do
 		run=${group##*/tare-}
+		# shellcheck disable=SC2254 # a pattern
+		case $run in *-x$hex$hex*) continue ;; esac
 		test ! -d "$group" || test -d "/run/tare/${run%-*}" || echo "$group"
 	done
 	grep tare/rootfs /proc/self/mountinfo
