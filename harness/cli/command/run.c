@@ -19,7 +19,7 @@
 #include "cli/log.h"
 #include "cli/options.h"
 #include "cli/places.h"
-#include "collector.h"
+#include "cli/run_check.h"
 #include "engine/engine.h"
 
 #define LIST_MAX 64
@@ -384,62 +384,6 @@ static int choose_campaign(struct run_options *options, const struct cli_options
 	return campaign_from_flags(&options->flags, described, ret, err);
 }
 
-/* One that cannot work on this kernel stops a run that asked for it by a flag; of a campaign's it
- * is told, and the records say why it is missing. */
-static int check_collectors(const struct campaign *campaign, bool asked, struct tare_err *err)
-{
-	cleanup_json json_t *seen = json_object();
-	const json_t *name;
-	size_t i;
-
-	for (size_t g = 0; g < campaign->n_groups; g++) {
-		if (!campaign_group_on_host(&campaign->groups[g]))
-			continue;
-		json_array_foreach(campaign->groups[g].collectors, i, name)
-		{
-			const struct collector_ops *ops;
-			struct tare_err why = {0};
-			const char *argument;
-			int r = collector_find(json_string_value(name), &ops, &argument, err);
-
-			if (r < 0)
-				return r;
-			if (json_object_get(seen, ops->name) || !ops->probe)
-				continue;
-			(void)json_object_set_new(seen, ops->name, json_true());
-			r = ops->probe(&why);
-			if (r < 0 && asked)
-				return err_set(err, -r, "collector '%s': %s", ops->name, why.msg);
-			if (r < 0)
-				log_warn("collector '%s' cannot work here: %s", ops->name, why.msg);
-		}
-	}
-	return 0;
-}
-
-/* Without root there is native without limits; the rest is refused before anything is made. */
-static int check_rights(const struct campaign *campaign, struct tare_err *err)
-{
-	char what[128];
-
-	for (size_t g = 0; g < campaign->n_groups; g++) {
-		const struct campaign_group *group = &campaign->groups[g];
-
-		if (limits_any(&group->limits) && command_needs_root("a limit", err) < 0)
-			return -EPERM;
-		for (size_t i = 0; i < group->envs.n; i++) {
-			const struct env_choice *env = &group->envs.items[i];
-
-			if (strcmp(env->machine, "host") == 0 && strcmp(env->box, "bare") == 0)
-				continue;
-			(void)snprintf(what, sizeof(what), "environment '%s'", env->label);
-			if (command_needs_root(what, err) < 0)
-				return -EPERM;
-		}
-	}
-	return 0;
-}
-
 static int run_places(const struct command *command, struct run_options *options,
 		      const struct cli_options *cli, struct places *places)
 {
@@ -460,9 +404,10 @@ static int run_places(const struct command *command, struct run_options *options
 		const char *given = options->resume_dir ? options->resume_dir : options->out_dir;
 
 		dir = given ? strdup(given) : new_run_dir(places->results_dir);
-		r = dir ? check_rights(&campaign, &err) : err_set(&err, ENOMEM, "out of memory");
+		r = dir ? run_check_rights(&campaign, &err)
+			: err_set(&err, ENOMEM, "out of memory");
 		if (r == 0)
-			r = check_collectors(&campaign, options->collectors.n > 0, &err);
+			r = run_check_collectors(&campaign, options->collectors.n > 0, &err);
 		if (r == 0)
 			r = places_open(places, &err);
 		if (r == 0)
