@@ -28,6 +28,7 @@ struct box_place {
 		*load_path; /* the static tare-load: seen inside as /bin/tare-load (bare: as is) */
 	const char *cache_dir;   /* for the embedded root filesystem, by content */
 	const char *run_dir;     /* for mount points and the like; on tmpfs */
+	const char *image_dir;   /* the store of images; NULL: the one in cache_dir */
 	const char *work_dir;    /* the ext4 folder under test: /work inside; bare: as is */
 	struct journal *journal; /* NULL in a guest */
 };
@@ -46,7 +47,10 @@ struct box_exec {
 	const struct cgroup *cgroup; /* it is born in there; NULL: where we are */
 	uint64_t cpus;               /* affinity mask; 0: leave it */
 	const char *cwd;             /* inside; NULL: "/", bare: where we are */
-	bool terminal;               /* make it a session of its own with stdin as terminal */
+	bool as_user;                /* be uid and gid inside; else the image's user, or root */
+	uid_t uid;
+	gid_t gid;
+	bool terminal; /* make it a session of its own with stdin as terminal */
 };
 
 struct box_process {
@@ -78,6 +82,7 @@ struct box_ops {
 struct box {
 	const struct box_ops *ops;
 	bool host_root; /* in spite of ops->has_root: this one was asked to keep the host's */
+	bool image;     /* its root is a user's image, into which tare-load is only mounted */
 };
 
 extern const struct box_ops *const box_ops_table[]; /* NULL-terminated, by name */

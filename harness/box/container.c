@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/err.h"
 #include "box/container/container.h"
 #include "box/container/identity.h"
@@ -22,7 +23,9 @@ static const struct box_option options[] = {
 	{"ipc", "own|host", "own", "System V IPC and message queues"},
 	{"cgroup", "own|host", "own", "the view of cgroups"},
 	{"time", "own|host", "own", "offsets of the monotonic and boot clocks"},
-	{"rootfs", "overlay|bind|host", "overlay", "root: copy on write, read-only, or the host's"},
+	{"image", "NAME", IMAGED_NONE, "the root: of 'tare image list', or tare's own small one"},
+	{"rootfs", "overlay|bind|copy|host", "overlay",
+	 "root: copy on write, read-only, a copy, or the host's"},
 	{"caps", "drop|keep", "drop", "capabilities of root inside"},
 	{"seccomp", "on|off", "on", "the allow-list of system calls"},
 	{0},
@@ -39,6 +42,17 @@ static int container_probe(struct tare_err *err)
 	return r < 0 ? err_set(err, ENOTSUP, "%s", why.msg) : 0;
 }
 
+static int prepare_root(struct container *c, const struct box_config *config, uid_t owner,
+			struct tare_err *err)
+{
+	int r = imaged_open(&box_ops_container, config, &c->imaged, err);
+
+	if (r == 0 && !c->imaged.given)
+		r = rootfs_prepare(c->place, owner, c->tree, err);
+	return r == 0 && c->root == CONTAINER_COPY ? imaged_copy(&c->imaged, config, c->tree, err)
+						   : r;
+}
+
 static int container_open(const struct box_config *config, struct box **ret, struct tare_err *err)
 {
 	struct container *c = calloc(1, sizeof(*c));
@@ -52,12 +66,14 @@ static int container_open(const struct box_config *config, struct box **ret, str
 	r = container_read_options(&box_ops_container, config->options, c, err);
 	owner = (c->namespaces & CLONE_NEWUSER) && !c->rootless ? IDENTITY_BASE : geteuid();
 	if (r == 0 && c->root != CONTAINER_HOST_ROOT)
-		r = err_wrap(err, rootfs_prepare(c->place, owner, c->tree, err),
+		r = err_wrap(err, prepare_root(c, config, owner, err),
 			     "container: root filesystem");
 	if (r < 0) {
+		(void)imaged_close(&c->imaged, NULL);
 		free(c);
 		return r;
 	}
+	c->box.image = c->imaged.given;
 	c->box.ops = &box_ops_container;
 	c->box.host_root = c->root == CONTAINER_HOST_ROOT;
 	*ret = &c->box;
@@ -67,13 +83,18 @@ static int container_open(const struct box_config *config, struct box **ret, str
 static int container_start(struct box *box, const struct box_exec *exec, struct box_process *ret,
 			   struct tare_err *err)
 {
-	return container_launch((struct container *)box, exec, ret, err);
+	struct container *c = (struct container *)box;
+	cleanup_free char **envp = NULL;
+	struct box_exec all;
+	int r = imaged_exec(&c->imaged, exec, &all, &envp, err);
+
+	return r == 0 ? container_launch(c, &all, ret, err) : r;
 }
 
 static int container_close(struct box *box, struct tare_err *err)
 {
 	struct container *c = (struct container *)box;
-	int r = 0;
+	int r = err_wrap(err, imaged_close(&c->imaged, err), "container");
 
 	if (c->work_given && chown(c->place->work_dir, c->work_owner, c->work_group) < 0)
 		r = err_errno(err, "container: take back '%s'", c->place->work_dir);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
@@ -47,6 +48,80 @@ int mounts_new(const char *type, const struct mount_option *options, unsigned in
 		return new_failed(context, type, err);
 	mount = fsmount(context, FSMOUNT_CLOEXEC, attributes);
 	return mount < 0 ? new_failed(context, type, err) : mount;
+}
+
+/* fsconfig(2) takes texts up to 255 bytes (fs/fsopen.c). */
+#define VALUE_SIZE 256
+
+static int set_text(int context, const char *key, const char *value, struct tare_err *err)
+{
+	if (fsconfig(context, FSCONFIG_SET_STRING, key, value, 0) < 0)
+		return new_failed(context, "overlay", err);
+	return 0;
+}
+
+static int set_lowers_joined(int context, const struct mounts_overlay *o, struct tare_err *err)
+{
+	char all[VALUE_SIZE];
+	size_t used = 0;
+
+	for (size_t i = 0; i < o->n_lowers; i++) {
+		int n = snprintf(all + used, sizeof(all) - used, "%s%s", i ? ":" : "",
+				 o->lowers[i]);
+
+		if (n < 0 || (size_t)n >= sizeof(all) - used)
+			return err_set(err, E2BIG,
+				       "step 'mount overlay': %zu layers are too many for this "
+				       "kernel: Linux 6.7 takes more",
+				       o->n_lowers);
+		used += (size_t)n;
+	}
+	return set_text(context, "lowerdir", all, err);
+}
+
+/* One by one, as Linux 6.7 takes them; one layer, and an older kernel, get the one text. */
+static int set_lowers(int context, const struct mounts_overlay *o, struct tare_err *err)
+{
+	if (o->n_lowers == 1 ||
+	    fsconfig(context, FSCONFIG_SET_STRING, "lowerdir+", o->lowers[0], 0) < 0)
+		return set_lowers_joined(context, o, err);
+	for (size_t i = 1; i < o->n_lowers; i++) {
+		int r = set_text(context, "lowerdir+", o->lowers[i], err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int mounts_new_overlay(const struct mounts_overlay *o, unsigned int attributes,
+		       struct tare_err *err)
+{
+	cleanup_close int context = fsopen("overlay", FSOPEN_CLOEXEC);
+	int mount, r = 0;
+
+	if (context < 0)
+		return new_failed(-1, "overlay", err);
+	for (size_t i = 0; i < o->n_lowers && r == 0; i++)
+		if (strpbrk(o->lowers[i], ":,\\"))
+			r = err_set(
+				err, EINVAL,
+				"step 'mount overlay': '%.80s' has a ':', a ',' or a '\\' in it",
+				o->lowers[i]);
+	if (r == 0)
+		r = set_lowers(context, o, err);
+	if (r == 0 && o->upper)
+		r = set_text(context, "upperdir", o->upper, err);
+	if (r == 0 && o->upper)
+		r = set_text(context, "workdir", o->work, err);
+	if (r < 0)
+		return r;
+	if (o->userxattr && fsconfig(context, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) < 0)
+		return new_failed(context, "overlay", err);
+	if (fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return new_failed(context, "overlay", err);
+	mount = fsmount(context, FSMOUNT_CLOEXEC, attributes);
+	return mount < 0 ? new_failed(context, "overlay", err) : mount;
 }
 
 int mounts_clone(int dirfd, const char *path, enum mounts_depth depth, unsigned int attributes,

@@ -5,6 +5,9 @@
  * A mount is made detached, set up, and then put in place in one move: nobody ever sees half of
  * it. No memory, no lock: usable between clone3 and execve. */
 
+#include <stdbool.h>
+#include <stddef.h>
+
 struct tare_err;
 
 struct mount_option {
@@ -14,6 +17,17 @@ struct mount_option {
 /* A new detached filesystem; attributes as fsmount(2) wants them (MOUNT_ATTR_NOSUID, ...). */
 int mounts_new(const char *type, const struct mount_option *options, unsigned int attributes,
 	       struct tare_err *err);
+
+/* A new detached overlayfs. Paths are absolute or from the working folder; those with ':' or ','
+ * in them are refused. The top layer is the first. */
+struct mounts_overlay {
+	const char *const *lowers;
+	size_t n_lowers;
+	const char *upper, *work; /* NULL: read-only */
+	bool userxattr;           /* opaque folders are marked by user.* attributes */
+};
+int mounts_new_overlay(const struct mounts_overlay *overlay, unsigned int attributes,
+		       struct tare_err *err);
 
 /* A detached copy of the mount at path, with further attributes; tree: with those below it. */
 enum mounts_depth { MOUNTS_ONE, MOUNTS_TREE };

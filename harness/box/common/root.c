@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -13,6 +15,7 @@
 #include "base/err.h"
 #include "box/common/dev.h"
 #include "box/common/mounts.h"
+#include "box/common/stored.h"
 
 /* The tree is put together on top of this folder: any would do, this one is everywhere. */
 #define STAGE "/proc"
@@ -52,24 +55,94 @@ static int make_folder(int dirfd, const char *name, mode_t mode, struct tare_err
 	return 0;
 }
 
-/* overlayfs takes its layers by path, here relative to the stage, which is the working folder.
- * The upper layer is on a tmpfs: no disk is written, and it ends with the namespace. */
-static int mount_overlay(int stage, int tree, bool userxattr, struct tare_err *err)
-{
-	const struct mount_option options[] = {
-		{"lowerdir", "lower"}, {"upperdir", "upper"},
-		{"workdir", "work"},   {userxattr ? "userxattr" : NULL, NULL},
-		{NULL, NULL},
-	};
-	int r = make_folder(stage, "upper", 0755, err);
+/* What an image may lack, or may have as a link to elsewhere: as the top layer ours are seen. */
+static const char *const places[] = {"dev", "proc", "sys", "tmp", "run", "work", ".tare", NULL};
+#define LOAD_PLACE ".tare/load"
 
-	if (r == 0)
-		r = make_folder(stage, "work", 0755, err);
-	if (r == 0)
-		r = make_folder(stage, "lower", 0755, err);
-	if (r == 0)
-		r = mounts_attach(tree, stage, "lower", err);
-	return r == 0 ? mounts_new("overlay", options, MOUNT_ATTR_NODEV, err) : r;
+int root_make_places(int at, struct tare_err *err)
+{
+	cleanup_close int load = -1;
+
+	for (const char *const *p = places; *p; p++) {
+		struct stat st;
+
+		if (fstatat(at, *p, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode) &&
+		    unlinkat(at, *p, 0) < 0)
+			return err_errno(err, "step 'replace /%s of the image'", *p);
+		if (mkdirat(at, *p, 0755) == 0 && strcmp(*p, "tmp") == 0 &&
+		    fchmodat(at, *p, 01777, 0) < 0)
+			return err_errno(err, "step 'open /tmp to all'");
+	}
+	load = openat(at, ".tare", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (load < 0)
+		return err_errno(err, "step 'make folder .tare'");
+	if (unlinkat(load, "load", 0) < 0 && errno != ENOENT)
+		return err_errno(err, "step 'replace /" LOAD_PLACE " of the image'");
+	if (mknodat(load, "load", S_IFREG | 0444, 0) < 0)
+		return err_errno(err, "step 'make /" LOAD_PLACE "'");
+	return 0;
+}
+
+static int make_places_above(int stage, struct tare_err *err)
+{
+	cleanup_close int above = -1;
+	int r = make_folder(stage, "above", 0755, err);
+
+	if (r < 0)
+		return r;
+	above = openat(stage, "above", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (above < 0)
+		return err_errno(err, "step 'open the places'");
+	return root_make_places(above, err);
+}
+
+#define LAYER_NAME_SIZE 24
+
+/* overlayfs takes its layers by path, here relative to the stage, which is the working folder. */
+static int attach_layers(const struct root *root, int stage, int tree,
+			 char names[][LAYER_NAME_SIZE], const char **ret_names, size_t *ret_n,
+			 struct tare_err *err)
+{
+	size_t n = root->n_layers ? root->n_layers : 1, at = 0;
+	int r = root->n_layers ? make_places_above(stage, err) : 0;
+
+	if (root->n_layers)
+		ret_names[at++] = "above";
+	for (size_t i = 0; i < n && r == 0; i++) {
+		(void)snprintf(names[i], LAYER_NAME_SIZE, "%zu", i);
+		ret_names[at++] = names[i];
+		r = make_folder(stage, names[i], 0755, err);
+		if (r == 0)
+			r = mounts_attach(root->n_layers ? root->layer_fds[i] : tree, stage,
+					  names[i], err);
+	}
+	*ret_n = at;
+	return r;
+}
+
+/* The upper layer is on a tmpfs: no disk is written, and it ends with the namespace. */
+static int mount_overlay(const struct root *root, int stage, int tree, struct tare_err *err)
+{
+	char names[STORED_LAYERS_MAX][LAYER_NAME_SIZE];
+	const char *lowers[STORED_LAYERS_MAX + 1];
+	struct mounts_overlay overlay = {
+		.lowers = lowers,
+		/* The layers of an image mark opaque folders so, whoever mounts them. */
+		.userxattr = root->userxattr || root->n_layers,
+	};
+	int r = attach_layers(root, stage, tree, names, lowers, &overlay.n_lowers, err);
+
+	if (r == 0 && root->overlay) {
+		overlay.upper = "upper";
+		overlay.work = "work";
+		r = make_folder(stage, "upper", 0755, err);
+		if (r == 0)
+			r = make_folder(stage, "work", 0755, err);
+	}
+	if (r < 0)
+		return r;
+	return mounts_new_overlay(&overlay,
+				  MOUNT_ATTR_NODEV | (root->overlay ? 0 : MOUNT_ATTR_RDONLY), err);
 }
 
 static int mount_writable_folders(int root, struct tare_err *err)
@@ -91,20 +164,21 @@ static int mount_root(const struct root *root, int stage, int tree, struct tare_
 {
 	cleanup_close int overlay = -1;
 	cleanup_close int place = -1;
+	bool upon = root->overlay || root->n_layers;
 	int r = make_folder(stage, "root", 0755, err);
 
-	if (r == 0 && root->overlay) {
-		overlay = mount_overlay(stage, tree, root->userxattr, err);
+	if (r == 0 && upon) {
+		overlay = mount_overlay(root, stage, tree, err);
 		r = overlay < 0 ? overlay : 0;
 	}
 	if (r == 0)
-		r = mounts_attach(root->overlay ? overlay : tree, stage, "root", err);
+		r = mounts_attach(upon ? overlay : tree, stage, "root", err);
 	if (r < 0)
 		return r;
 	place = openat(stage, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (place < 0)
 		return err_errno(err, "step 'open the root'");
-	r = root->overlay ? 0 : mount_writable_folders(place, err);
+	r = root->overlay || root->writable ? 0 : mount_writable_folders(place, err);
 	return r < 0 ? r : take_fd(&place);
 }
 
@@ -171,6 +245,8 @@ static int furnish(const struct root *root, int at, int stage, int host_proc, in
 		r = mount_kernel_files(root, at, host_proc, err);
 	if (r == 0 && work >= 0)
 		r = mounts_attach(work, at, "work", err);
+	if (r == 0 && root->load_fd >= 0)
+		r = mounts_attach(root->load_fd, at, LOAD_PLACE, err);
 	if (r == 0 && root->mask)
 		r = mask_paths(at, stage, err);
 	return r == 0 ? become_root(root, at, err) : r;
@@ -198,11 +274,14 @@ int root_enter(const struct root *root, struct tare_err *err)
 	cleanup_close int host_proc = -1;
 	cleanup_close int stage = -1;
 	cleanup_close int at = -1;
-	cleanup_close int tree =
-		piece(root->tree_fd, root->tree_path, root->overlay ? 0 : MOUNT_ATTR_RDONLY, err);
+	cleanup_close int tree = -1;
 
-	if (tree < 0)
-		return tree;
+	if (!root->n_layers) {
+		tree = piece(root->tree_fd, root->tree_path,
+			     root->overlay || root->writable ? 0 : MOUNT_ATTR_RDONLY, err);
+		if (tree < 0)
+			return tree;
+	}
 	if (root->work_fd >= 0 || root->work_path) {
 		work = piece(root->work_fd, root->work_path, INERT, err);
 		if (work < 0)
@@ -230,7 +309,9 @@ int root_try(bool overlay, bool userxattr, struct tare_err *err)
 	if (stage < 0)
 		return stage;
 	if (overlay) {
-		upon = mount_overlay(stage, tree, userxattr, err);
+		const struct root root = {.overlay = true, .userxattr = userxattr};
+
+		upon = mount_overlay(&root, stage, tree, err);
 		if (upon < 0)
 			return upon;
 	}

@@ -7,12 +7,13 @@
 #include <sys/types.h>
 
 #include "box/box.h"
+#include "box/common/imaged.h"
 #include "box/common/root.h"
 #include "box/common/rootfs.h"
 
 struct tare_err;
 
-enum container_root { CONTAINER_OVERLAY, CONTAINER_BIND, CONTAINER_HOST_ROOT };
+enum container_root { CONTAINER_OVERLAY, CONTAINER_BIND, CONTAINER_COPY, CONTAINER_HOST_ROOT };
 
 struct container {
 	struct box box;
@@ -23,7 +24,8 @@ struct container {
 	bool seccomp, drop_caps;
 	bool rootless; /* not root outside: only our own ids, pieces made from inside */
 	char tree[ROOTFS_PATH_SIZE];
-	uid_t work_owner; /* of the work folder before it was given away */
+	struct imaged imaged; /* instead of the tree, or its copy */
+	uid_t work_owner;     /* of the work folder before it was given away */
 	gid_t work_group;
 	bool work_given;
 };

@@ -25,6 +25,8 @@
 struct launch {
 	struct container *container;
 	struct root root;
+	struct imaged_pieces pieces; /* of an image */
+	const struct box_exec *exec;
 	uid_t uid; /* ours, outside */
 	gid_t gid;
 };
@@ -49,11 +51,28 @@ static int give_work(struct launch *l, struct tare_err *err)
 	return 0;
 }
 
+/* The files of an image, and of a copy of one, belong to the image's own users: root inside is the
+ * owner of what root owns there. Other trees were given to root inside when they were made. */
+static int map_root(const struct launch *l, pid_t pid, struct tare_err *err)
+{
+	int r = 0;
+
+	if (!l->container->imaged.given)
+		return 0;
+	if (l->root.tree_fd >= 0)
+		r = identity_map_mount(l->root.tree_fd, pid, err);
+	for (size_t i = 0; i < l->root.n_layers && r == 0; i++)
+		r = identity_map_mount(l->root.layer_fds[i], pid, err);
+	return err_wrap(err, r, "step 'map the owners of the image'");
+}
+
 static int outside(void *context, pid_t pid, struct tare_err *err)
 {
 	struct launch *l = context;
 	int r = identity_map_range(pid, err);
 
+	if (r == 0)
+		r = map_root(l, pid, err);
 	if (r < 0 || l->root.work_fd < 0)
 		return r;
 	r = identity_map_mount(l->root.work_fd, pid, NULL);
@@ -115,7 +134,8 @@ static int inside(void *context, struct tare_err *err)
 
 static int lock(void *context, struct tare_err *err)
 {
-	const struct container *c = ((const struct launch *)context)->container;
+	const struct launch *l = context;
+	const struct container *c = l->container;
 	int r = 0;
 
 	/* Its root is where we are now: this must come after the cgroups are joined. */
@@ -123,6 +143,8 @@ static int lock(void *context, struct tare_err *err)
 		return err_errno(err, "step 'make a cgroup namespace'");
 	if (c->drop_caps)
 		r = lock_drop_capabilities(err);
+	if (r == 0 && l->exec && l->exec->as_user)
+		r = imaged_become(l->exec->uid, l->exec->gid, err);
 	if (r == 0 && (c->drop_caps || c->seccomp))
 		r = lock_no_new_privileges(err);
 	return r == 0 && c->seccomp ? lock_filter_calls(err) : r;
@@ -133,12 +155,14 @@ static struct root plan_root(const struct container *c)
 	bool own_user = has(c, CLONE_NEWUSER);
 
 	return (struct root){
-		.tree_path = c->tree,
+		.tree_path = c->imaged.copy[0] ? c->imaged.copy : c->tree,
 		.work_path = c->place->work_dir,
 		.tree_fd = -1,
 		.work_fd = -1,
 		.dev_fd = -1,
+		.load_fd = -1,
 		.overlay = c->root == CONTAINER_OVERLAY,
+		.writable = c->root == CONTAINER_COPY,
 		.userxattr = own_user,
 		/* Only the owner of a pid namespace may mount its /proc, of a network its /sys. */
 		.host_proc = own_user && !has(c, CLONE_NEWPID),
@@ -148,12 +172,21 @@ static struct root plan_root(const struct container *c)
 	};
 }
 
-static int open_pieces(const struct container *c, struct root *root, struct tare_err *err)
+static int open_pieces(const struct container *c, struct launch *l, struct tare_err *err)
 {
-	root->tree_fd = mounts_clone(AT_FDCWD, c->tree, MOUNTS_ONE,
-				     root->overlay ? 0 : MOUNT_ATTR_RDONLY, err);
-	if (root->tree_fd < 0)
-		return root->tree_fd;
+	struct root *root = &l->root;
+	int r = imaged_make_pieces(&c->imaged, &l->pieces, root, err);
+
+	if (r < 0)
+		return r;
+	if (!root->n_layers) {
+		bool writes = root->overlay || root->writable;
+
+		root->tree_fd = mounts_clone(AT_FDCWD, root->tree_path, MOUNTS_ONE,
+					     writes ? 0 : MOUNT_ATTR_RDONLY, err);
+		if (root->tree_fd < 0)
+			return root->tree_fd;
+	}
 	root->dev_fd = dev_make(has(c, CLONE_NEWUSER) ? IDENTITY_BASE : 0, err);
 	if (root->dev_fd < 0 || !root->work_path)
 		return root->dev_fd < 0 ? root->dev_fd : 0;
@@ -167,6 +200,8 @@ int container_launch(struct container *container, const struct box_exec *exec,
 	struct launch l = {
 		.container = container,
 		.root = plan_root(container),
+		.pieces.load_fd = -1,
+		.exec = exec,
 		.uid = geteuid(),
 		.gid = getegid(),
 	};
@@ -183,10 +218,11 @@ int container_launch(struct container *container, const struct box_exec *exec,
 	int r = 0;
 
 	if (!container->rootless && container->root != CONTAINER_HOST_ROOT)
-		r = open_pieces(container, &l.root, err);
+		r = open_pieces(container, &l, err);
 	r = r < 0 ? err_wrap(err, spawn_not_execve(r, err), "container")
 		  : spawn_start(&spawn, exec, ret, err);
 	/* The child has its own; ours would keep the mounts alive after it. */
+	imaged_drop_pieces(&l.pieces);
 	cleanup_closep(&l.root.tree_fd);
 	cleanup_closep(&l.root.dev_fd);
 	cleanup_closep(&l.root.work_fd);

@@ -40,8 +40,14 @@ int container_read_options(const struct box_ops *ops, const json_t *options, str
 	ret->root = CONTAINER_OVERLAY;
 	if (is_set(ops, options, "rootfs", "bind"))
 		ret->root = CONTAINER_BIND;
+	if (is_set(ops, options, "rootfs", "copy"))
+		ret->root = CONTAINER_COPY;
 	if (is_set(ops, options, "rootfs", "host"))
 		ret->root = CONTAINER_HOST_ROOT;
+	if (ret->root == CONTAINER_HOST_ROOT && !is_set(ops, options, "image", IMAGED_NONE))
+		return err_set(
+			err, EINVAL,
+			"container: rootfs=host and image= do not go together: leave one out");
 	ret->seccomp = is_set(ops, options, "seccomp", "on");
 	ret->drop_caps = is_set(ops, options, "caps", "drop");
 	ret->rootless = geteuid() != 0;

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+#include "box/common/treecopy.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/fs.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+
+/* As deep as an image may be, and a bit. */
+#define DEPTH_MAX   200
+#define XATTRS_SIZE 65536
+
+static int copy_data(int in, int out, off_t size, struct tare_err *err)
+{
+	off_t at = 0;
+
+	if (ioctl(out, FICLONE, in) == 0)
+		return 0;
+	if (ftruncate(out, size) < 0)
+		return err_errno(err, "set the size");
+	while (at < size) {
+		off_t begin = lseek(in, at, SEEK_DATA), end;
+
+		if (begin < 0 && errno == ENXIO)
+			return 0; /* only holes follow */
+		end = begin < 0 ? -1 : lseek(in, begin, SEEK_HOLE);
+		if (end < 0)
+			return err_errno(err, "seek");
+		for (off_t to = begin; begin < end;) {
+			ssize_t n = copy_file_range(in, &begin, out, &to, (size_t)(end - begin), 0);
+
+			if (n < 0)
+				return err_errno(err, "copy");
+			if (n == 0)
+				return err_set(err, ENODATA, "the file became shorter");
+		}
+		at = end;
+	}
+	return 0;
+}
+
+static int copy_xattrs(int in, int out, struct tare_err *err)
+{
+	char names[XATTRS_SIZE], value[XATTRS_SIZE];
+	ssize_t n = flistxattr(in, names, sizeof(names));
+
+	if (n < 0)
+		return errno == ENOTSUP ? 0 : err_errno(err, "list the attributes");
+	for (char *name = names; name < names + n; name += strlen(name) + 1) {
+		ssize_t size = fgetxattr(in, name, value, sizeof(value));
+
+		if (size < 0 || fsetxattr(out, name, value, (size_t)size, 0) < 0)
+			return err_errno(err, "copy attribute '%s'", name);
+	}
+	return 0;
+}
+
+/* After the owner: a change of owner takes the setuid bits. */
+static int copy_metadata(int in, int out, const struct stat *st, struct tare_err *err)
+{
+	const struct timespec times[2] = {st->st_atim, st->st_mtim};
+	int r;
+
+	if (fchown(out, st->st_uid, st->st_gid) < 0 || fchmod(out, st->st_mode & 07777) < 0)
+		return err_errno(err, "set owner and mode");
+	r = copy_xattrs(in, out, err);
+	return r == 0 && futimens(out, times) < 0 ? err_errno(err, "set the times") : r;
+}
+
+static int copy_folder(int from, int to, int depth, struct tare_err *err);
+
+static int copy_file(int from, int to, const char *name, const struct stat *st,
+		     struct tare_err *err)
+{
+	cleanup_close int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	cleanup_close int out =
+		in < 0 ? -1
+		       : openat(to, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int r;
+
+	if (out < 0)
+		return err_errno(err, "open");
+	r = copy_data(in, out, st->st_size, err);
+	return r == 0 ? copy_metadata(in, out, st, err) : r;
+}
+
+static int copy_below(int from, int to, const char *name, const struct stat *st, int depth,
+		      struct tare_err *err)
+{
+	cleanup_close int in = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_close int out = -1;
+	int r;
+
+	if (in < 0)
+		return err_errno(err, "open");
+	if (depth == 0)
+		return err_set(err, ELOOP, "nested too deep");
+	if (mkdirat(to, name, 0700) < 0)
+		return err_errno(err, "make the folder");
+	out = openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (out < 0)
+		return err_errno(err, "open the folder");
+	r = copy_folder(in, out, depth - 1, err);
+	return r == 0 ? copy_metadata(in, out, st, err) : r;
+}
+
+static int copy_other(int from, int to, const char *name, const struct stat *st,
+		      struct tare_err *err)
+{
+	const struct timespec times[2] = {st->st_atim, st->st_mtim};
+	char text[PATH_MAX];
+	ssize_t n;
+
+	if (S_ISLNK(st->st_mode)) {
+		n = readlinkat(from, name, text, sizeof(text) - 1);
+		if (n < 0)
+			return err_errno(err, "read the link");
+		text[n] = '\0';
+		if (symlinkat(text, to, name) < 0)
+			return err_errno(err, "make the link");
+	} else if (mknodat(to, name, st->st_mode, st->st_rdev) < 0) {
+		return err_errno(err, "make the node");
+	}
+	if (fchownat(to, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    utimensat(to, name, times, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_errno(err, "set owner and times");
+	if (!S_ISLNK(st->st_mode) && fchmodat(to, name, st->st_mode & 07777, 0) < 0)
+		return err_errno(err, "set the mode");
+	return 0;
+}
+
+static int copy_entry(int from, int to, const char *name, int depth, struct tare_err *err)
+{
+	struct stat st;
+
+	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_errno(err, "look at it");
+	if (S_ISREG(st.st_mode))
+		return copy_file(from, to, name, &st, err);
+	if (S_ISDIR(st.st_mode))
+		return copy_below(from, to, name, &st, depth, err);
+	return copy_other(from, to, name, &st, err);
+}
+
+static int copy_folder(int from, int to, int depth, struct tare_err *err)
+{
+	int again = openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_dir DIR *dir = again < 0 ? NULL : fdopendir(again);
+	const struct dirent *entry;
+
+	if (!dir) {
+		cleanup_closep(&again);
+		return err_errno(err, "open the folder");
+	}
+	/* readdir: no other thread has this stream. */
+	while ((entry = readdir(dir))) { /* NOLINT(concurrency-mt-unsafe) */
+		const char *name = entry->d_name;
+		int r;
+
+		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+			continue;
+		r = copy_entry(from, to, name, depth, err);
+		if (r < 0)
+			return err_wrap(err, r, "%.60s", name);
+	}
+	return 0;
+}
+
+int treecopy(int from_fd, int to_fd, struct tare_err *err)
+{
+	struct stat st;
+	int r = copy_folder(from_fd, to_fd, DEPTH_MAX, err);
+
+	if (r == 0 && fstat(from_fd, &st) < 0)
+		r = err_errno(err, "look at the tree");
+	if (r == 0)
+		r = copy_metadata(from_fd, to_fd, &st, err);
+	return err_wrap(err, r, "copy the root filesystem");
+}
