@@ -2,6 +2,7 @@
 #include "cli/places.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -96,6 +97,30 @@ static char *find_results(const char *own)
 	    access(sources, F_OK) == 0 && realpath(results, real))
 		return strdup(real);
 	return strdup("tare-results");
+}
+
+int places_find_main(char *buf, size_t size, struct tare_err *err)
+{
+	const char *asked = environment("TARE_LIBEXEC");
+	char own[PATH_MAX - 32];
+	int r = own_folder(own, sizeof(own), err);
+
+	if (r < 0)
+		return r;
+	/* Beside it first: that one was built together with this one. */
+	(void)snprintf(buf, size, "%s/tare-main", own);
+	if (access(buf, X_OK) == 0)
+		return 0;
+	if (asked && snprintf(buf, size, "%s/tare-main", asked) < (int)size &&
+	    access(buf, X_OK) == 0)
+		return 0;
+	if (snprintf(buf, size, "%s/../libexec/tare/tare-main", own) < (int)size &&
+	    access(buf, X_OK) == 0)
+		return 0;
+	return err_set(err, ENOENT,
+		       "tare-main is neither in '%.60s' nor in '%.60s/../libexec/tare': "
+		       "set TARE_LIBEXEC",
+		       own, own);
 }
 
 int places_find(struct places *ret, struct tare_err *err)

@@ -28,3 +28,6 @@ int places_open(struct places *places, struct tare_err *err);
 
 /* Take down what places_open() made and what else the journal holds; frees everything. */
 int places_close(struct places *places, struct tare_err *err);
+
+/* The path of tare-main, the program with all commands; -ENOENT says where it was looked for. */
+int places_find_main(char *buf, size_t size, struct tare_err *err);

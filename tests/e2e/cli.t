@@ -142,7 +142,7 @@ ok "refused runs have no folder" sh -c "! ls -d '$work/noqemu' '$work/nobtf' 2>/
 # Somebody without rights, with programs that he can reach.
 shared=$(mktemp -d /tmp/tare-cli-XXXXXX)
 trap 'rm -rf "$work" "$runs" "$shared"' EXIT
-cp "$tare" "${TARE_LIBEXEC:-$build}/tare-load" "${TARE_LIBEXEC:-$build}/tare-agent" "$shared"
+cp "$tare" "$tare-main" "${TARE_LIBEXEC:-$build}/tare-load" "${TARE_LIBEXEC:-$build}/tare-agent" "$shared"
 mkdir "$shared/home" "$shared/home/run" "$shared/home/cache"
 chmod 755 "$shared" && chown -R 65534 "$shared/home"
 as_nobody() {

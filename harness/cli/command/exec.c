@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/exec.h"
 #include "cli/options.h"
 #include "cli/places.h"
 #include "engine/args.h"
@@ -216,6 +217,22 @@ static int run_checked(const struct command *command, struct exec_options *own,
 		code = code < 0 ? failed : code;
 	}
 	return code;
+}
+
+bool exec_can_start(const struct command *command, int argc, char *const *argv)
+{
+	struct exec_options own = {0};
+	struct cli_options cli;
+	char **copy = calloc((size_t)argc + 1, sizeof(*copy));
+	bool can;
+
+	if (!copy)
+		return false;
+	memcpy(copy, argv, (size_t)argc * sizeof(*copy));
+	can = options_parse(command, argc, copy, &own, &cli, NULL) == 0;
+	env_list_free(&own.envs);
+	free(copy);
+	return can;
 }
 
 static int run_exec(const struct command *command, int argc, char **argv)
