@@ -10,11 +10,14 @@
 #include "workload.h"
 
 #define THREADS_MAX 64
+#define AHEAD_MAX   1024
 #define CHUNK_STEPS 100000 /* of 4 to 5 cycles: short against a quota's period of 100 ms */
 
 struct cpu_burn {
 	uint64_t threads, chunks;
-	sem_t go, done; /* a chunk may begin; a chunk is done */
+	uint64_t ahead;  /* chunks that each helper may have before it, 0: all keep together */
+	uint64_t queued; /* chunks given out that are not known to be done */
+	sem_t go, done;  /* a chunk may begin; a chunk is done */
 	bool semaphores, stop;
 	uint64_t n_started;
 	pthread_t helpers[THREADS_MAX];
@@ -54,8 +57,8 @@ static int cpu_burn_setup(void *state, const char *const *params, struct tare_er
 	struct cpu_burn *s = state;
 	int r;
 
-	r = units_parse_count("threads", params[0], 1, THREADS_MAX, &s->threads, err);
-	if (r < 0)
+	if ((r = units_parse_count("threads", params[0], 1, THREADS_MAX, &s->threads, err)) < 0 ||
+	    (r = units_parse_count("ahead", params[1], 0, AHEAD_MAX, &s->ahead, err)) < 0)
 		return r;
 	if (sem_init(&s->go, 0, 0) < 0 || sem_init(&s->done, 0, 0) < 0)
 		return err_errno(err, "make semaphores");
@@ -70,12 +73,27 @@ static int cpu_burn_setup(void *state, const char *const *params, struct tare_er
 	return 0;
 }
 
+/* No helper ever waits for another: their queue is kept full, and what is done is counted. */
+static void burn_apart(struct cpu_burn *s)
+{
+	for (; s->queued < s->n_started * s->ahead; s->queued++)
+		(void)sem_post(&s->go);
+	burn_chunk();
+	s->chunks++;
+	for (; s->queued > 0 && sem_trywait(&s->done) == 0; s->queued--)
+		s->chunks++;
+}
+
 static int cpu_burn_run(void *state, uint64_t iters, struct tare_err *err)
 {
 	struct cpu_burn *s = state;
 
 	(void)err;
 	for (uint64_t i = 0; i < iters; i++) {
+		if (s->ahead) {
+			burn_apart(s);
+			continue;
+		}
 		for (uint64_t t = 0; t < s->n_started; t++)
 			(void)sem_post(&s->go);
 		burn_chunk();
@@ -118,8 +136,12 @@ const struct workload workload_cpu_burn = {
 	.summary = "compute on all its threads until the time is up",
 	.op = "100,000 dependent multiplications on each thread",
 	.groups = "limits",
-	.params = (const struct workload_param[]){{"threads", "threads that compute: 1 to 64", "1"},
-						  {NULL, NULL, NULL}},
+	.params =
+		(const struct workload_param[]){
+			{"threads", "threads that compute: 1 to 64", "1"},
+			{"ahead", "operations a helper may be ahead: 0 keeps threads together",
+			 "0"},
+			{NULL, NULL, NULL}},
 	.state_size = sizeof(struct cpu_burn),
 	.solo = true,
 	.setup = cpu_burn_setup,

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "check/run/account.h"
 #include "machine/vm/message.h"
 #include "trial/trial.h"
 
@@ -157,6 +158,18 @@ static int call_exec(struct server *s, const json_t *arguments, json_t **ret, st
 	return r;
 }
 
+static int call_check(struct server *s, const json_t *arguments, json_t **ret, struct tare_err *err)
+{
+	struct check_request request;
+	json_t *account = NULL;
+	int r = check_request_from_json(arguments, &request, err);
+
+	if (r == 0)
+		r = check_carry_out(s->config->place, &request, &account, err);
+	*ret = json_pack("{s:o*}", "account", account);
+	return r;
+}
+
 static int call_shutdown(struct server *s, const json_t *arguments, json_t **ret,
 			 struct tare_err *err)
 {
@@ -172,9 +185,9 @@ static const struct {
 	int (*carry_out)(struct server *s, const json_t *arguments, json_t **ret,
 			 struct tare_err *err);
 } calls[] = {
-	{"ping", call_ping},         {"start", call_start}, {"slice", call_slice},
-	{"finish", call_finish},     {"abort", call_abort}, {"exec", call_exec},
-	{"shutdown", call_shutdown},
+	{"ping", call_ping},     {"start", call_start},       {"slice", call_slice},
+	{"finish", call_finish}, {"abort", call_abort},       {"exec", call_exec},
+	{"check", call_check},   {"shutdown", call_shutdown},
 };
 
 static int carry_out(struct server *s, const json_t *call, json_t **ret, struct tare_err *err)

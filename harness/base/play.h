@@ -48,6 +48,7 @@ struct play_reply {
 	uint64_t ops;     /* timed operations done */
 	uint64_t ns;      /* time they took, CLOCK_MONOTONIC of the player's kernel */
 	uint64_t lead_in; /* untimed operations done */
+	uint64_t cpu_ns;  /* PLAY_SOLO: CPU time of the player's process over those ns */
 };
 
 struct play_figure {

@@ -37,6 +37,7 @@ struct box_config {
 	const struct box_place *place;
 	const json_t *options; /* {"seccomp": "off"}: texts, checked by box_check_options() */
 	const char *name;      /* "tare-RUN-N": host name inside, names of what is made */
+	const json_t *limits;  /* as limits_to_json(): for a box that limits by itself; or NULL */
 };
 
 /* A process to start inside. argv[0] is looked for in the box's PATH if it has no slash. */
@@ -67,6 +68,7 @@ struct box_ops {
 			* /work; else both are as in struct box_place */
 	unsigned int controllers; /* bits of CGROUP_BIT: a group of these is part of what the box
 				   * is; 0 for a box that is none of cgroups' business */
+	bool limits_itself; /* the limits under test are its own business: tare puts none on */
 	int (*probe)(struct tare_err *err); /* 0, or -ENOTSUP and the reason in one sentence */
 	int (*open)(const struct box_config *config, struct box **ret, struct tare_err *err);
 	/* Put the box up around a new process. An error from inside, up to and including execve,

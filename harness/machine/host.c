@@ -131,6 +131,12 @@ static int host_run(struct machine *machine, const struct trial_spec *spec, char
 	return host_exec(as_host(machine)->place, spec, argv, envp, cwd, ret_status, err);
 }
 
+static int host_check(struct machine *machine, const struct check_request *request,
+		      json_t **ret_account, struct tare_err *err)
+{
+	return check_carry_out(as_host(machine)->place, request, ret_account, err);
+}
+
 static int host_close(struct machine *machine, struct tare_err *err)
 {
 	struct host *host = as_host(machine);
@@ -156,5 +162,6 @@ const struct machine_ops machine_ops_host = {
 	.finish = host_finish,
 	.abort = host_abort,
 	.exec = host_run,
+	.check = host_check,
 	.close = host_close,
 };

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "check/run/account.h"
 #include "trial/trial.h"
 
 struct tare_err;
@@ -59,6 +60,9 @@ struct machine_ops {
 	 * gives it. argv ends with NULL. */
 	int (*exec)(struct machine *machine, const struct trial_spec *spec, char *const *argv,
 		    char *const *envp, const char *cwd, int *ret_status, struct tare_err *err);
+	/* Carry a check out there: *ret_account as of check_carry_out(). */
+	int (*check)(struct machine *machine, const struct check_request *request,
+		     json_t **ret_account, struct tare_err *err);
 	/* Says what it could not take down; frees it. */
 	int (*close)(struct machine *machine, struct tare_err *err);
 };

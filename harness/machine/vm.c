@@ -277,6 +277,27 @@ static int vm_run(struct machine *machine, const struct trial_spec *spec, char *
 	return finish_call(vm, r, &why, err);
 }
 
+static int vm_check(struct machine *machine, const struct check_request *request,
+		    json_t **ret_account, struct tare_err *err)
+{
+	struct vm *vm = as_vm(machine);
+	cleanup_json json_t *ok = NULL;
+	struct tare_err why = {0};
+	json_t *account;
+	int r = guest_check(&vm->boot.guest, err);
+
+	if (r < 0)
+		return r;
+	r = channel_call(vm->boot.guest.channel, "check", check_request_to_json(request),
+			 deadline_after(vm, check_patience_ns(request->scale)), &ok, &why);
+	if (r == 0)
+		r = json_read_object(ok, "account", &account, &why);
+	if (r < 0)
+		return finish_call(vm, r, &why, err);
+	*ret_account = json_incref(account);
+	return 0;
+}
+
 static int vm_close(struct machine *machine, struct tare_err *err)
 {
 	struct vm *vm = as_vm(machine);
@@ -299,5 +320,6 @@ const struct machine_ops machine_ops_vm = {
 	.finish = vm_finish,
 	.abort = vm_abort,
 	.exec = vm_run,
+	.check = vm_check,
 	.close = vm_close,
 };

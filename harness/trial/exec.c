@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "trial/trial.h"
 
 #define KILL_TIMEOUT_MS 10000
@@ -26,11 +27,11 @@ struct trial_exec {
 /* Where nothing has to be limited, a group only serves to end what the process leaves behind:
  * who may not make one goes without. */
 static int make_cgroup(const struct trial_place *place, const struct trial_spec *spec,
-		       struct trial_exec *exec, struct tare_err *err)
+		       const struct box_ops *ops, struct trial_exec *exec, struct tare_err *err)
 {
-	bool needed = limits_any(&spec->limits) || limits_any(&spec->safety);
-	unsigned int controllers =
-		limits_controllers(&spec->limits) | limits_controllers(&spec->safety);
+	const struct limits limits = ops->limits_itself ? (struct limits){0} : spec->limits;
+	bool needed = limits_any(&limits) || limits_any(&spec->safety);
+	unsigned int controllers = limits_controllers(&limits) | limits_controllers(&spec->safety);
 	int r;
 
 	if (!needed && place->layout.unified.version == 0)
@@ -42,14 +43,17 @@ static int make_cgroup(const struct trial_place *place, const struct trial_spec 
 	r = limits_apply(&spec->safety, exec->cgroup, err);
 	if (r < 0)
 		return r;
-	return limits_apply(&spec->limits, exec->cgroup, err);
+	return limits_apply(&limits, exec->cgroup, err);
 }
 
 static int start_in_box(const struct trial_place *place, const struct trial_exec_config *config,
-			struct trial_exec *exec, struct tare_err *err)
+			const struct box_ops *ops, struct trial_exec *exec, struct tare_err *err)
 {
-	const struct box_config box = {
-		.place = &place->box, .options = config->spec->options, .name = exec->name};
+	cleanup_json json_t *limits = limits_to_json(&config->spec->limits);
+	const struct box_config box = {.place = &place->box,
+				       .options = config->spec->options,
+				       .name = exec->name,
+				       .limits = limits};
 	const struct box_exec start = {
 		.argv = config->argv,
 		.envp = config->envp,
@@ -58,12 +62,7 @@ static int start_in_box(const struct trial_place *place, const struct trial_exec
 		.cpus = config->spec->cpus,
 		.cwd = config->cwd,
 		.terminal = config->terminal};
-	const struct box_ops *ops;
-	int r = box_find(config->spec->box, &ops, err);
-
-	if (r < 0)
-		return r;
-	r = ops->open(&box, &exec->box, err);
+	int r = ops->open(&box, &exec->box, err);
 	if (r < 0)
 		return r;
 	return ops->start(exec->box, &start, &exec->process, err);
@@ -95,6 +94,7 @@ int trial_exec_start(const struct trial_place *place, const struct trial_exec_co
 {
 	static atomic_uint number;
 	struct trial_exec *exec = calloc(1, sizeof(*exec));
+	const struct box_ops *ops;
 	int r;
 
 	if (!exec)
@@ -102,9 +102,11 @@ int trial_exec_start(const struct trial_place *place, const struct trial_exec_co
 	exec->process.pidfd = -1;
 	(void)snprintf(exec->name, sizeof(exec->name), "%.50s-x%u", place->group_prefix,
 		       atomic_fetch_add(&number, 1));
-	r = make_cgroup(place, config->spec, exec, err);
+	r = box_find(config->spec->box, &ops, err);
 	if (r == 0)
-		r = start_in_box(place, config, exec, err);
+		r = make_cgroup(place, config->spec, ops, exec, err);
+	if (r == 0)
+		r = start_in_box(place, config, ops, exec, err);
 	if (r < 0) {
 		(void)take_down(exec, NULL);
 		return r;

@@ -213,14 +213,11 @@ static int wait_reply(struct player *p, const struct play_request *request,
 	}
 }
 
-int player_turn(struct player *player, const struct play_request *request,
-		const struct player_tick *tick, struct play_reply *ret, void *payload,
-		struct tare_err *err)
+int player_ask(struct player *player, const struct play_request *request, struct tare_err *err)
 {
 	struct play_request ask = *request;
 	int r;
 
-	*ret = (struct play_reply){0};
 	ask.magic = PLAY_MAGIC;
 	r = fd_write_all(player->request_fd, &ask, sizeof(ask), NULL);
 	if (r == -EPIPE) {
@@ -229,6 +226,33 @@ int player_turn(struct player *player, const struct play_request *request,
 	}
 	if (r < 0)
 		return err_set(err, -r, "player: its pipe takes no request");
+	return 0;
+}
+
+int player_answer(struct player *player, uint32_t kind, int timeout_ms, struct play_reply *ret,
+		  void *payload, struct tare_err *err)
+{
+	int r;
+
+	*ret = (struct play_reply){0};
+	if (player->ended)
+		return 1;
+	r = fd_wait_readable(player->reply_fd, timeout_ms, err);
+	if (r <= 0)
+		return r;
+	r = read_reply(player, kind, ret, payload, err);
+	return r < 0 ? r : 1;
+}
+
+int player_turn(struct player *player, const struct play_request *request,
+		const struct player_tick *tick, struct play_reply *ret, void *payload,
+		struct tare_err *err)
+{
+	int r = player_ask(player, request, err);
+
+	*ret = (struct play_reply){0};
+	if (r < 0 || player->ended)
+		return r;
 	r = wait_reply(player, request, tick, err);
 	if (r < 0)
 		return r;

@@ -38,5 +38,11 @@ int player_turn(struct player *player, const struct play_request *request,
 		const struct player_tick *tick, struct play_reply *ret, void *payload,
 		struct tare_err *err);
 
+/* The two halves of a turn, for players that play at the same time. */
+int player_ask(struct player *player, const struct play_request *request, struct tare_err *err);
+/* 1: it answered, or died; 0: not within timeout_ms. payload has room for PLAY_PAYLOAD_MAX. */
+int player_answer(struct player *player, uint32_t kind, int timeout_ms, struct play_reply *ret,
+		  void *payload, struct tare_err *err);
+
 /* Wait for its end, at most timeout_ms; then it is killed. Closes everything. */
 int player_end(struct player *player, int timeout_ms, struct tare_err *err);

@@ -138,16 +138,21 @@ static int digest_player(const struct player *player, char ret_hex[DIGEST_SIZE],
 
 static int put_up(struct trial *t, const struct trial_spec *spec, struct tare_err *err)
 {
+	cleanup_json json_t *limits = limits_to_json(&spec->limits);
 	const struct box_ops *ops;
 	const struct box_config config = {
 		.place = &t->place->box,
 		.options = spec->options,
 		.name = t->place->group_prefix,
+		.limits = limits,
 	};
-	int r;
+	int r = box_find(spec->box, &ops, err);
 
-	if ((r = box_find(spec->box, &ops, err)) < 0 ||
-	    (r = box_check_options(ops, spec->options, err)) < 0 ||
+	if (r < 0)
+		return r;
+	if (ops->limits_itself)
+		t->limits = spec->safety;
+	if ((r = box_check_options(ops, spec->options, err)) < 0 ||
 	    (r = watch_choose(&t->watch, t->collector_names, err)) < 0 ||
 	    (r = make_group(t, spec, ops, err)) < 0)
 		return r;

@@ -23,6 +23,9 @@ struct check_load {
 		*safety; /* held by tare in both, also around a box that limits by itself; what
 			  * `limits` or `given` also set gives way to them where tare sets those */
 	uint64_t cpus;   /* affinity mask, 0: any */
+	/* Its group must have the same parent as the others' that say so, also where the box makes
+	 * the groups: those boxes then share one group of ours, with the safety of the first. */
+	bool siblings;
 };
 
 struct check_turn {

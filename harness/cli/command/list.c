@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "check/check.h"
 #include "cli/command.h"
 #include "cli/environment.h"
 #include "cli/options.h"
@@ -98,11 +99,26 @@ static int make_limits(json_t **ret, struct tare_err *err)
 	return list ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
+static int make_checks(json_t **ret, struct tare_err *err)
+{
+	json_t *list = json_array();
+
+	for (const struct check_ops *const *c = check_ops_table; *c; c++)
+		(void)json_array_append_new(list,
+					    json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "name",
+						      (*c)->name, "summary", (*c)->summary, "claim",
+						      (*c)->claim, "limits", (*c)->limits, "unit",
+						      (*c)->unit, "tolerance", (*c)->tolerance));
+	*ret = list;
+	return list ? 0 : err_set(err, ENOMEM, "out of memory");
+}
+
 static const struct section sections[] = {
 	{"envs", "environments (-e)", make_envs, "name", "options"},
 	{"loads", "loads (-w)", make_loads, "name", "params"},
 	{"collectors", "collectors (-c)", make_collectors, "name", NULL},
 	{"limits", "limits", make_limits, "flag", NULL},
+	{"checks", "checks (tare validate)", make_checks, "name", NULL},
 	{NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -220,9 +236,9 @@ static int run_list(const struct command *command, int argc, char **argv)
 
 const struct command command_list = {
 	.name = "list",
-	.usage = "[envs|loads|collectors|limits]",
+	.usage = "[envs|loads|collectors|limits|checks]",
 	.summary = "what there is to choose from, and why some of it cannot run here",
-	.details = "With one of the four words, or with --verbose, options and parameters are "
+	.details = "With one of the five words, or with --verbose, options and parameters are "
 		   "listed too,\neach with its default.",
 	.run = run_list,
 };

@@ -18,6 +18,7 @@
  * | exec     | trial, argv[], envp[], cwd, terminal {rows,   | status: as wait(2)               |
  * |          | cols} (absent: pipes); bytes on the second    |                                  |
  * |          | stream, see stdio.h                           |                                  |
+ * | check    | check, box, options, scale                    | account: as check_carry_out      |
  * | shutdown |                                               | (then the guest is gone)         |
  *
  * Neither side trusts the other's lengths: a line is bounded, and so is the time for it. */

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/* cpu-quota: what a group gets of CPU time is its quota, over quotas, periods and threads.
+ *
+ * Each point is a burner of its own. The payload reads its own CPU clock at both ends of a turn
+ * that is long against the period, after half a second that is not counted: a v1 group starts
+ * with a quota in hand. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "check/check.h"
+#include "check/run/run.h"
+
+#define SKIP_NS      (500 * NS_PER_MS)
+#define LEAST_NS     (1000 * NS_PER_MS)
+#define PERIODS      50
+#define WINDOW_LEAST (2 * NS_PER_S)
+/* sched_cfs_bandwidth_slice_us: what a CPU takes of the quota at once (sched-bwc.rst). */
+#define SLICE_NS     (5 * NS_PER_MS)
+#define TOLERANCE    3.0
+/* Others' use of a CPU beside which a group may rightly get less than its quota. */
+#define OTHERS_LEAST 0.03
+
+extern const struct check_ops check_ops_cpu_quota;
+
+struct point {
+	double cpus;
+	unsigned int period_ms, threads;
+};
+
+static const struct point points[] = {
+	{0.1, 100, 1}, {0.25, 100, 2}, {0.5, 100, 1}, {0.5, 100, 4}, {1.0, 100, 2}, {1.5, 100, 2},
+};
+#define N_POINTS (sizeof(points) / sizeof(points[0]))
+
+struct worst {
+	double over, under; /* relative to the quota */
+	double others;      /* CPUs that others used at the point of `under` */
+	unsigned int n;
+};
+
+static unsigned int n_cpus(const struct check_run *run)
+{
+	return (unsigned int)__builtin_popcountll(check_all_cpus(run));
+}
+
+static int cpu_quota_probe(struct check_run *run, struct tare_err *err)
+{
+	return check_needs(run, CGROUP_CPU, err);
+}
+
+/* A point whose quota nobody could reach shows nothing; and without a limit only one thread may
+ * burn, so that a CPU is left for all others. */
+static bool has_sense(const struct check_run *run, const struct point *point, bool limited)
+{
+	double reach = point->threads < n_cpus(run) ? point->threads : n_cpus(run);
+
+	return point->cpus < reach && (limited || point->threads == 1);
+}
+
+static int start(struct check_run *run, const struct point *point, bool limited,
+		 struct check_player **ret, struct tare_err *err)
+{
+	char limits[64], params[64], safety[64];
+	const struct check_load load = {
+		.load = "cpu-burn", .params = params, .limits = limits, .safety = safety};
+
+	(void)snprintf(params, sizeof(params), "threads=%u ahead=64", point->threads);
+	(void)snprintf(limits, sizeof(limits), "cpus=%g", point->cpus);
+	/* Should the box not limit at all, something of the machine is left. */
+	(void)snprintf(safety, sizeof(safety), "cpus=%g memory=512M pids-limit=256",
+		       n_cpus(run) > 1 ? n_cpus(run) - 0.1 : 0.95);
+	return check_start(run, &load, limited, ret, err);
+}
+
+static int play_point(struct check_run *run, const struct point *point, bool limited,
+		      struct check_turn *ret, double *ret_others, struct tare_err *err)
+{
+	uint64_t periods_ns = PERIODS * point->period_ms * NS_PER_MS;
+	uint64_t full_ns = periods_ns > WINDOW_LEAST ? periods_ns : WINDOW_LEAST;
+	struct check_machine before, after;
+	struct check_player *player;
+	int r = start(run, point, limited, &player, err);
+
+	if (r < 0 || (r = check_play(player, SKIP_NS, ret, err)) < 0)
+		return r;
+	check_machine_read(&before);
+	r = check_play(player, limited ? check_time(run, full_ns, LEAST_NS) : LEAST_NS, ret, err);
+	check_machine_read(&after);
+	if (r == 0 && ret->ended)
+		return err_set(err, EIO, "the burner died");
+	if (r < 0)
+		return r;
+	*ret_others = (after.busy_s + after.steal_s - before.busy_s - before.steal_s -
+		       (double)ret->cpu_ns / 1e9) /
+		      ((double)(after.at_ns - before.at_ns) / 1e9);
+	return check_stop(player, err);
+}
+
+/* The error, with what the kernel's slices explain taken away. */
+static double error_of(const struct check_run *run, const struct point *point,
+		       const struct check_turn *turn)
+{
+	double quota_ns = point->cpus * (double)turn->ns;
+	unsigned int cpus = point->threads < n_cpus(run) ? point->threads : n_cpus(run);
+	double slices_ns = (double)cpus * SLICE_NS + point->cpus * point->period_ms * NS_PER_MS;
+	double off_ns = (double)turn->cpu_ns - quota_ns;
+	double left_ns = fabs(off_ns) > slices_ns ? fabs(off_ns) - slices_ns : 0;
+
+	return copysign(left_ns, off_ns) / quota_ns;
+}
+
+static json_t *point_to_json(const struct point *point, const struct check_turn *turn, double error,
+			     double others)
+{
+	return json_pack("{s:o, s:i, s:i, s:o, s:o, s:o, s:o}", "cpus", json_number(point->cpus),
+			 "period_ms", (int)point->period_ms, "threads", (int)point->threads, "s",
+			 json_number((double)turn->ns / 1e9), "used_cpus",
+			 json_number((double)turn->cpu_ns / (double)turn->ns), "error_pct",
+			 json_number(error * 100), "others_cpus", json_number(others));
+}
+
+static void keep_worst(struct worst *worst, double error, double others)
+{
+	worst->n++;
+	if (error > worst->over)
+		worst->over = error;
+	if (error < worst->under) {
+		worst->under = error;
+		worst->others = others;
+	}
+}
+
+static int cpu_quota_measure(struct check_run *run, bool limited, struct check_figure *ret,
+			     struct tare_err *err)
+{
+	struct worst worst = {0};
+	json_t *curve = json_array();
+
+	ret->details = json_pack("{s:o}", "curve", curve);
+	for (size_t i = 0; i < N_POINTS; i++) {
+		struct check_turn turn;
+		double others, error;
+		int r;
+
+		if (!has_sense(run, &points[i], limited))
+			continue;
+		r = play_point(run, &points[i], limited, &turn, &others, err);
+		if (r < 0)
+			return r;
+		error = error_of(run, &points[i], &turn);
+		keep_worst(&worst, error, others);
+		(void)json_array_append_new(curve, point_to_json(&points[i], &turn, error, others));
+	}
+	ret->n = worst.n;
+	ret->value = 100 * (worst.over >= -worst.under ? worst.over : worst.under);
+	/* More than the quota is the limit's fault, whatever else goes on; less need not be. */
+	if (100 * worst.over <= TOLERANCE && worst.others > OTHERS_LEAST)
+		(void)snprintf(ret->disturbed, sizeof(ret->disturbed),
+			       "it got less than its quota while others had %.2f CPUs",
+			       worst.others);
+	return 0;
+}
+
+const struct check_ops check_ops_cpu_quota = {
+	.name = "cpu-quota",
+	.summary = "CPU time over quotas, periods and threads",
+	.claim = "a group gets its quota of CPU time in each period, no more and no less",
+	.limits = "cpus cpu-period",
+	.unit = "%",
+	.low = -TOLERANCE,
+	.high = TOLERANCE,
+	.tolerance = "worst point within +-3 % of the quota, one slice of 5 ms a CPU and one "
+		     "period's quota at the window's edges apart (sched-bwc.rst)",
+	.probe = cpu_quota_probe,
+	.measure = cpu_quota_measure,
+};

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* run_internal: a run from the framework's side. */
+
+#include <jansson.h>
+
+#include "box/box.h"
+#include "check/run/run.h"
+#include "trial/trial.h"
+
+struct check_run {
+	const struct trial_place *place;
+	const struct box_ops *ops;
+	const json_t *options; /* of the box */
+	double scale;
+	uint64_t cpus;                /* that we may run on */
+	struct check_player *players; /* all that are up, the newest first */
+	struct cgroup *shared;        /* by siblings of a box that limits itself; NULL */
+};
+
+int check_run_open(const struct trial_place *place, const char *box, const json_t *options,
+		   double scale, struct check_run *ret, struct tare_err *err);
+/* Take everything down that a measurement has left up. */
+int check_run_clear(struct check_run *run, struct tare_err *err);

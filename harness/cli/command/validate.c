@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/* tare validate: do the limits hold? Each check with the limit and without it, per environment. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/units.h"
+#include "check/check.h"
+#include "check/run/account.h"
+#include "cli/command.h"
+#include "cli/log.h"
+#include "cli/options.h"
+#include "cli/places.h"
+#include "cli/validate/print.h"
+#include "engine/args.h"
+#include "kernel/journal.h"
+#include "machine/machine.h"
+
+#define CHECKS_MAX 64
+#define SCALE_MIN  0.01
+
+struct validate {
+	struct env_list envs;
+	const struct check_ops *checks[CHECKS_MAX];
+	size_t n_checks;
+	double scale;
+	const char *file; /* -o */
+	struct places places;
+	json_t *results;
+	size_t done;
+};
+
+static int take_env(void *options, const char *text, struct tare_err *err)
+{
+	return args_parse_envs(text, &((struct validate *)options)->envs, err);
+}
+
+static int take_scale(void *options, const char *text, struct tare_err *err)
+{
+	return units_parse_number("--scale", text, SCALE_MIN, 1,
+				  &((struct validate *)options)->scale, err);
+}
+
+static int take_file(void *options, const char *text, struct tare_err *err)
+{
+	if (!*text)
+		return err_set(err, EINVAL, "-o: which file?");
+	((struct validate *)options)->file = text;
+	return 0;
+}
+
+static const struct command_option validate_options[] = {
+	{"environment", 'e', "ENV", "what to try them in; may be given again (default: container)",
+	 take_env},
+	{"scale", 0, "X", "share of the full times and counts, 0.01 to 1 (default: 1)", take_scale},
+	{"output", 'o', "FILE", "also write the JSON there", take_file},
+	{NULL, 0, NULL, NULL, NULL},
+};
+
+static int choose_checks(struct validate *v, const struct cli_options *cli, struct tare_err *err)
+{
+	for (int i = 0; i < cli->n_args; i++) {
+		int r;
+
+		if (v->n_checks == CHECKS_MAX)
+			return err_set(err, E2BIG, "more than %d checks", CHECKS_MAX);
+		r = check_find(cli->args[i], &v->checks[v->n_checks], err);
+		if (r < 0)
+			return r;
+		v->n_checks++;
+	}
+	for (size_t i = 0; cli->n_args == 0 && check_ops_table[i] && i < CHECKS_MAX; i++)
+		v->checks[v->n_checks++] = check_ops_table[i];
+	return 0;
+}
+
+static int check_one(struct validate *v, const struct env_choice *env, struct machine *machine,
+		     const struct check_ops *ops, struct tare_err *err)
+{
+	const struct check_request request = {
+		.check = ops->name, .box = env->box, .options = env->options, .scale = v->scale};
+	size_t all = v->n_checks * v->envs.n;
+	cleanup_json json_t *account = NULL;
+	struct tare_err why = {0};
+	json_t *result;
+	int r;
+
+	log_progress((double)v->done / (double)all, "%s: %s", env->label, ops->name);
+	r = machine->ops->check(machine, &request, &account, &why);
+	v->done++;
+	result = check_judge(ops, r < 0 ? NULL : account, why.msg);
+	if (!result || json_object_set_new(result, "env", json_string(env->label)) < 0 ||
+	    json_array_append_new(v->results, result) < 0)
+		return err_set(err, ENOMEM, "out of memory");
+	log_progress((double)v->done / (double)all, "%s: %s: %s", env->label, ops->name,
+		     json_string_or(result, "verdict", ""));
+	return 0;
+}
+
+static int validate_env(struct validate *v, const struct env_choice *env, json_t *machines,
+			struct tare_err *err)
+{
+	char name[96];
+	const struct machine_config config = {
+		.place = &v->places.trial,
+		.options = env->machine_options,
+		.name = name,
+		.journal = v->places.journal,
+		.cache_dir = v->places.cache_dir,
+		.libexec_dir = v->places.libexec_dir,
+	};
+	const struct machine_ops *ops;
+	struct machine *machine;
+	int r = machine_find(env->machine, &ops, err), q;
+
+	if (r < 0)
+		return r;
+	(void)snprintf(name, sizeof(name), "tare-%s-m%zu", journal_name(v->places.journal),
+		       json_object_size(machines));
+	r = ops->open(&config, &machine, err);
+	if (r < 0)
+		return err_wrap(err, r, "environment '%s'", env->label);
+	(void)json_object_set_new(machines, env->label, ops->describe(machine));
+	for (size_t i = 0; i < v->n_checks && r == 0; i++)
+		r = check_one(v, env, machine, v->checks[i], err);
+	q = ops->close(machine, err);
+	return r < 0 ? r : q;
+}
+
+static int write_file(const char *path, const json_t *document, struct tare_err *err)
+{
+	if (json_dump_file(document, path, JSON_INDENT(1)) < 0)
+		return err_errno(err, "write '%s'", path);
+	return 0;
+}
+
+static int hand_over(const struct validate *v, const struct cli_options *cli, json_t *machines,
+		     struct tare_err *err)
+{
+	cleanup_json json_t *document = json_pack(
+		"{s:s, s:s, s:o, s:O, s:O}", "schema", "tare.validate/1", "tare", TARE_VERSION,
+		"scale", json_number(v->scale), "machines", machines, "results", v->results);
+
+	if (!document)
+		return err_set(err, ENOMEM, "out of memory");
+	log_progress_end();
+	if (cli->json && json_dumpf(document, stdout, JSON_INDENT(1)) == 0)
+		(void)putchar('\n');
+	if (!cli->json)
+		validate_print(v->results, cli->verbose);
+	if (fflush(stdout) != 0 || ferror(stdout))
+		return err_errno(err, "write to stdout");
+	return v->file ? write_file(v->file, document, err) : 0;
+}
+
+/* 1 when the machine, or a check, is at fault; 77 when nothing could be tried. */
+static int exit_code(const json_t *results)
+{
+	bool tried = false, bad = false;
+	const json_t *result;
+	size_t i;
+
+	json_array_foreach(results, i, result)
+	{
+		const char *verdict = json_string_or(result, "verdict", "");
+
+		bad |= strcmp(verdict, "fail") == 0 || strcmp(verdict, "error") == 0;
+		tried |= strcmp(verdict, "unsupported") != 0;
+	}
+	return bad ? EXIT_FOUND : tried ? EXIT_OK : EXIT_CANNOT_RUN;
+}
+
+static int validate_in_places(struct validate *v, const struct cli_options *cli,
+			      struct tare_err *err)
+{
+	cleanup_json json_t *machines = json_object();
+	int r = places_open(&v->places, err), q;
+
+	for (size_t i = 0; i < v->envs.n && r == 0; i++)
+		r = validate_env(v, &v->envs.items[i], machines, err);
+	q = places_close(&v->places, err);
+	if (r == 0)
+		r = q;
+	return r < 0 ? r : hand_over(v, cli, machines, err);
+}
+
+static int validate(const struct command *command, struct validate *v,
+		    const struct cli_options *cli)
+{
+	struct tare_err err = {0};
+
+	if (choose_checks(v, cli, &err) < 0 ||
+	    (!v->envs.n && args_parse_envs("container", &v->envs, &err) < 0))
+		return command_misuse(command, &err);
+	if (command_needs_root("validate", &err) < 0) {
+		(void)command_fail(command, &err);
+		return EXIT_CANNOT_RUN;
+	}
+	v->results = json_array();
+	if (places_find(&v->places, &err) < 0 || validate_in_places(v, cli, &err) < 0)
+		return command_fail(command, &err);
+	return exit_code(v->results);
+}
+
+static int run_validate(const struct command *command, int argc, char **argv)
+{
+	struct validate v = {.scale = 1};
+	struct cli_options cli;
+	int code = options_read(command, argc, argv, &v, &cli);
+
+	if (code == OPTIONS_GO_ON) {
+		log_setup(cli.quiet, cli.verbose);
+		code = validate(command, &v, &cli);
+	}
+	json_decref(v.results);
+	env_list_free(&v.envs);
+	return code;
+}
+
+const struct command command_validate = {
+	.name = "validate",
+	.usage = "[CHECK]... [-e ENV]... [--scale X] [-o FILE]",
+	.summary = "do the limits hold? each tried with the limit and without it",
+	.details = "A check passes when its claim holds with the limit and does not hold without "
+		   "it.\nVerdicts: pass, fail, inconclusive, unsupported, error; each with its "
+		   "figure, its tolerance\nand the control's figure. Exit: 1 when one failed, 77 "
+		   "when none could be tried.",
+	.options = validate_options,
+	.run = run_validate,
+};
