@@ -21,7 +21,7 @@ six_slices_a_round() {
 }
 ok "each player played each pass" six_slices_a_round
 
-positions() { jq -c '[.round, .set, .trial.env, .position, .load.slices.position]' "$1/records.jsonl"; }
+positions() { valid "$1" | jq -c '[.round, .set, .trial.env, .position, .load.slices.position]'; }
 same_seed() {
 	# shellcheck disable=SC2086 # words
 	"$tare" run -q $turns --rounds 2 --passes 10 --seed 5 -o "$runs/again" &&
@@ -74,8 +74,8 @@ resumed() {
 	printf '{"schema":"tare.rec' >>"$runs/cut/records.jsonl" # as a crash would leave it
 	"$tare" run -q --resume "$runs/cut" >/dev/null &&
 		[ "$(jq -r '.sittings[-1].end' "$runs/cut/manifest.json")" = complete ] &&
-		[ "$(jq -r '[.round, .trial.env] | @tsv' "$runs/cut/records.jsonl" | sort -u | wc -l)" \
-			= "$(wc -l <"$runs/cut/records.jsonl")" ] &&
+		[ "$(valid "$runs/cut" | jq -r '[.round, .trial.env] | @tsv' | sort -u | wc -l)" \
+			= "$(valid "$runs/cut" | wc -l)" ] &&
 		[ "$(wc -l <"$runs/cut/records.jsonl")" -ge "$before" ]
 }
 ok "and it resumes to its end, without a gap or a double" resumed
