@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
@@ -20,6 +19,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "box/box.h"
+#include "box/common/known.h"
 #include "kernel/journal.h"
 
 #define BUSYBOX "/bin/busybox"
@@ -52,81 +52,20 @@ static const struct entry entries[] = {
 };
 #define N_ENTRIES (sizeof(entries) / sizeof(entries[0]))
 
-/* Digests of files that have not changed since they were last read: a file of 2 MB is not
- * hashed again for every container. ctime cannot be set back. */
-struct known_digest {
-	dev_t dev;
-	ino_t ino;
-	off_t size;
-	struct timespec changed;
-	char hex[DIGEST_SIZE];
-};
-static struct known_digest known[16];
-static unsigned int next_known;
-static pthread_mutex_t known_lock = PTHREAD_MUTEX_INITIALIZER;
-
-static bool is_known(const struct known_digest *k, const struct stat *st)
-{
-	return k->hex[0] && k->dev == st->st_dev && k->ino == st->st_ino &&
-	       k->size == st->st_size && k->changed.tv_sec == st->st_ctim.tv_sec &&
-	       k->changed.tv_nsec == st->st_ctim.tv_nsec;
-}
-
-static bool recall(const struct stat *st, char ret_hex[DIGEST_SIZE])
-{
-	bool found = false;
-
-	(void)pthread_mutex_lock(&known_lock);
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]) && !found; i++) {
-		found = is_known(&known[i], st);
-		if (found)
-			memcpy(ret_hex, known[i].hex, DIGEST_SIZE);
-	}
-	(void)pthread_mutex_unlock(&known_lock);
-	return found;
-}
-
-static void remember(const struct stat *st, const char hex[DIGEST_SIZE])
-{
-	struct known_digest *k;
-
-	(void)pthread_mutex_lock(&known_lock);
-	k = &known[next_known++ % (sizeof(known) / sizeof(known[0]))];
-	*k = (struct known_digest){st->st_dev, st->st_ino, st->st_size, st->st_ctim, ""};
-	memcpy(k->hex, hex, DIGEST_SIZE);
-	(void)pthread_mutex_unlock(&known_lock);
-}
-
-static int digest_of(const char *path, char ret_hex[DIGEST_SIZE], struct tare_err *err)
-{
-	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	int r;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_errno(err, "open '%s'", path);
-	if (recall(&st, ret_hex))
-		return 0;
-	r = digest_fd(fd, ret_hex, err);
-	if (r == 0)
-		remember(&st, ret_hex);
-	return r;
-}
-
 struct ingredients {
 	char load[DIGEST_SIZE], busybox[DIGEST_SIZE]; /* busybox "": there is none */
 	char whole[DIGEST_SIZE];
 };
 
-static int ingredients_read(const struct box_place *place, uid_t owner, struct ingredients *ret,
-			    struct tare_err *err)
+static int ingredients_read(const struct box_place *place, const char *store, uid_t owner,
+			    struct ingredients *ret, struct tare_err *err)
 {
 	char text[4096];
 	size_t used;
-	int r = digest_of(place->load_path, ret->load, err);
+	int r = known_digest(store, place->load_path, ret->load, err);
 
 	if (r == 0 && access(BUSYBOX, X_OK) == 0)
-		r = digest_of(BUSYBOX, ret->busybox, err);
+		r = known_digest(store, BUSYBOX, ret->busybox, err);
 	if (r < 0)
 		return r;
 	used = (size_t)snprintf(text, sizeof(text), "%d %s %s %u\n", RECIPE, ret->load,
@@ -296,14 +235,14 @@ static int make_tree(const char *store, const char *path, const struct box_place
 	return r;
 }
 
-static int verify_program(const char *tree, const char *name, const char *expected,
-			  struct tare_err *err)
+static int verify_program(const char *store, const char *tree, const char *name,
+			  const char *expected, struct tare_err *err)
 {
 	char file[ROOTFS_PATH_SIZE + 16], hex[DIGEST_SIZE];
 	int r;
 
 	(void)snprintf(file, sizeof(file), "%s/bin/%s", tree, name);
-	r = digest_of(file, hex, err);
+	r = known_digest(store, file, hex, err);
 	if (r == 0 && strcmp(hex, expected) != 0)
 		return err_set(err, EBADMSG, "'%s' was changed in '%s': remove that folder", name,
 			       tree);
@@ -311,8 +250,8 @@ static int verify_program(const char *tree, const char *name, const char *expect
 }
 
 /* Nobody but its owner may have been able to change what we are going to run. */
-static int verify_tree(const char *path, const struct ingredients *parts, uid_t owner,
-		       struct tare_err *err)
+static int verify_tree(const char *store, const char *path, const struct ingredients *parts,
+		       uid_t owner, struct tare_err *err)
 {
 	struct stat st;
 	int r;
@@ -322,9 +261,10 @@ static int verify_tree(const char *path, const struct ingredients *parts, uid_t 
 	if (!S_ISDIR(st.st_mode) || st.st_uid != owner || (st.st_mode & 022))
 		return err_set(err, EPERM, "'%s' is not a folder of user %u alone: remove it", path,
 			       owner);
-	r = verify_program(path, "tare-load", parts->load, err);
-	return r == 0 && parts->busybox[0] ? verify_program(path, "busybox", parts->busybox, err)
-					   : r;
+	r = verify_program(store, path, "tare-load", parts->load, err);
+	return r == 0 && parts->busybox[0]
+		       ? verify_program(store, path, "busybox", parts->busybox, err)
+		       : r;
 }
 
 static int verify_store(const char *store, struct tare_err *err)
@@ -349,15 +289,15 @@ int rootfs_prepare(const struct box_place *place, uid_t owner, char ret_path[ROO
 	if (n < 0 || (size_t)n >= sizeof(store))
 		return err_set(err, ENAMETOOLONG, "the cache folder's name is too long: '%.60s...'",
 			       place->cache_dir);
-	r = ingredients_read(place, owner, &parts, err);
-	if (r == 0)
-		r = fd_make_dirs(store, err);
+	r = fd_make_dirs(store, err);
 	if (r == 0)
 		r = verify_store(store, err);
+	if (r == 0)
+		r = ingredients_read(place, store, owner, &parts, err);
 	if (r < 0)
 		return r;
 	(void)snprintf(ret_path, ROOTFS_PATH_SIZE, "%s/%s", store, parts.whole);
 	if (access(ret_path, F_OK) < 0)
 		r = make_tree(store, ret_path, place, &parts, owner, err);
-	return r == 0 ? verify_tree(ret_path, &parts, owner, err) : r;
+	return r == 0 ? verify_tree(store, ret_path, &parts, owner, err) : r;
 }

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+#include "box/common/known.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/fd.h"
+
+#define KNOWN_MAX 64
+/* A note is only made of a file whose last change is this old: what is written within one tick of
+ * the kernel's clock has the same ctime as before. */
+#define SETTLED_S 2
+
+/* ctime cannot be set back. */
+struct known {
+	uint64_t dev, ino, size, changed_s, changed_ns;
+	char hex[DIGEST_SIZE];
+};
+static struct known known[KNOWN_MAX];
+static unsigned int n_known;
+static bool was_read;
+static pthread_mutex_t known_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void note_path(const char *folder, char *ret, size_t size)
+{
+	(void)snprintf(ret, size, "%s/known", folder);
+}
+
+static void keep(const struct known *k)
+{
+	known[n_known++ % KNOWN_MAX] = *k;
+}
+
+/* A torn or foreign line ends it: what is not known is read again. */
+static void read_notes(const char *folder)
+{
+	char path[4096];
+	struct known k;
+
+	was_read = true;
+	note_path(folder, path, sizeof(path));
+	cleanup_fclose FILE *notes = fopen(path, "re");
+
+	while (notes && n_known < KNOWN_MAX &&
+	       fscanf(notes, "%" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %64s\n",
+		      &k.dev, &k.ino, &k.size, &k.changed_s, &k.changed_ns, k.hex) == 6) {
+		if (strspn(k.hex, "0123456789abcdef") != DIGEST_SIZE - 1)
+			break;
+		keep(&k);
+	}
+}
+
+/* Losing a note costs time and nothing else. A full file is begun anew. */
+static void write_note(const char *folder, const struct known *k)
+{
+	char path[4096], line[256];
+	int full = n_known >= KNOWN_MAX ? O_TRUNC : 0, n;
+
+	note_path(folder, path, sizeof(path));
+	cleanup_close int fd =
+		open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | full, 0600);
+
+	n = snprintf(line, sizeof(line),
+		     "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %s\n", k->dev,
+		     k->ino, k->size, k->changed_s, k->changed_ns, k->hex);
+	if (fd >= 0)
+		(void)fd_write_all(fd, line, (size_t)n, NULL);
+}
+
+static bool recall(const char *folder, struct known *k)
+{
+	bool found = false;
+
+	(void)pthread_mutex_lock(&known_lock);
+	if (!was_read)
+		read_notes(folder);
+	for (size_t i = 0; i < KNOWN_MAX && !found; i++) {
+		found = known[i].hex[0] && known[i].dev == k->dev && known[i].ino == k->ino &&
+			known[i].size == k->size && known[i].changed_s == k->changed_s &&
+			known[i].changed_ns == k->changed_ns;
+		if (found)
+			memcpy(k->hex, known[i].hex, DIGEST_SIZE);
+	}
+	(void)pthread_mutex_unlock(&known_lock);
+	return found;
+}
+
+static void remember(const char *folder, const struct known *k)
+{
+	if (time(NULL) - (time_t)k->changed_s < SETTLED_S)
+		return;
+	(void)pthread_mutex_lock(&known_lock);
+	write_note(folder, k);
+	keep(k);
+	(void)pthread_mutex_unlock(&known_lock);
+}
+
+int known_digest(const char *folder, const char *path, char ret_hex[DIGEST_SIZE],
+		 struct tare_err *err)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct known k = {0};
+	struct stat st;
+	int r = 0;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_errno(err, "open '%s'", path);
+	k.dev = st.st_dev;
+	k.ino = st.st_ino;
+	k.size = (uint64_t)st.st_size;
+	k.changed_s = (uint64_t)st.st_ctim.tv_sec;
+	k.changed_ns = (uint64_t)st.st_ctim.tv_nsec;
+	if (!recall(folder, &k)) {
+		r = digest_fd(fd, k.hex, err);
+		if (r == 0)
+			remember(folder, &k);
+	}
+	memcpy(ret_hex, k.hex, DIGEST_SIZE);
+	return r;
+}
