@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "base/cleanup.h"
@@ -380,6 +381,17 @@ int check_wait_silence(struct check_player *player, int timeout_ms, struct tare_
 		if (n < 0 && errno != EINTR)
 			return err_errno(err, "read from load '%s'", player->load);
 	}
+}
+
+int check_stdout_name(const struct check_player *player, char *buf, size_t size,
+		      struct tare_err *err)
+{
+	struct stat st;
+
+	if (fstat(player->player.reply_fd, &st) < 0)
+		return err_errno(err, "look at the stdout of load '%s'", player->load);
+	(void)snprintf(buf, size, "pipe:[%llu]", (unsigned long long)st.st_ino);
+	return 0;
 }
 
 pid_t check_pid(const struct check_player *player)

@@ -3,6 +3,7 @@
 /* run: what a check may do: start loads in boxes of the kind under test, let them play, look. */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -73,6 +74,9 @@ int check_stop(struct check_player *player, struct tare_err *err);
 /* 1 when nobody has the load's stdout open any more: it and its children are dead, wherever they
  * were; 0 after timeout_ms. */
 int check_wait_silence(struct check_player *player, int timeout_ms, struct tare_err *err);
+/* What /proc/PID/fd/1 of whoever has it open is a link to: "pipe:[4711]". */
+int check_stdout_name(const struct check_player *player, char *buf, size_t size,
+		      struct tare_err *err);
 /* The process that the box gave back, and 1 with its wait status when it has ended. */
 pid_t check_pid(const struct check_player *player);
 int check_wait_exit(struct check_player *player, int timeout_ms, int *ret_status,
