@@ -16,8 +16,6 @@
 #include "base/text.h"
 #include "box/common/mounts.h"
 
-#define ABOUT_SIZE_MAX (4U << 20)
-
 int stored_folder(const char *cache_dir, char ret[STORED_PATH_SIZE], struct tare_err *err)
 {
 	int n = snprintf(ret, STORED_PATH_SIZE, "%s/image", cache_dir);
@@ -96,10 +94,25 @@ static int take_config(struct stored_image *image, struct tare_err *err)
 	return 0;
 }
 
+int stored_take(const char *store, json_t *about, struct stored_image *ret, struct tare_err *err)
+{
+	struct stored_image image = {.lock_fd = -1, .about = json_incref(about)};
+	int r = take_layers(store, &image, err);
+
+	if (r == 0)
+		r = take_config(&image, err);
+	if (r < 0)
+		stored_clear(&image);
+	else
+		*ret = image;
+	return r;
+}
+
 int stored_read(const char *store, const char *name, struct stored_image *ret, struct tare_err *err)
 {
-	struct stored_image image = {.lock_fd = -1};
 	cleanup_free char *lock = text_format("%s/lock", store);
+	cleanup_json json_t *about = NULL;
+	cleanup_close int lock_fd = -1;
 	int r;
 
 	if (!text_is_name(name))
@@ -107,21 +120,15 @@ int stored_read(const char *store, const char *name, struct stored_image *ret, s
 	if (!lock)
 		return err_set(err, ENOMEM, "out of memory");
 	/* A guest's disk has none: nothing is removed from it. */
-	image.lock_fd = open(lock, O_RDONLY | O_CLOEXEC);
-	if (image.lock_fd >= 0 && flock(image.lock_fd, LOCK_SH) < 0)
-		r = err_errno(err, "lock '%s'", lock);
-	else
-		r = load_about(store, name, &image.about, err);
+	lock_fd = open(lock, O_RDONLY | O_CLOEXEC);
+	if (lock_fd >= 0 && flock(lock_fd, LOCK_SH) < 0)
+		return err_errno(err, "lock '%s'", lock);
+	r = load_about(store, name, &about, err);
 	if (r == 0)
-		r = err_wrap(err, take_layers(store, &image, err), "image '%s'", name);
+		r = err_wrap(err, stored_take(store, about, ret, err), "image '%s'", name);
 	if (r == 0)
-		r = err_wrap(err, take_config(&image, err), "image '%s'", name);
-	if (r < 0) {
-		stored_clear(&image);
-		return r;
-	}
-	*ret = image;
-	return 0;
+		ret->lock_fd = take_fd(&lock_fd);
+	return r;
 }
 
 void stored_clear(struct stored_image *image)

@@ -36,6 +36,8 @@ int stored_folder(const char *cache_dir, char ret[STORED_PATH_SIZE], struct tare
 /* -ENOENT: there is no such image. -EBADMSG: what is stored is damaged. */
 int stored_read(const char *store, const char *name, struct stored_image *ret,
 		struct tare_err *err);
+/* The same from what the store would hold, for an image that is still being made. */
+int stored_take(const char *store, json_t *about, struct stored_image *ret, struct tare_err *err);
 void stored_clear(struct stored_image *image);
 
 /* A folder's fd that shows all layers as one, read-only and mounted nowhere. */

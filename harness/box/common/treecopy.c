@@ -7,6 +7,7 @@
 #include <linux/fs.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -17,6 +18,20 @@
 /* As deep as an image may be, and a bit. */
 #define DEPTH_MAX   200
 #define XATTRS_SIZE 65536
+
+/* overlayfs and another filesystem copy nothing between them, but pages can be sent. */
+static ssize_t copy_some(int in, int out, off_t *begin, off_t *to, size_t size)
+{
+	ssize_t n = copy_file_range(in, begin, out, to, size, 0);
+
+	if (n >= 0 || (errno != EXDEV && errno != EINVAL && errno != EOPNOTSUPP))
+		return n;
+	if (lseek(out, *to, SEEK_SET) < 0)
+		return -1;
+	n = sendfile(out, in, begin, size);
+	*to += n > 0 ? n : 0;
+	return n;
+}
 
 static int copy_data(int in, int out, off_t size, struct tare_err *err)
 {
@@ -35,7 +50,7 @@ static int copy_data(int in, int out, off_t size, struct tare_err *err)
 		if (end < 0)
 			return err_errno(err, "seek");
 		for (off_t to = begin; begin < end;) {
-			ssize_t n = copy_file_range(in, &begin, out, &to, (size_t)(end - begin), 0);
+			ssize_t n = copy_some(in, out, &begin, &to, (size_t)(end - begin));
 
 			if (n < 0)
 				return err_errno(err, "copy");

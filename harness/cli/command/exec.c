@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "box/common/imaged.h"
 #include "cli/command.h"
 #include "cli/exec.h"
 #include "cli/options.h"
@@ -70,7 +71,7 @@ static const struct command_option exec_options_table[] = {
 
 /* Natively a command has our variables and those asked for; inside of anything only a few, as
  * nothing else of the host's is meant for it. Freed by the caller; the texts are not. */
-static char **make_environment(const struct exec_options *own, bool native)
+static char **make_environment(const struct exec_options *own, bool native, bool image)
 {
 	static char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 	static char home[] = "HOME=/root";
@@ -88,7 +89,8 @@ static char **make_environment(const struct exec_options *own, bool native)
 	for (char **e = environ; *e; e++)
 		if (native || strncmp(*e, "TERM=", 5) == 0)
 			envp[n++] = *e;
-	if (!native) {
+	/* An image has its own. */
+	if (!native && !image) {
 		envp[n++] = path;
 		envp[n++] = home;
 	}
@@ -102,12 +104,56 @@ static int exit_code(int status)
 	return WEXITSTATUS(status);
 }
 
+/* The image that a box is asked to have as its root. */
+static const char *image_of(const json_t *options)
+{
+	const char *name = json_string_value(json_object_get(options, "image"));
+
+	return name && strcmp(name, IMAGED_NONE) != 0 ? name : NULL;
+}
+
+/* Without a command, an image's own: its Entrypoint and Cmd. The texts are ret_image's. */
+static int find_command(const struct exec_options *own, const struct cli_options *cli,
+			const struct places *places, struct stored_image *ret_image,
+			char ***ret_argv, struct tare_err *err)
+{
+	static const char *const parts[] = {"entrypoint", "cmd"};
+	const char *name = image_of(own->envs.items[0].options);
+	char store[STORED_PATH_SIZE];
+	size_t n = 0, i;
+	json_t *item;
+	int r;
+
+	*ret_argv = NULL;
+	if (cli->n_args)
+		return 0;
+	r = stored_folder(places->cache_dir, store, err);
+	if (r == 0)
+		r = stored_read(store, name, ret_image, err);
+	if (r < 0)
+		return r;
+	for (size_t p = 0; p < 2; p++)
+		n += json_array_size(json_object_get(ret_image->about, parts[p]));
+	if (n == 0)
+		return err_set(err, EINVAL, "image '%s' names no command: give one", name);
+	*ret_argv = calloc(n + 1, sizeof(**ret_argv));
+	if (!*ret_argv)
+		return err_set(err, ENOMEM, "out of memory");
+	n = 0;
+	for (size_t p = 0; p < 2; p++)
+		json_array_foreach(json_object_get(ret_image->about, parts[p]), i,
+				   item)(*ret_argv)[n++] =
+			(char *)(uintptr_t) /* NOLINT(performance-no-int-to-ptr) */
+			json_string_value(item);
+	return 0;
+}
+
 /* In an open machine. */
 static int exec_inside(struct machine *machine, const struct exec_options *own,
 		       const struct trial_spec *spec, char *const *argv, struct tare_err *err)
 {
 	bool native = !machine->ops->is_guest && strcmp(spec->box, "bare") == 0;
-	char **envp = make_environment(own, native);
+	char **envp = make_environment(own, native, image_of(spec->options) != NULL);
 	int status = 0, r;
 
 	if (!envp)
@@ -137,7 +183,7 @@ static int fill_spec(const struct env_choice *env, const struct limits *limits,
 }
 
 static int exec_in_places(const struct exec_options *own, const struct cli_options *cli,
-			  struct places *places, struct tare_err *err)
+			  struct places *places, char *const *argv, struct tare_err *err)
 {
 	const struct env_choice *env = &own->envs.items[0];
 	char name[96];
@@ -167,7 +213,7 @@ static int exec_in_places(const struct exec_options *own, const struct cli_optio
 		trial_spec_clear(&spec);
 		return r;
 	}
-	code = exec_inside(machine, own, &spec, cli->args, err);
+	code = exec_inside(machine, own, &spec, argv, err);
 	r = ops->close(machine, err);
 	trial_spec_clear(&spec);
 	return r < 0 ? r : code;
@@ -191,10 +237,12 @@ static int run_checked(const struct command *command, struct exec_options *own,
 		       const struct cli_options *cli)
 {
 	struct tare_err err = {0};
+	struct stored_image image = {.lock_fd = -1};
+	char **image_argv = NULL;
 	struct places places;
 	int code;
 
-	if (cli->n_args == 0) {
+	if (cli->n_args == 0 && !(own->envs.n && image_of(own->envs.items[0].options))) {
 		(void)err_set(&err, EINVAL, "which command? tare exec -e ENV -- COMMAND...");
 		return command_misuse(command, &err);
 	}
@@ -208,7 +256,11 @@ static int run_checked(const struct command *command, struct exec_options *own,
 		return command_fail(command, &err);
 	code = places_open(&places, &err);
 	if (code == 0)
-		code = exec_in_places(own, cli, &places, &err);
+		code = find_command(own, cli, &places, &image, &image_argv, &err);
+	if (code == 0)
+		code = exec_in_places(own, cli, &places, image_argv ? image_argv : cli->args, &err);
+	free(image_argv);
+	stored_clear(&image);
 	if (places_close(&places, &err) < 0 && code >= 0)
 		code = -EIO;
 	if (err.code) {
@@ -251,8 +303,12 @@ const struct command command_exec = {
 	.name = "exec",
 	.usage = "-e ENV [LIMITS] [--env NAME=VALUE]... [--] COMMAND [ARGUMENT]...",
 	.summary = "run a command in an environment once: its terminal, signals and exit status",
-	.details = "Exit: the command's own; 128+N when signal N ended it; 127 no such command, "
-		   "126 not\nexecutable, 125 tare itself failed, 77 it cannot be had here.",
+	.details =
+		"Exit: the command's own; 128+N when signal N ended it; 127 no such command, "
+		"126 not\nexecutable, 125 tare itself failed, 77 it cannot be had here.\n"
+		"With 'container,image=NAME' (see 'tare image') the image's Env, WorkingDir and\n"
+		"User hold unless others are given; without COMMAND its Entrypoint and Cmd run, "
+		"a\nCOMMAND stands for both.",
 	.options = exec_options_table,
 	.limits = true,
 	.command_line = true,
