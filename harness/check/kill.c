@@ -4,10 +4,11 @@
  *
  * Who is alive is told by who still has the payload's stdout open, in whichever group it is. */
 #include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -54,6 +55,31 @@ static int count_alive(const char *pipe, unsigned int *ret, struct tare_err *err
 	return 0;
 }
 
+/* Who got away is ours all the same: he has our pipe. */
+static void end_survivor(const char *pid, const char *pipe)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, atoi(pid), 0); /* NOLINT(cert-err34-c): digits */
+
+	/* Again, now that the number cannot be given to another. */
+	if (pidfd >= 0 && has_stdout(pid, pipe))
+		(void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+	if (pidfd >= 0)
+		(void)close(pidfd);
+}
+
+static int end_survivors(const char *pipe, struct tare_err *err)
+{
+	cleanup_dir DIR *proc = opendir("/proc");
+	const struct dirent *entry;
+
+	if (!proc)
+		return err_errno(err, "open '/proc'");
+	while ((entry = readdir(proc))) /* NOLINT(concurrency-mt-unsafe): a DIR of our own */
+		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
+			end_survivor(entry->d_name, pipe);
+	return 0;
+}
+
 struct wave {
 	const char *by;
 	unsigned int n;
@@ -71,7 +97,9 @@ static int kill_wave(struct check_player *player, const char *pipe, bool limited
 		return r;
 	wave->took_ns = clock_now_ns() - begin;
 	r = check_wait_silence(player, SETTLE_MS, err);
-	return r < 0 ? r : count_alive(pipe, &wave->after, err);
+	if (r >= 0)
+		r = count_alive(pipe, &wave->after, err);
+	return r < 0 ? r : end_survivors(pipe, err);
 }
 
 static int play_wave(struct check_run *run, bool limited, struct wave *wave, struct tare_err *err)
