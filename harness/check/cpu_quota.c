@@ -123,9 +123,7 @@ static int play_point(struct check_run *run, const struct point *point, bool lim
 		return err_set(err, EIO, "the burner died");
 	if (r < 0)
 		return r;
-	*ret_others = (after.busy_s + after.steal_s - before.busy_s - before.steal_s -
-		       (double)ret->cpu_ns / 1e9) /
-		      ((double)(after.at_ns - before.at_ns) / 1e9);
+	*ret_others = check_others(&before, &after, ret->cpu_ns);
 	return check_stop(player, err);
 }
 

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "box/box.h"
+#include "check/check.h"
 #include "cli/command.h"
 #include "collector.h"
 #include "limit/limit.h"
@@ -159,6 +160,22 @@ static void collectors_are_complete(void **state)
 	assert_non_null(before);
 }
 
+static void checks_are_complete(void **state)
+{
+	const char *before = NULL;
+
+	(void)state;
+	for (const struct check_ops *const *c = check_ops_table; *c; c++) {
+		check_name((*c)->name, before);
+		check_summary((*c)->name, (*c)->summary);
+		check_summary((*c)->name, (*c)->claim);
+		assert_true((*c)->measure && (*c)->limits && (*c)->unit && (*c)->tolerance);
+		assert_true((*c)->low <= (*c)->high);
+		before = (*c)->name;
+	}
+	assert_non_null(before);
+}
+
 static void limits_are_complete(void **state)
 {
 	(void)state;
@@ -179,6 +196,7 @@ int main(void)
 		cmocka_unit_test(no_machine_is_called_like_a_box),
 		cmocka_unit_test(no_option_is_a_machines_and_a_boxs),
 		cmocka_unit_test(collectors_are_complete),
+		cmocka_unit_test(checks_are_complete),
 		cmocka_unit_test(limits_are_complete),
 	};
 

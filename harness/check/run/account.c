@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
@@ -92,11 +93,33 @@ static int measure(struct check_run *run, const struct check_ops *ops, bool limi
 	return 0;
 }
 
+/* The flags that it is about, of those that this tare has. */
+static int has_limits(const struct check_ops *ops, struct tare_err *err)
+{
+	cleanup_free char *copy = strdup(ops->limits);
+	char *save = NULL;
+
+	if (!copy)
+		return err_set(err, ENOMEM, "out of memory");
+	for (char *flag = strtok_r(copy, " ", &save); flag; flag = strtok_r(NULL, " ", &save)) {
+		const struct limit_option *option = limit_options;
+
+		while (option->flag && strcmp(option->flag, flag) != 0)
+			option++;
+		if (!option->flag)
+			return err_set(err, ENOTSUP, "tare has no limit --%s", flag);
+	}
+	return 0;
+}
+
 static int carry_out(struct check_run *run, const struct check_ops *ops, json_t **ret,
 		     struct tare_err *err)
 {
 	json_t *limited = NULL, *control = NULL;
-	int r = ops->probe ? ops->probe(run, err) : 0;
+	int r = has_limits(ops, err);
+
+	if (r == 0 && ops->probe)
+		r = ops->probe(run, err);
 
 	if (r == 0)
 		r = measure(run, ops, true, &limited, err);

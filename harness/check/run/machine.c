@@ -4,7 +4,11 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "check/check.h"
 #include "check/run/run.h"
+
+/* Beside less of others' use a group could have had all that it may. */
+#define OTHERS_LEAST 0.05
 
 /* proc(5), /proc/stat: the times of all CPUs together, in ticks. guest times are in user and
  * nice already. */
@@ -28,4 +32,25 @@ void check_machine_read(struct check_machine *ret)
 		ret->steal_s = tick_s * (double)t[STEAL];
 	}
 	(void)fclose(stat);
+}
+
+double check_others(const struct check_machine *before, const struct check_machine *after,
+		    uint64_t own_cpu_ns)
+{
+	double s = (double)(after->at_ns - before->at_ns) / 1e9;
+	double used_s = after->busy_s + after->steal_s - before->busy_s - before->steal_s;
+	double others_s = used_s - (double)own_cpu_ns / 1e9;
+
+	return s > 0 && others_s > 0 ? others_s / s : 0;
+}
+
+void check_disturbed(const struct check_machine *before, const struct check_machine *after,
+		     uint64_t own_cpu_ns, struct check_figure *figure)
+{
+	double others = check_others(before, after, own_cpu_ns);
+
+	if (others >= OTHERS_LEAST)
+		(void)snprintf(figure->disturbed, sizeof(figure->disturbed),
+			       "others had %.2f CPUs meanwhile (%.2f s stolen by the hypervisor)",
+			       others, after->steal_s - before->steal_s);
 }

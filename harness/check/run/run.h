@@ -11,6 +11,7 @@
 #include "kernel/cgroup.h"
 
 struct tare_err;
+struct check_figure;
 struct check_run;
 struct check_player; /* a tare-load in a box and a group of its own */
 
@@ -93,3 +94,10 @@ struct check_machine {
 	double busy_s, steal_s; /* of all processes; taken by the host of this kernel */
 };
 void check_machine_read(struct check_machine *ret);
+/* CPUs that others used between the two, or the hypervisor took, beside own_cpu_ns. */
+double check_others(const struct check_machine *before, const struct check_machine *after,
+		    uint64_t own_cpu_ns);
+/* Say in the figure that others used CPUs meanwhile, if they used more than a few hundredths: for
+ * one that is too low because of it. */
+void check_disturbed(const struct check_machine *before, const struct check_machine *after,
+		     uint64_t own_cpu_ns, struct check_figure *figure);

@@ -1,0 +1,79 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2317 # functions are called by ok
+# tare validate: every check passes in the container here and on cgroup v2 in a guest, and fails on
+# a box that is broken in the way that the check is there to find.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/run.sh
+. "$(dirname "$0")/run.sh"
+need root test "$(id -u)" = 0
+need jq jq --version
+boxes=$(cd "$(dirname "$0")/../data/boxes" && pwd)
+checks="cpu-burst cpu-quota cpu-weight cpuset freeze kill pids"
+
+# validate FILE ARGUMENT...: at a tenth of the full times.
+# shellcheck disable=SC2086 # words
+validate() { to=$1; shift; "$tare" validate -q --scale 0.1 -o "$to" "$@" $checks; }
+# verdict FILE CHECK WORD...: the check's verdict is one of the words.
+verdict() {
+	jq -r --arg check "$2" '.results[] | select(.check == $check) | "\(.verdict) \(.why)", .figure' "$1"
+	is=$(jq -r --arg check "$2" '.results[] | select(.check == $check).verdict' "$1")
+	shift 2
+	for word; do [ "$is" = "$word" ] && return 0; done
+	return 1
+}
+
+# What only gets less than its share, since others need the CPUs too, is no fault of the limit.
+of_the_machine() {
+	jq -e --arg check "$2" '.results[] | select(.check == $check) |
+		.verdict == "inconclusive" and (.figure.disturbed | length > 0)' "$1"
+}
+passes() { verdict "$1" "$2" pass || of_the_machine "$1" "$2"; }
+
+validate "$work/container" -e container >"$work/said" 2>&1
+for check in $checks; do
+	ok "$check passes in the container" passes "$work/container" "$check"
+done
+
+validate "$work/broken" -e broken=command,command=env >"$work/said" 2>&1
+status=$?
+ok "a box that ignores limits makes it exit with 1" test "$status" = 1
+for check in cpu-burst cpu-quota cpu-weight cpuset pids; do
+	ok "$check fails on a box that ignores limits" verdict "$work/broken" "$check" fail
+done
+
+checks="freeze kill"
+validate "$work/escaped" -e "escaped=command,command=$boxes/escaping-box" >"$work/said" 2>&1
+for check in $checks; do
+	ok "$check fails on a box that leaves its group" verdict "$work/escaped" "$check" fail
+done
+survivors() { pgrep -f 'fork-many solo n=100 by=orphan' >"$work/left"; }
+ok "who escaped is ended all the same" fails survivors
+
+checks="cpuset pids"
+limiting="$boxes/limiting-box cpuset-cpus={cpuset-cpus} pids-limit={pids-limit} --"
+validate "$work/limiting" -e "limiting=command,command=$limiting" >"$work/said" 2>&1
+for check in $checks; do
+	ok "$check passes on a box that limits by itself" verdict "$work/limiting" "$check" pass
+done
+
+if [ -x "$(command -v qemu-system-x86_64)" ] && "$tare" image build >/dev/null 2>&1; then
+	checks="cpu-burst cpu-quota cpu-weight cpuset freeze kill pids"
+	validate "$work/guest" -e guest=vm+container,boot=restore,vcpus=2 >"$work/said" 2>&1
+	for check in $checks; do
+		ok "$check passes on cgroup v2 in a guest" passes "$work/guest" "$check"
+	done
+fi
+
+document() {
+	jq -e '.schema == "tare.validate/1" and (.results | length > 0) and all(.results[];
+		(.claim | length > 0) and (.tolerance | length > 0) and (.verdict | length > 0))' "$work/container"
+}
+ok "the document says claim, tolerance and verdict of each" document
+misspelt() { "$tare" validate cpu-quoat 2>&1 | grep "did you mean 'cpu-quota'"; }
+ok "a misspelt check is told its name" misspelt
+listed() { "$tare" list checks | grep 'cpu-quota'; }
+ok "tare list checks has them" listed
+ok "nothing is left" nothing_left
+finish
