@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <linux/futex.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -21,14 +22,16 @@
 #define PROGRAM_MAX 4096
 
 /* The parent may have died before the prctl. getppid() is 0 in a pid namespace whoever lives,
- * so its end of the socket is asked instead. */
-static int die_with_parent(int sock, struct tare_err *err)
+ * so its end of the socket is asked instead, or its pidfd. */
+static int die_with_parent(const struct child_link *link, struct tare_err *err)
 {
-	struct pollfd p = {.fd = sock, .events = POLLRDHUP};
+	struct pollfd p = {.fd = link->shared ? link->parent_fd : link->sock,
+			   .events = link->shared ? POLLIN : POLLRDHUP};
+	short gone = link->shared ? POLLIN : POLLHUP | POLLRDHUP;
 
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return err_errno(err, "step 'die with the parent'");
-	if (poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLRDHUP)))
+	if (poll(&p, 1, 0) > 0 && (p.revents & gone))
 		_exit(127);
 	return 0;
 }
@@ -98,76 +101,41 @@ static int enter_folder(const char *cwd, struct tare_err *err)
 	return 0;
 }
 
-static const char *find_path(char *const *envp)
+static void tell(const struct child_link *link, const struct child_report *report)
 {
-	for (; envp && *envp; envp++) {
-		if (strncmp(*envp, "PATH=", 5) == 0)
-			return *envp + 5;
-	}
-	return SPAWN_PATH;
+	if (link->shared)
+		link->shared->report = *report;
+	else
+		(void)send(link->sock, report, sizeof(*report), MSG_NOSIGNAL);
 }
 
-/* errno after a failed execve of path, in words. */
-static int exec_failed(const char *path, struct tare_err *err)
+/* Until we are journaled and mapped. */
+static void wait_for_go(const struct child_link *link)
 {
-	int code = errno;
-
-	if (code == ENOENT && faccessat(AT_FDCWD, path, F_OK, 0) == 0)
-		return err_set(err, ENOENT, "'%s' needs an interpreter or loader that is not here",
-			       path);
-	if (code == EACCES)
-		return err_set(err, EACCES, "'%s' is not executable", path);
-	errno = code;
-	return err_errno(err, "run '%s'", path);
-}
-
-/* As execvpe(3), but by the PATH of the new environment and without memory. */
-static int exec_program(char *const *argv, char *const *envp, struct tare_err *err)
-{
-	const char *path = find_path(envp);
-	char program[PROGRAM_MAX];
-	bool denied = false;
-
-	if (strchr(argv[0], '/')) {
-		(void)execve(argv[0], argv, envp);
-		return exec_failed(argv[0], err);
-	}
-	for (const char *next; path; path = next) {
-		size_t length = strcspn(path, ":");
-
-		next = path[length] ? path + length + 1 : NULL;
-		if (snprintf(program, sizeof(program), "%.*s/%s", (int)length, path, argv[0]) >=
-		    (int)sizeof(program))
-			continue;
-		(void)execve(program, argv, envp);
-		if (errno == EACCES)
-			denied = true;
-		else if (errno != ENOENT && errno != ENOTDIR)
-			return exec_failed(program, err);
-	}
-	if (denied)
-		return err_set(err, EACCES, "'%.100s' is not executable", argv[0]);
-	return err_set(err, ENOENT, "no program '%.100s' in the PATH", argv[0]);
-}
-
-static void tell(int sock, const struct child_report *report)
-{
-	(void)send(sock, report, sizeof(*report), MSG_NOSIGNAL);
-}
-
-static int child_steps(const struct spawn *spawn, const struct box_exec *exec, int sock,
-		       struct tare_err *err)
-{
-	struct child_report up = {0};
 	char go;
-	int r = die_with_parent(sock, err);
+
+	if (!link->shared) {
+		if (recv(link->sock, &go, 1, 0) != 1)
+			_exit(127); /* the parent is gone, or reports its own failure */
+		return;
+	}
+	while (atomic_load(&link->shared->go) == 0)
+		(void)syscall(SYS_futex, &link->shared->go, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+}
+
+static int set_up(const struct spawn *spawn, const struct box_exec *exec,
+		  const struct child_link *link, struct tare_err *err)
+{
+	int r = die_with_parent(link, err);
 
 	if (r < 0)
 		return r;
 	reset_signals();
-	/* Until we are journaled and mapped. */
-	if (recv(sock, &go, 1, 0) != 1)
-		_exit(127); /* the parent is gone, or reports its own failure */
+	if (spawn->early)
+		r = spawn->early(spawn->context, err);
+	if (r < 0)
+		return r;
+	wait_for_go(link);
 	if (spawn->inside)
 		r = spawn->inside(spawn->context, err);
 	if (r == 0 && exec)
@@ -180,32 +148,37 @@ static int child_steps(const struct spawn *spawn, const struct box_exec *exec, i
 		r = set_stdio(exec, err);
 	/* Again: a change of identity forgets it (commit_creds, kernel/cred.c). */
 	if (r == 0)
-		r = die_with_parent(sock, err);
-	if (r == 0 && spawn->lock)
-		r = spawn->lock(spawn->context, err);
-	if (r < 0)
-		return r;
-
-	up.up_ns = clock_now_ns();
-	tell(sock, &up);
-	if (!exec)
-		_exit(0);
-	return exec_program(exec->argv, exec->envp, err);
+		r = die_with_parent(link, err);
+	return r == 0 && spawn->lock ? spawn->lock(spawn->context, err) : r;
 }
 
-_Noreturn void child_run(const struct spawn *spawn, const struct box_exec *exec, int sock,
-			 int parents_sock)
+static int child_steps(const struct spawn *spawn, const struct box_exec *exec,
+		       const struct child_link *link, struct child_report *report)
+{
+	struct child_report up = {0};
+	int r = set_up(spawn, exec, link, &report->err);
+
+	if (r < 0)
+		return r;
+	up.up_ns = clock_now_ns();
+	report->up_ns = up.up_ns;
+	tell(link, &up);
+	if (!exec)
+		_exit(0);
+	return child_exec(exec->argv, exec->envp, &report->err);
+}
+
+_Noreturn void child_run(const struct spawn *spawn, const struct box_exec *exec,
+			 struct child_link link)
 {
 	struct child_report report = {0};
-	int high;
-
-	(void)close(parents_sock);
 	/* Out of the way of the three that the program gets. */
-	high = fcntl(sock, F_DUPFD_CLOEXEC, ABOVE_STDIO);
-	if (high < 0)
+	int *fd = link.shared ? &link.parent_fd : &link.sock;
+
+	*fd = fcntl(*fd, F_DUPFD_CLOEXEC, ABOVE_STDIO);
+	if (*fd < 0)
 		_exit(127);
-	(void)close(sock);
-	if (child_steps(spawn, exec, high, &report.err) < 0)
-		tell(high, &report);
+	if (child_steps(spawn, exec, &link, &report) < 0)
+		tell(&link, &report);
 	_exit(127);
 }

@@ -2,6 +2,7 @@
 #pragma once
 /* child: the new process's way from clone3 to execve. */
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -13,6 +14,24 @@ struct child_report {
 	struct tare_err err;
 };
 
+/* What both write and read where the child runs in the parent's memory. */
+struct child_shared {
+	atomic_int go;  /* futex: 1 when the parent has done its part */
+	atomic_int tid; /* futex: 0 from execve or the end on (CLONE_CHILD_CLEARTID) */
+	struct child_report report;
+};
+
+/* How the two talk: by a socket, or through shared memory. */
+struct child_link {
+	int sock;                    /* -1: shared */
+	int parent_fd;               /* a pidfd of the parent, with shared */
+	struct child_shared *shared; /* NULL: by sock */
+};
+
 /* Never comes back: neither must the parent's cleanups run here. */
-_Noreturn void child_run(const struct spawn *spawn, const struct box_exec *exec, int sock,
-			 int parents_sock);
+_Noreturn void child_run(const struct spawn *spawn, const struct box_exec *exec,
+			 struct child_link link);
+
+/* As execvpe(3), but by the PATH of the new environment and without memory. Comes back only with
+ * an error. */
+int child_exec(char *const *argv, char *const *envp, struct tare_err *err);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "box/common/spawn.h"
 
+#include <linux/futex.h>
 #include <linux/sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -13,10 +16,12 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "box/common/child.h"
+#include "box/common/together.h"
 #include "kernel/cgroup.h"
 #include "kernel/journal.h"
 
-static pid_t spawn_clone(const struct spawn *spawn, const struct box_exec *exec, int *ret_pidfd)
+static struct clone_args plan_clone(const struct spawn *spawn, const struct box_exec *exec,
+				    int *ret_pidfd)
 {
 	int cgroup_fd = exec && exec->cgroup ? cgroup_v2_fd(exec->cgroup) : -1;
 	struct clone_args args = {
@@ -29,7 +34,7 @@ static pid_t spawn_clone(const struct spawn *spawn, const struct box_exec *exec,
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t)cgroup_fd;
 	}
-	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	return args;
 }
 
 static int clone_failed(const struct spawn *spawn, struct tare_err *err)
@@ -104,22 +109,6 @@ static int follow(int sock, int pidfd, struct box_process *ret, struct tare_err 
 	}
 }
 
-static int accompany(const struct spawn *spawn, const struct box_exec *exec, int sock, pid_t pid,
-		     int pidfd, struct box_process *ret, struct tare_err *err)
-{
-	int r = 0;
-
-	if (exec)
-		r = journal_note_process(spawn->journal, pid, exec->argv[0], err);
-	if (r == 0 && spawn->outside)
-		r = spawn->outside(spawn->context, pid, err);
-	if (r < 0)
-		return spawn_not_execve(r, err);
-	/* Go. A failed send is a dead child, which follow() tells about. */
-	(void)send(sock, "", 1, MSG_NOSIGNAL);
-	return follow(sock, pidfd, ret, err);
-}
-
 static void reap(int pidfd, bool kill_it)
 {
 	siginfo_t info;
@@ -130,33 +119,158 @@ static void reap(int pidfd, bool kill_it)
 		;
 }
 
-int spawn_start(const struct spawn *spawn, const struct box_exec *exec, struct box_process *ret,
-		struct tare_err *err)
+/* What follows a start by either way. */
+static int conclude(int r, const struct box_exec *exec, struct box_process *process,
+		    struct box_process *ret, struct tare_err *err)
+{
+	cleanup_close int pidfd = process->pidfd;
+
+	if (r < 0 || !exec) {
+		reap(pidfd, r < 0);
+		return r;
+	}
+	*ret = *process;
+	(void)take_fd(&pidfd);
+	(void)err;
+	return 0;
+}
+
+static int accompany(const struct spawn *spawn, const struct box_exec *exec, int sock,
+		     struct box_process *process, struct tare_err *err)
+{
+	int r = 0;
+
+	if (exec)
+		r = journal_note_process(spawn->journal, process->pid, exec->argv[0], err);
+	if (r == 0 && spawn->outside)
+		r = spawn->outside(spawn->context, process->pid, err);
+	if (r < 0)
+		return spawn_not_execve(r, err);
+	/* Go. A failed send is a dead child, which follow() tells about. */
+	(void)send(sock, "", 1, MSG_NOSIGNAL);
+	return follow(sock, process->pidfd, process, err);
+}
+
+static int start_apart(const struct spawn *spawn, const struct box_exec *exec,
+		       struct box_process *ret, struct tare_err *err)
 {
 	struct box_process process = {.pidfd = -1};
-	int pair[2], pidfd = -1, r;
-	pid_t pid;
+	struct clone_args args = plan_clone(spawn, exec, &process.pidfd);
+	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return err_errno(err, "%s: make a socket pair", spawn->box);
+		return err_errno(err, "make a socket pair");
 	cleanup_close int ours = pair[0];
 	cleanup_close int theirs = pair[1];
 
-	pid = spawn_clone(spawn, exec, &pidfd);
-	if (pid < 0)
-		return err_wrap(err, clone_failed(spawn, err), "%s", spawn->box);
-	if (pid == 0)
-		child_run(spawn, exec, theirs, ours);
-
-	cleanup_close int held_pidfd = pidfd;
-	(void)close(take_fd(&theirs));
-	r = accompany(spawn, exec, ours, pid, pidfd, &process, err);
-	if (r < 0 || !exec) {
-		reap(pidfd, r < 0);
-		return err_wrap(err, r, "%s", spawn->box);
+	process.pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	if (process.pid < 0)
+		return clone_failed(spawn, err);
+	if (process.pid == 0) {
+		(void)close(ours);
+		child_run(spawn, exec,
+			  (struct child_link){.sock = theirs, .parent_fd = -1, .shared = NULL});
 	}
-	process.pid = pid;
-	process.pidfd = take_fd(&held_pidfd);
-	*ret = process;
-	return 0;
+	(void)close(take_fd(&theirs));
+	return conclude(accompany(spawn, exec, ours, &process, err), exec, &process, ret, err);
+}
+
+struct together {
+	const struct spawn *spawn;
+	const struct box_exec *exec;
+	struct child_link link;
+	struct child_shared shared;
+	_Alignas(16) char stack[TOGETHER_STACK];
+};
+
+static _Noreturn void together_child(void *context)
+{
+	struct together *t = context;
+
+	child_run(t->spawn, t->exec, t->link);
+}
+
+/* The errno of this thread is the child's too as long as it runs: here only calls that succeed
+ * are made meanwhile, and no signal's handler runs. */
+static int accompany_together(struct together *t, struct box_process *process, struct tare_err *err)
+{
+	struct child_shared *shared = &t->shared;
+	int r = t->spawn->outside ? t->spawn->outside(t->spawn->context, process->pid, err) : 0;
+
+	if (r < 0)
+		return spawn_not_execve(r, err);
+	atomic_store(&shared->go, 1);
+	(void)syscall(SYS_futex, &shared->go, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+	for (int tid; (tid = atomic_load(&shared->tid)) != 0;)
+		(void)syscall(SYS_futex, &shared->tid, FUTEX_WAIT, tid, NULL, NULL, 0);
+	process->exec_ns = clock_now_ns();
+	process->up_ns = shared->report.up_ns;
+	if (shared->report.err.code) {
+		r = err_set(err, shared->report.err.code, "%s", shared->report.err.msg);
+		return shared->report.up_ns ? r : spawn_not_execve(r, err);
+	}
+	if (!process->up_ns)
+		return died_early(process->pidfd, err);
+	/* Only now: until it is written down it dies with us. */
+	return t->exec ? journal_note_process(t->spawn->journal, process->pid, t->exec->argv[0],
+					      err)
+		       : 0;
+}
+
+/* A change of identity, and the box itself, forbid dumps of the memory, which is ours too. */
+static int we_are_dumpable(void)
+{
+	static atomic_int known = -1;
+	int is = atomic_load(&known);
+
+	if (is < 0) {
+		is = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
+		atomic_store(&known, is);
+	}
+	return is;
+}
+
+static int start_together(const struct spawn *spawn, const struct box_exec *exec,
+			  struct box_process *ret, struct tare_err *err)
+{
+	struct box_process process = {.pidfd = -1};
+	struct clone_args args = plan_clone(spawn, exec, &process.pidfd);
+	cleanup_close int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	int dumpable = we_are_dumpable(), r;
+	sigset_t all, before;
+	struct together t;
+
+	if (self < 0)
+		return err_errno(err, "open a pidfd of ourselves");
+	t.spawn = spawn;
+	t.exec = exec;
+	t.link = (struct child_link){.sock = -1, .parent_fd = self, .shared = &t.shared};
+	memset(&t.shared, 0, sizeof(t.shared));
+	atomic_store(&t.shared.tid, 1);
+	args.flags |= CLONE_VM | CLONE_CHILD_CLEARTID;
+	args.child_tid = (uint64_t)(uintptr_t)&t.shared.tid;
+	args.stack = (uint64_t)(uintptr_t)t.stack;
+	args.stack_size = sizeof(t.stack);
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_BLOCK, &all, &before);
+	process.pid = (pid_t)together_clone(&args, together_child, &t);
+	if (process.pid < 0) {
+		(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+		errno = -process.pid;
+		return clone_failed(spawn, err);
+	}
+	r = accompany_together(&t, &process, err);
+	r = conclude(r, exec, &process, ret, err);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	(void)prctl(PR_SET_DUMPABLE, dumpable, 0, 0, 0);
+	return r;
+}
+
+int spawn_start(const struct spawn *spawn, const struct box_exec *exec, struct box_process *ret,
+		struct tare_err *err)
+{
+	int r = TOGETHER_WORKS && !spawn->apart ? start_together(spawn, exec, ret, err)
+						: start_apart(spawn, exec, ret, err);
+
+	return err_wrap(err, r, "%s", spawn->box);
 }

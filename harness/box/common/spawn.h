@@ -2,8 +2,10 @@
 #pragma once
 /* spawn: start a process inside what a box puts around it, and learn what went wrong there.
  *
- * The child tells by one message that the box stands, and by another what failed; the socket
- * closes at execve. It dies with the thread that started it (PR_SET_PDEATHSIG). */
+ * The child runs in the parent's memory until execve, as with vfork(2), but beside it: no page is
+ * copied, and the parent writes its maps meanwhile. It dies with the thread that started it
+ * (PR_SET_PDEATHSIG). Where that way is not open (another processor, a sanitizer that minds
+ * stacks, an init that stays) it is a copy, which tells by messages over a socket. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,19 +17,22 @@ struct tare_err;
 struct journal;
 
 /* What a box does around a new process, in this order; any hook may be NULL. The hooks of the
- * child run after clone3 of a process that may have threads: they allocate nothing, take no
- * lock, and use only what was prepared. */
+ * child run in the parent's memory, of a process that may have threads: they allocate nothing,
+ * take no lock, change no variable, and use only what was prepared. */
 struct spawn {
 	const char *box; /* begins every message: "container" */
 	struct journal *journal;
 	uint64_t clone_flags; /* CLONE_NEW..., not CLONE_NEWCGROUP: see lock */
-	/* In the parent, once the process is journaled and while it waits: identity maps. */
+	/* In the child, at the same time as outside: what needs no identity. */
+	int (*early)(void *context, struct tare_err *err);
+	/* In the parent, while the process waits: identity maps. */
 	int (*outside)(void *context, pid_t pid, struct tare_err *err);
 	/* In the child: mounts, root. It must leave the working directory inside. */
 	int (*inside)(void *context, struct tare_err *err);
 	/* In the child, after the cgroups are joined: what takes rights away. The last hook. */
 	int (*lock)(void *context, struct tare_err *err);
 	void *context;
+	bool apart; /* it must have memory of its own */
 };
 
 /* exec NULL: end with status 0 where execve would be, and wait for that: a probe. */

@@ -89,6 +89,16 @@ static int bring_loopback_up(struct tare_err *err)
 	return 0;
 }
 
+/* Both need the namespaces only, not who we are in there. */
+static int early(void *context, struct tare_err *err)
+{
+	const struct container *c = ((const struct launch *)context)->container;
+
+	if (has(c, CLONE_NEWUTS) && sethostname(c->name, strlen(c->name)) < 0)
+		return err_errno(err, "step 'set the host name'");
+	return has(c, CLONE_NEWNET) ? bring_loopback_up(err) : 0;
+}
+
 static int take_identity(const struct launch *l, struct tare_err *err)
 {
 	if (!has(l->container, CLONE_NEWUSER))
@@ -125,10 +135,6 @@ static int inside(void *context, struct tare_err *err)
 		r = enter_host_root(c, err);
 	else if (r == 0)
 		r = root_enter(&l->root, err);
-	if (r == 0 && has(c, CLONE_NEWUTS) && sethostname(c->name, strlen(c->name)) < 0)
-		r = err_errno(err, "step 'set the host name'");
-	if (r == 0 && has(c, CLONE_NEWNET))
-		r = bring_loopback_up(err);
 	return r;
 }
 
@@ -211,6 +217,7 @@ int container_launch(struct container *container, const struct box_exec *exec,
 		/* Made later, see lock(). */
 		.clone_flags = container->namespaces & ~(uint64_t)CLONE_NEWCGROUP,
 		.outside = has(container, CLONE_NEWUSER) && !container->rootless ? outside : NULL,
+		.early = early,
 		.inside = inside,
 		.lock = lock,
 		.context = &l,
