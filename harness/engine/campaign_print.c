@@ -147,6 +147,10 @@ static void put_limits(FILE *to, const struct limits *limits)
 	put(to, "    limits:\n");
 	if (limits->cpus > 0)
 		put(to, "      cpus: %.10g\n", limits->cpus);
+	if (limits->cpu_shares)
+		put(to, "      cpu-shares: %llu\n", (unsigned long long)limits->cpu_shares);
+	if (limits->cpu_burst_us)
+		put(to, "      cpu-burst: %lluus\n", (unsigned long long)limits->cpu_burst_us);
 	if (limits->cpuset)
 		put(to, "      cpuset-cpus: '%s'\n",
 		    units_print_cpus(limits->cpuset, cpus, sizeof(cpus)));

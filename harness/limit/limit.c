@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/text.h"
@@ -15,14 +16,22 @@
 
 /* A program of a few pages runs in less, but tare-load and what the kernel charges for it does
  * not: the kill would come before the first slice. */
-#define MEMORY_MIN (1U << 20)
+#define MEMORY_MIN   (1U << 20)
 /* PID_MAX_LIMIT of 64-bit Linux (include/linux/threads.h). */
-#define PIDS_MAX   4194304
+#define PIDS_MAX     4194304
+/* What v1 takes (sched_group_set_shares, kernel/sched/fair.c). */
+#define SHARES_MIN   2
+#define SHARES_MAX   262144
+#define BURST_MAX_NS (3600 * NS_PER_S)
 /* The kernel holds it in an unsigned int whose highest value means none (blk-throttle.c). */
-#define IOPS_MAX   (UINT_MAX - 1U)
+#define IOPS_MAX     (UINT_MAX - 1U)
 
 const struct limit_option limit_options[] = {
 	{"cpus", "NUMBER", "CPU time per second, in CPUs, such as 0.5 (period 100 ms)", "cpu"},
+	{"cpu-shares", "NUMBER", "weight beside others on the same CPUs: 2 to 262144, 1024 is even",
+	 "cpu"},
+	{"cpu-burst", "TIME", "quota that may be saved up, such as 20ms; at most a period's",
+	 "cpu"},
 	{"cpuset-cpus", "LIST", "CPUs it may run on, such as 0-1,3", "cpuset"},
 	{"memory", "SIZE", "memory, swap included, such as 64M", "memory"},
 	{"pids-limit", "NUMBER", "processes and threads, such as 100", "pids"},
@@ -55,6 +64,19 @@ static int set_cpus(struct limits *limits, const char *text, struct tare_err *er
 		return err_set(err, EINVAL, "--cpus: %s is more than the %ld CPUs of this machine",
 			       text, online);
 	limits->cpus = cpus;
+	return 0;
+}
+
+static int set_cpu_burst(struct limits *limits, const char *text, struct tare_err *err)
+{
+	uint64_t ns;
+	int r = units_parse_time("--cpu-burst", text, &ns, err);
+
+	if (r < 0)
+		return r;
+	if (ns < NS_PER_US || ns > BURST_MAX_NS)
+		return err_set(err, EINVAL, "--cpu-burst: %s is not within 1us and 1h", text);
+	limits->cpu_burst_us = ns / NS_PER_US;
 	return 0;
 }
 
@@ -158,6 +180,11 @@ int limits_set(struct limits *limits, const char *flag, const char *text, struct
 
 	if (strcmp(flag, "cpus") == 0)
 		return set_cpus(limits, text, err);
+	if (strcmp(flag, "cpu-shares") == 0)
+		return units_parse_count("--cpu-shares", text, SHARES_MIN, SHARES_MAX,
+					 &limits->cpu_shares, err);
+	if (strcmp(flag, "cpu-burst") == 0)
+		return set_cpu_burst(limits, text, err);
 	if (strcmp(flag, "cpuset-cpus") == 0)
 		return set_cpuset(limits, text, err);
 	if (strcmp(flag, "memory") == 0)
@@ -182,7 +209,7 @@ unsigned int limits_controllers(const struct limits *limits)
 {
 	unsigned int bits = 0;
 
-	if (limits->cpus > 0)
+	if (limits->cpus > 0 || limits->cpu_shares || limits->cpu_burst_us)
 		bits |= CGROUP_BIT(CGROUP_CPU);
 	if (limits->cpuset)
 		bits |= CGROUP_BIT(CGROUP_CPUSET);

@@ -26,6 +26,8 @@ struct limit_device {
 /* Zeroed: no limit at all. */
 struct limits {
 	double cpus;           /* --cpus 0.5: quota over a period of 100 ms; 0: none */
+	uint64_t cpu_shares;   /* --cpu-shares: docker's, 1024 by default; 0: none */
+	uint64_t cpu_burst_us; /* --cpu-burst: what may be saved up of the quota; 0: none */
 	uint64_t cpuset;       /* --cpuset-cpus: mask; 0: none */
 	uint64_t memory_bytes; /* --memory: RAM, and RAM + swap together */
 	uint64_t pids;         /* --pids-limit */

@@ -12,8 +12,8 @@
 #include "base/units.h"
 #include "limit/limit_inner.h"
 
-/* cpu: 2, cpuset: 1, memory: 2, pids: 1. */
-#define MAX_WRITES   (6 + LIMIT_DEVICES * LIMIT_RATES)
+/* cpu: 4, cpuset: 1, memory: 2, pids: 1. */
+#define MAX_WRITES   (8 + LIMIT_DEVICES * LIMIT_RATES)
 #define CONTENT_SIZE 4096
 
 /* A file, what goes in, and how it reads afterwards. */
@@ -26,6 +26,7 @@ struct limit_write {
 	uint64_t want;
 	/* Compare the file's content with want, and put what it says into *now. */
 	bool (*holds)(const struct limit_write *write, const char *content, struct limits *now);
+	uint64_t shares;                   /* of cpu-shares */
 	const struct limit_device *device; /* of a rate */
 	enum limit_rate rate;
 	char number[32]; /* "254:0" */
@@ -78,6 +79,25 @@ static bool cpu_max_holds(const struct limit_write *write, const char *content, 
 {
 	now->cpus = strtod(content, NULL) / LIMIT_PERIOD_US;
 	return strcmp(content, write->text) == 0;
+}
+
+/* docker's 2 to 262144 as a weight of v2, 1 to 10000, as its runtimes reckon it. */
+static uint64_t weight_of(uint64_t shares)
+{
+	return 1 + ((shares - 2) * 9999) / 262142;
+}
+
+static bool shares_hold(const struct limit_write *write, const char *content, struct limits *now)
+{
+	/* A weight cannot be turned back without loss: that it is the one asked for was shown. */
+	now->cpu_shares = write->shares;
+	return number_holds(write, content);
+}
+
+static bool burst_holds(const struct limit_write *write, const char *content, struct limits *now)
+{
+	now->cpu_burst_us = strtoull(content, NULL, 10);
+	return number_holds(write, content);
 }
 
 /* Not only what was written: also that the groups above leave it those CPUs. */
@@ -197,6 +217,34 @@ static int plan_cpu(struct plan *plan, const struct limits *limits, const struct
 	return 0;
 }
 
+static int plan_shares(struct plan *plan, const struct limits *limits, const struct cgroup *cgroup,
+		       struct tare_err *err)
+{
+	struct limit_write *write = add(plan, "cpu-shares", CGROUP_CPU, cgroup, err);
+
+	if (!write)
+		return -ENOTSUP;
+	if (write->version == 2)
+		fill(write, "cpu.weight", weight_of(limits->cpu_shares), shares_hold);
+	else
+		fill(write, "cpu.shares", limits->cpu_shares, shares_hold);
+	write->shares = limits->cpu_shares;
+	return 0;
+}
+
+/* After the quota, which must not be smaller (tg_set_cfs_bandwidth, kernel/sched/core.c). */
+static int plan_burst(struct plan *plan, const struct limits *limits, const struct cgroup *cgroup,
+		      struct tare_err *err)
+{
+	struct limit_write *write = add(plan, "cpu-burst", CGROUP_CPU, cgroup, err);
+
+	if (!write)
+		return -ENOTSUP;
+	fill(write, write->version == 2 ? "cpu.max.burst" : "cpu.cfs_burst_us",
+	     limits->cpu_burst_us, burst_holds);
+	return 0;
+}
+
 /* memory and, where the kernel accounts for it, swap: v1 counts both together, v2 apart. */
 static int plan_memory(struct plan *plan, const struct limits *limits, const struct cgroup *cgroup,
 		       struct tare_err *err)
@@ -253,6 +301,10 @@ static int plan_limits(struct plan *plan, const struct limits *limits, const str
 	plan->n = 0;
 	if (limits->cpus > 0)
 		r = plan_cpu(plan, limits, cgroup, err);
+	if (r == 0 && limits->cpu_shares)
+		r = plan_shares(plan, limits, cgroup, err);
+	if (r == 0 && limits->cpu_burst_us)
+		r = plan_burst(plan, limits, cgroup, err);
 	if (r == 0 && limits->cpuset) {
 		write = add(plan, "cpuset-cpus", CGROUP_CPUSET, cgroup, err);
 		if (!write)

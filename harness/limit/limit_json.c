@@ -16,6 +16,10 @@ json_t *limits_to_json(const struct limits *limits)
 
 	if (r == 0 && limits->cpus > 0)
 		r = json_put(object, "cpus", json_number(limits->cpus));
+	if (r == 0 && limits->cpu_shares)
+		r = json_put(object, "cpu-shares", json_u64(limits->cpu_shares));
+	if (r == 0 && limits->cpu_burst_us)
+		r = json_put(object, "cpu-burst-us", json_u64(limits->cpu_burst_us));
 	if (r == 0 && limits->cpuset)
 		r = json_put(object, "cpuset-cpus",
 			     json_string(units_print_cpus(limits->cpuset, cpus, sizeof(cpus))));
@@ -102,6 +106,10 @@ static int read_one(struct limits *limits, const json_t *object, const char *key
 	}
 	if (strcmp(key, "memory") == 0)
 		number = &limits->memory_bytes;
+	else if (strcmp(key, "cpu-shares") == 0)
+		number = &limits->cpu_shares;
+	else if (strcmp(key, "cpu-burst-us") == 0)
+		number = &limits->cpu_burst_us;
 	else if (strcmp(key, "pids-limit") == 0)
 		number = &limits->pids;
 	else
