@@ -126,9 +126,10 @@ static int host_abort(struct machine *machine, machine_player player, struct tar
 }
 
 static int host_run(struct machine *machine, const struct trial_spec *spec, char *const *argv,
-		    char *const *envp, const char *cwd, int *ret_status, struct tare_err *err)
+		    char *const *envp, const char *cwd, const struct machine_stdio *stdio,
+		    int *ret_status, struct tare_err *err)
 {
-	return host_exec(as_host(machine)->place, spec, argv, envp, cwd, ret_status, err);
+	return host_exec(as_host(machine)->place, spec, argv, envp, cwd, stdio, ret_status, err);
 }
 
 static int host_check(struct machine *machine, const struct check_request *request,

@@ -35,6 +35,12 @@ struct machine_config {
 	const char *libexec_dir; /* where tare-load and tare-agent are */
 };
 
+/* Descriptors for a command's 0, 1 and 2, and when it is killed (clock_now_ns(); 0: never). */
+struct machine_stdio {
+	int fds[3];
+	uint64_t deadline_ns;
+};
+
 /* A player on that machine: a number that machine_start gave. */
 typedef unsigned int machine_player;
 
@@ -56,10 +62,11 @@ struct machine_ops {
 	int (*finish)(struct machine *machine, machine_player player, json_t **ret,
 		      struct tare_err *err);
 	int (*abort)(struct machine *machine, machine_player player, struct tare_err *err);
-	/* Run a command in a box of it with our stdio, for `tare exec`; *ret_status is as wait(2)
-	 * gives it. argv ends with NULL. */
+	/* Run a command in a box of it; *ret_status is as wait(2) gives it. argv ends with NULL.
+	 * stdio NULL: with ours, for `tare exec`. */
 	int (*exec)(struct machine *machine, const struct trial_spec *spec, char *const *argv,
-		    char *const *envp, const char *cwd, int *ret_status, struct tare_err *err);
+		    char *const *envp, const char *cwd, const struct machine_stdio *stdio,
+		    int *ret_status, struct tare_err *err);
 	/* Carry a check out there: *ret_account as of check_carry_out(). */
 	int (*check)(struct machine *machine, const struct check_request *request,
 		     json_t **ret_account, struct tare_err *err);

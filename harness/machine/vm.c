@@ -265,7 +265,8 @@ static int vm_abort(struct machine *machine, machine_player player, struct tare_
 }
 
 static int vm_run(struct machine *machine, const struct trial_spec *spec, char *const *argv,
-		  char *const *envp, const char *cwd, int *ret_status, struct tare_err *err)
+		  char *const *envp, const char *cwd, const struct machine_stdio *stdio,
+		  int *ret_status, struct tare_err *err)
 {
 	struct vm *vm = as_vm(machine);
 	struct tare_err why = {0};
@@ -273,7 +274,7 @@ static int vm_run(struct machine *machine, const struct trial_spec *spec, char *
 
 	if (r < 0)
 		return r;
-	r = vm_exec(&vm->boot.guest, spec, argv, envp, cwd, ret_status, &why);
+	r = vm_exec(&vm->boot.guest, spec, argv, envp, cwd, stdio, ret_status, &why);
 	return finish_call(vm, r, &why, err);
 }
 

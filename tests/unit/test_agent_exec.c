@@ -68,7 +68,7 @@ static int run_shell(struct scene *scene, const char *script, struct tare_err *e
 	int status = -1, r;
 
 	(void)snprintf(text, sizeof(text), "%s", script);
-	r = vm_exec(&scene->guest, &spec, argv, envp, NULL, &status, err);
+	r = vm_exec(&scene->guest, &spec, argv, envp, NULL, NULL, &status, err);
 	trial_spec_clear(&spec);
 	return r < 0 ? r : status;
 }
@@ -149,7 +149,8 @@ static void a_failed_start_leaves_no_input_behind(void **state)
 	struct trial_spec spec = agent_getppid_in("bare");
 	int status;
 
-	assert_int_equal(vm_exec(&scene->guest, &spec, argv, NULL, NULL, &status, NULL), -ENOENT);
+	assert_int_equal(vm_exec(&scene->guest, &spec, argv, NULL, NULL, NULL, &status, NULL),
+			 -ENOENT);
 	trial_spec_clear(&spec);
 	write_file(scene->in, "mine\n", 5);
 	assert_int_equal(run_with_files(scene, scene->in, "cat"), 0);

@@ -65,7 +65,7 @@ static int run(const char *script, int *ret_status, struct tare_err *err)
 	char *argv[] = {sh, c, text, NULL}, *envp[] = {NULL};
 
 	(void)snprintf(text, sizeof(text), "%s", script);
-	return host->ops->exec(host, &spec, argv, envp, NULL, ret_status, err);
+	return host->ops->exec(host, &spec, argv, envp, NULL, NULL, ret_status, err);
 }
 
 static void a_misspelt_machine_is_answered_with_the_nearest(void **state)

@@ -217,7 +217,8 @@ static int exec_with_files(char *const *argv, const char *in, const char *out, i
 	(void)fflush(stdout);
 	for (int i = 0; i < 2; i++)
 		assert_true(fds[i] >= 0 && dup2(fds[i], i) == i);
-	r = scene_open_one->ops->exec(scene_open_one, &spec, argv, NULL, NULL, ret_status, &err);
+	r = scene_open_one->ops->exec(scene_open_one, &spec, argv, NULL, NULL, NULL, ret_status,
+				      &err);
 	for (int i = 0; i < 2; i++) {
 		(void)dup2(was[i], i);
 		(void)close(was[i]);

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "describe.h"
 #include "play.h"
+#include "probe.h"
 #include "reexec.h"
 
 #define USAGE_ERROR 2
@@ -17,6 +18,7 @@
 static const char help[] =
 	"Usage: tare-load describe [LOAD [NAME=VALUE]...]\n"
 	"       tare-load play LOAD batch|latency|solo [NAME=VALUE]...\n"
+	"       tare-load probe [list|PROBE...] [BAIT=VALUE]...\n"
 	"\n"
 	"The loads of tare. `describe` prints them as JSON. `play` sets one up and takes turns,\n"
 	"as tare asks for them in binary messages on stdin, answering on stdout.\n"
@@ -71,7 +73,7 @@ static int command_play(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	static const char *const commands[] = {"describe", "play", "--help", "--version", NULL};
+	static const char *const commands[] = {"describe", "play", "probe", "--help", "--version", NULL};
 	char hint[TEXT_HINT_SIZE], msg[256];
 
 	if (argc == 2 && strcmp(argv[1], REEXEC_EXIT) == 0)
@@ -82,6 +84,8 @@ int main(int argc, char **argv)
 		return command_describe(argc - 2, argv + 2);
 	if (strcmp(argv[1], "play") == 0)
 		return command_play(argc - 2, argv + 2);
+	if (strcmp(argv[1], "probe") == 0)
+		return probe_command(argc - 2, argv + 2);
 	if (strcmp(argv[1], "--help") == 0)
 		return print(help);
 	if (strcmp(argv[1], "--version") == 0)

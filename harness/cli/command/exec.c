@@ -158,7 +158,7 @@ static int exec_inside(struct machine *machine, const struct exec_options *own,
 
 	if (!envp)
 		return err_set(err, ENOMEM, "out of memory");
-	r = machine->ops->exec(machine, spec, argv, envp, own->cwd, &status, err);
+	r = machine->ops->exec(machine, spec, argv, envp, own->cwd, NULL, &status, err);
 	free(envp);
 	if (r == -ENOENT)
 		return EXIT_NOT_FOUND;

@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "machine/common/terminal.h"
+#include "machine/machine.h"
 #include "machine/vm/channel.h"
 #include "machine/vm/console.h"
 #include "machine/vm/guest.h"
@@ -25,8 +26,10 @@ struct relay {
 	struct guest *guest;
 	struct stdio_reader reader;
 	int port_fd, signal_fd;
+	struct machine_stdio stdio;
 	bool in_open; /* our stdin has not ended */
 	struct terminal_state terminal;
+	bool killed;  /* it was overdue */
 	bool blocked; /* the port takes no more for now */
 	bool out_open[2];
 	bool gone[2]; /* who read our stdout or stderr has left */
@@ -52,7 +55,7 @@ static int take_frame(const struct stdio_frame *frame, const uint8_t *bytes, voi
 	if (frame->size == 0)
 		relay->out_open[i] = false;
 	else if (!relay->gone[i] &&
-		 fd_write_all(i ? STDERR_FILENO : STDOUT_FILENO, bytes, frame->size, NULL) < 0)
+		 fd_write_all(relay->stdio.fds[1 + i], bytes, frame->size, NULL) < 0)
 		relay->gone[i] = true;
 	return 0;
 }
@@ -68,7 +71,7 @@ static int send_input(struct relay *relay, struct tare_err *err)
 	relay->blocked = poll(&room, 1, 0) == 0;
 	if (relay->blocked)
 		return 0;
-	n = read(STDIN_FILENO, buf, sizeof(buf));
+	n = read(relay->stdio.fds[0], buf, sizeof(buf));
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return 0;
 	relay->in_open = n > 0;
@@ -110,25 +113,47 @@ static int send_signals(struct relay *relay, struct tare_err *err)
 	return r;
 }
 
+/* For poll(2): until the command is overdue, or -1 for ever. */
+static int time_left_ms(const struct relay *relay)
+{
+	uint64_t deadline = relay->stdio.deadline_ns, now = clock_now_ns();
+
+	if (deadline == 0)
+		return -1;
+	return now >= deadline ? 0 : (int)((deadline - now) / NS_PER_MS) + 1;
+}
+
+/* Kill it; a guest that does not answer to that either is given up. */
+static int end_overdue(struct relay *relay, struct tare_err *err)
+{
+	if (relay->killed)
+		return err_set(err, ETIMEDOUT, "the guest does not end its command");
+	relay->killed = true;
+	relay->stdio.deadline_ns = clock_now_ns() + ANSWER_NS;
+	return send_signal(relay, SIGKILL, err);
+}
+
 /* Until the answer begins to come. */
 static int relay_until_answer(struct relay *relay, struct tare_err *err)
 {
 	for (;;) {
 		short room = relay->blocked ? POLLOUT : 0;
 		struct pollfd p[] = {
-			{.fd = relay->in_open && !relay->blocked ? STDIN_FILENO : -1,
+			{.fd = relay->in_open && !relay->blocked ? relay->stdio.fds[0] : -1,
 			 .events = POLLIN},
 			{.fd = relay->port_fd, .events = (short)(POLLIN | room)},
 			{.fd = channel_fd(relay->guest->channel), .events = POLLIN},
 			{.fd = relay->signal_fd, .events = POLLIN},
 			{.fd = console_fd(relay->guest->qemu.console), .events = POLLIN},
 		};
-		int r = poll(p, sizeof(p) / sizeof(p[0]), -1);
+		int r = poll(p, sizeof(p) / sizeof(p[0]), time_left_ms(relay));
 
 		if (r < 0 && errno != EINTR)
 			return err_errno(err, "poll");
 		if (r < 0)
 			continue;
+		if (r == 0 && (r = end_overdue(relay, err)) < 0)
+			return r;
 		r = p[3].revents ? send_signals(relay, err) : 0;
 		if (p[4].revents)
 			(void)console_drain(relay->guest->qemu.console);
@@ -215,8 +240,10 @@ static void find_terminal(struct terminal_state *ret)
 }
 
 int vm_exec(struct guest *guest, const struct trial_spec *spec, char *const *argv,
-	    char *const *envp, const char *cwd, int *ret_status, struct tare_err *err)
+	    char *const *envp, const char *cwd, const struct machine_stdio *stdio, int *ret_status,
+	    struct tare_err *err)
 {
+	static const struct machine_stdio ours = {{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}, 0};
 	struct relay relay = {.guest = guest,
 			      .port_fd = guest->qemu.stdio_fd,
 			      .in_open = true,
@@ -224,7 +251,10 @@ int vm_exec(struct guest *guest, const struct trial_spec *spec, char *const *arg
 	json_t *arguments;
 	int r;
 
+	relay.stdio = stdio ? *stdio : ours;
 	find_terminal(&relay.terminal);
+	if (stdio)
+		relay.terminal.fd = -1;
 	arguments = arguments_of(&relay, spec, argv, envp, cwd);
 	if (!arguments)
 		return err_set(err, ENOMEM, "out of memory");

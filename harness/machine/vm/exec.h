@@ -5,7 +5,9 @@
 struct guest;
 struct tare_err;
 struct trial_spec;
+struct machine_stdio;
 
 /* As machine_ops.exec. */
 int vm_exec(struct guest *guest, const struct trial_spec *spec, char *const *argv,
-	    char *const *envp, const char *cwd, int *ret_status, struct tare_err *err);
+	    char *const *envp, const char *cwd, const struct machine_stdio *stdio, int *ret_status,
+	    struct tare_err *err);

@@ -92,7 +92,8 @@ static void add_kernel(struct qemu_args *args, const struct qemu_config *config)
 		(void)snprintf(tsc, sizeof(tsc), " tsc_early_khz=%llu tsc=reliable",
 			       (unsigned long long)config->tsc_khz);
 	add_option(args, "-append",
-		   "quiet console=ttyS0 reboot=t panic=-1 cryptomgr.notests random.trust_cpu=on%s",
+		   "quiet console=ttyS0 reboot=t panic=-1 cryptomgr.notests random.trust_cpu=on "
+		   "tare.guest=1%s",
 		   tsc);
 }
 
