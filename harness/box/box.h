@@ -99,6 +99,8 @@ struct box_ops {
 	const struct box_option *options; /* ended by name NULL; may be NULL */
 	bool has_root; /* a root of its own: tare-load is /bin/tare-load there, the work folder
 			* /work; else both are as in struct box_place */
+	bool isolates; /* it claims that the inside neither sees nor changes what is outside:
+			* `tare isolation` holds it to that */
 	unsigned int controllers; /* bits of CGROUP_BIT: a group of these is part of what the box
 				   * is; 0 for a box that is none of cgroups' business */
 	bool limits_itself; /* the limits under test are its own business: tare puts none on */

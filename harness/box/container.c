@@ -107,6 +107,7 @@ const struct box_ops box_ops_container = {
 	.summary = "our container: all namespaces, overlay root, dropped rights, seccomp",
 	.options = options,
 	.has_root = true,
+	.isolates = true,
 	.controllers = CGROUP_BIT(CGROUP_CPU) | CGROUP_BIT(CGROUP_CPUACCT) |
 		       CGROUP_BIT(CGROUP_MEMORY) | CGROUP_BIT(CGROUP_PIDS) | CGROUP_BIT(CGROUP_IO),
 	.probe = container_probe,

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* isolation: what can be seen and done from inside of environments, against what is outside. */
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "engine/args.h"
+
+struct tare_err;
+struct trial_place;
+struct journal;
+
+struct isolation_plan {
+	const struct env_list *envs;
+	char *const *probes; /* NULL-ended; empty: all */
+	bool prove;          /* also show each where its protection is switched off */
+	bool prove_in_guest; /* likewise those which change a machine, in a guest */
+	const struct trial_place *place;
+	struct journal *journal;
+	const char *cache_dir, *libexec_dir;
+	void (*say)(const char *what); /* progress; may be NULL */
+};
+
+/* *ret: schema tare.isolation/1. An environment that cannot be had is in it, with the reason.
+ * -ENOENT: no such probe. */
+int isolation_run(const struct isolation_plan *plan, json_t **ret, struct tare_err *err);
+
+/* The name and kind of probes: {NAME: {"kind", "summary", "changes_machine"}}. */
+int isolation_list(const char *load_path, json_t **ret, struct tare_err *err);
+
+/* True: a box that isolates leaks what it claims to keep, or a proof did not work. */
+bool isolation_leaks(const json_t *result);
+
+/* The tables, as text on stdout, and as index.html and report.md in a folder. */
+void isolation_print(const json_t *result, bool color);
+int isolation_report(const json_t *result, const char *dir, struct tare_err *err);
