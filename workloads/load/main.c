@@ -73,7 +73,8 @@ static int command_play(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	static const char *const commands[] = {"describe", "play", "probe", "--help", "--version", NULL};
+	static const char *const commands[] = {"describe", "play",      "probe",
+					       "--help",   "--version", NULL};
 	char hint[TEXT_HINT_SIZE], msg[256];
 
 	if (argc == 2 && strcmp(argv[1], REEXEC_EXIT) == 0)
