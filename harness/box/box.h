@@ -38,6 +38,7 @@ struct box_place {
 struct box_config {
 	const struct box_place *place;
 	const json_t *options; /* {"seccomp": "off"}: texts, checked by box_check_options() */
+	const json_t *extras;  /* of one command, see box/common/extras.h; NULL: none */
 	const char *name;      /* "tare-RUN-N": host name inside, names of what is made */
 	const json_t *limits;  /* as limits_to_json(): for a box that limits by itself; or NULL */
 };
@@ -101,6 +102,7 @@ struct box_ops {
 			* /work; else both are as in struct box_place */
 	bool isolates; /* it claims that the inside neither sees nor changes what is outside:
 			* `tare isolation` holds it to that */
+	bool takes_extras; /* a volume, another user, ...: struct box_config.extras */
 	unsigned int controllers; /* bits of CGROUP_BIT: a group of these is part of what the box
 				   * is; 0 for a box that is none of cgroups' business */
 	bool limits_itself; /* the limits under test are its own business: tare puts none on */

@@ -10,6 +10,8 @@
 #include "base/err.h"
 #include "box/container/container.h"
 #include "box/container/identity.h"
+#include "box/container/lock.h"
+#include "box/container/profile.h"
 #include "kernel/cgroup.h"
 
 extern const struct box_ops box_ops_container;
@@ -42,6 +44,32 @@ static int container_probe(struct tare_err *err)
 	return r < 0 ? err_set(err, ENOTSUP, "%s", why.msg) : 0;
 }
 
+/* What a command asked for, into what the options have said. */
+static int take_extras(struct container *c, const json_t *given, struct tare_err *err)
+{
+	const struct extras *extras = &c->extras;
+	int r = extras_read(given, &c->extras, err);
+
+	if (r < 0)
+		return r;
+	c->capabilities = extras_capabilities(extras, c->drop_caps ? lock_capabilities : ~0ULL);
+	c->drop_caps = c->drop_caps || extras->caps_changed;
+	if (extras->hostname[0] && !(c->namespaces & CLONE_NEWUTS))
+		return err_set(err, EINVAL, "--hostname and uts=host do not go together");
+	if (extras->hostname[0])
+		(void)snprintf(c->name, sizeof(c->name), "%.63s", extras->hostname);
+	if ((extras->n_mounts || extras->read_only) && c->root == CONTAINER_HOST_ROOT)
+		return err_set(err, EINVAL,
+			       "-v, --tmpfs and --read-only do not go together with rootfs=host");
+	if (extras->unconfined)
+		c->seccomp = false;
+	if (!extras->profile)
+		return 0;
+	c->seccomp = true;
+	return profile_compile(extras->profile, c->drop_caps ? c->capabilities : ~0ULL, &c->filter,
+			       err);
+}
+
 static int prepare_root(struct container *c, const struct box_config *config, uid_t owner,
 			struct tare_err *err)
 {
@@ -64,12 +92,15 @@ static int container_open(const struct box_config *config, struct box **ret, str
 	c->place = config->place;
 	(void)snprintf(c->name, sizeof(c->name), "%s", config->name);
 	r = container_read_options(&box_ops_container, config->options, c, err);
+	if (r == 0)
+		r = take_extras(c, config->extras, err);
 	owner = (c->namespaces & CLONE_NEWUSER) && !c->rootless ? IDENTITY_BASE : geteuid();
 	if (r == 0 && c->root != CONTAINER_HOST_ROOT)
 		r = err_wrap(err, prepare_root(c, config, owner, err),
 			     "container: root filesystem");
 	if (r < 0) {
 		(void)imaged_close(&c->imaged, NULL);
+		free(c->filter.filter);
 		free(c);
 		return r;
 	}
@@ -98,6 +129,7 @@ static int container_close(struct box *box, struct tare_err *err)
 
 	if (c->work_given && chown(c->place->work_dir, c->work_owner, c->work_group) < 0)
 		r = err_errno(err, "container: take back '%s'", c->place->work_dir);
+	free(c->filter.filter);
 	free(c);
 	return r;
 }
@@ -106,6 +138,7 @@ const struct box_ops box_ops_container = {
 	.name = "container",
 	.summary = "our container: all namespaces, overlay root, dropped rights, seccomp",
 	.options = options,
+	.takes_extras = true,
 	.has_root = true,
 	.isolates = true,
 	.controllers = CGROUP_BIT(CGROUP_CPU) | CGROUP_BIT(CGROUP_CPUACCT) |

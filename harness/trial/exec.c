@@ -52,6 +52,7 @@ static int start_in_box(const struct trial_place *place, const struct trial_exec
 	cleanup_json json_t *limits = limits_to_json(&config->spec->limits);
 	const struct box_config box = {.place = &place->box,
 				       .options = config->spec->options,
+				       .extras = config->spec->extras,
 				       .name = exec->name,
 				       .limits = limits};
 	const struct box_exec start = {
@@ -62,7 +63,12 @@ static int start_in_box(const struct trial_place *place, const struct trial_exec
 		.cpus = config->spec->cpus,
 		.cwd = config->cwd,
 		.terminal = config->terminal};
-	int r = ops->open(&box, &exec->box, err);
+	int r;
+
+	if (box.extras && !ops->takes_extras)
+		return err_set(err, EINVAL, "box '%s' takes no volumes, users and the like",
+			       ops->name);
+	r = ops->open(&box, &exec->box, err);
 	if (r < 0)
 		return r;
 	return ops->start(exec->box, &start, &exec->process, err);

@@ -33,6 +33,7 @@ void trial_spec_clear(struct trial_spec *spec)
 {
 	json_decref(spec->machine_options);
 	json_decref(spec->options);
+	json_decref(spec->extras);
 	json_decref(spec->params);
 	json_decref(spec->collectors);
 	*spec = (struct trial_spec){0};
@@ -43,14 +44,15 @@ json_t *trial_spec_to_json(const struct trial_spec *spec)
 	char cpus[256];
 
 	return json_pack(
-		"{s:s, s:s, s:O?, s:s, s:O?, s:s, s:O?, s:s, s:o, s:o, s:O?, s:s, s:I, s:I}", "env",
-		spec->env, "machine", spec->machine, "machine_options", spec->machine_options,
-		"box", spec->box, "options", spec->options, "load", spec->load, "params",
-		spec->params, "mode", trial_mode_name(spec->mode), "limits",
+		"{s:s, s:s, s:O?, s:s, s:O?, s:s, s:O?, s:s, s:o, s:o, s:O?, s:s, s:I, s:I, s:O*}",
+		"env", spec->env, "machine", spec->machine, "machine_options",
+		spec->machine_options, "box", spec->box, "options", spec->options, "load",
+		spec->load, "params", spec->params, "mode", trial_mode_name(spec->mode), "limits",
 		limits_to_json(&spec->limits), "safety", limits_to_json(&spec->safety),
 		"collectors", spec->collectors, "cpus",
 		units_print_cpus(spec->cpus, cpus, sizeof(cpus)), "env_padding",
-		(json_int_t)spec->env_padding, "sample_ns", (json_int_t)spec->sample_ns);
+		(json_int_t)spec->env_padding, "sample_ns", (json_int_t)spec->sample_ns, "extras",
+		spec->extras);
 }
 
 static int read_name(const json_t *object, const char *key, char *ret, size_t size,
@@ -139,6 +141,17 @@ static int read_label(const json_t *object, char *ret, size_t size, struct tare_
 	return 0;
 }
 
+/* What is in it, extras_read() finds out where it is used. */
+static int read_extras(const json_t *object, json_t **ret, struct tare_err *err)
+{
+	json_t *member = json_object_get(object, "extras");
+
+	if (member && !json_is_object(member))
+		return err_set(err, EBADMSG, "'extras' is no object");
+	*ret = json_incref(member);
+	return 0;
+}
+
 static int spec_read(const json_t *object, struct trial_spec *spec, struct tare_err *err)
 {
 	const char *mode = json_string_or(object, "mode", "batch");
@@ -153,6 +166,7 @@ static int spec_read(const json_t *object, struct trial_spec *spec, struct tare_
 	    (r = read_texts(object, "machine_options", &spec->machine_options, err)) < 0 ||
 	    (r = read_texts(object, "options", &spec->options, err)) < 0 ||
 	    (r = read_texts(object, "params", &spec->params, err)) < 0 ||
+	    (r = read_extras(object, &spec->extras, err)) < 0 ||
 	    (r = read_collectors(object, &spec->collectors, err)) < 0 ||
 	    (r = read_limits(object, "limits", &spec->limits, err)) < 0 ||
 	    (r = read_limits(object, "safety", &spec->safety, err)) < 0)

@@ -26,6 +26,7 @@ struct trial_spec {
 	enum trial_mode mode;
 	json_t *machine_options; /* objects of texts */
 	json_t *options;         /* of the box */
+	json_t *extras;          /* of one command, see box/common/extras.h; NULL: none */
 	json_t *params;          /* of the load */
 	json_t *collectors;      /* list of names, with "=ARGUMENT" where they have one */
 	struct limits limits;    /* under test, applied to the box's cgroup */

@@ -29,7 +29,7 @@ static int filtered(long number, long a, long b, long c)
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		if (lock_no_new_privileges(NULL) < 0 || lock_filter_calls(NULL) < 0)
+		if (lock_no_new_privileges(NULL) < 0 || lock_filter_calls(NULL, NULL) < 0)
 			_exit(255);
 		_exit(syscall(number, a, b, c, 0L, 0L, 0L) < 0 ? errno : 0);
 	}
@@ -140,7 +140,7 @@ static void calls_of_the_32_bit_table_kill(void **state)
 	if (pid == 0) {
 		long number = 20; /* getpid of the i386 table, writev of ours */
 
-		if (lock_no_new_privileges(NULL) < 0 || lock_filter_calls(NULL) < 0)
+		if (lock_no_new_privileges(NULL) < 0 || lock_filter_calls(NULL, NULL) < 0)
 			_exit(255);
 		__asm__ volatile("int $0x80" : "+a"(number) : : "memory", "r8", "r9", "r10", "r11");
 		_exit(0);

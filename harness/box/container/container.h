@@ -2,11 +2,13 @@
 #pragma once
 /* container: what the options ask for, and how a process is put into it. */
 
+#include <linux/filter.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "box/box.h"
+#include "box/common/extras.h"
 #include "box/common/imaged.h"
 #include "box/common/root.h"
 #include "box/common/rootfs.h"
@@ -22,12 +24,15 @@ struct container {
 	uint64_t namespaces; /* CLONE_NEW... */
 	enum container_root root;
 	bool seccomp, drop_caps;
-	bool rootless; /* not root outside: only our own ids, pieces made from inside */
+	struct sock_fprog filter; /* of a user's profile; filter NULL: the one made at build time */
+	uint64_t capabilities;    /* those kept, if drop_caps */
+	bool rootless;            /* not root outside: only our own ids, pieces made from inside */
 	char tree[ROOTFS_PATH_SIZE];
 	struct imaged imaged; /* instead of the tree, or its copy */
 	uid_t work_owner;     /* of the work folder before it was given away */
 	gid_t work_group;
 	bool work_given;
+	struct extras extras;
 };
 
 /* Read the options. -EINVAL: two of them do not go together. */

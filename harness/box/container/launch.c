@@ -17,6 +17,7 @@
 #include "box/common/mounts.h"
 #include "box/common/spawn.h"
 #include "box/container/container.h"
+#include "box/container/furnish.h"
 #include "box/container/identity.h"
 #include "box/container/lock.h"
 
@@ -26,7 +27,11 @@ struct launch {
 	struct container *container;
 	struct root root;
 	struct imaged_pieces pieces; /* of an image */
+	struct furnish furnish;      /* of a user */
 	const struct box_exec *exec;
+	bool as_user;
+	uid_t user; /* inside */
+	gid_t group;
 	uid_t uid; /* ours, outside */
 	gid_t gid;
 };
@@ -70,6 +75,8 @@ static int outside(void *context, pid_t pid, struct tare_err *err)
 {
 	struct launch *l = context;
 	int r = identity_map_range(pid, err);
+
+	furnish_map(&l->furnish, pid);
 
 	if (r == 0)
 		r = map_root(l, pid, err);
@@ -121,7 +128,7 @@ static int enter_host_root(const struct container *c, struct tare_err *err)
 
 static int inside(void *context, struct tare_err *err)
 {
-	const struct launch *l = context;
+	struct launch *l = context;
 	const struct container *c = l->container;
 	int r = take_identity(l, err);
 
@@ -135,6 +142,10 @@ static int inside(void *context, struct tare_err *err)
 		r = enter_host_root(c, err);
 	else if (r == 0)
 		r = root_enter(&l->root, err);
+	if (r == 0)
+		r = furnish_place(&l->furnish, err);
+	if (r == 0 && c->extras.user[0])
+		r = furnish_find_user(&c->extras, &l->user, &l->group, err);
 	return r;
 }
 
@@ -148,12 +159,16 @@ static int lock(void *context, struct tare_err *err)
 	if (has(c, CLONE_NEWCGROUP) && unshare(CLONE_NEWCGROUP) < 0)
 		return err_errno(err, "step 'make a cgroup namespace'");
 	if (c->drop_caps)
-		r = lock_drop_capabilities(err);
-	if (r == 0 && l->exec && l->exec->as_user)
-		r = imaged_become(l->exec->uid, l->exec->gid, err);
+		r = lock_bound_capabilities(c->capabilities, err);
+	/* Before the right to do so is gone. Another than root holds no capabilities then. */
+	if (r == 0 && l->as_user)
+		r = imaged_become(l->user, l->group, err);
+	if (r == 0 && c->drop_caps)
+		r = lock_hold_capabilities(c->capabilities, err);
 	if (r == 0 && (c->drop_caps || c->seccomp))
 		r = lock_no_new_privileges(err);
-	return r == 0 && c->seccomp ? lock_filter_calls(err) : r;
+	return r == 0 && c->seccomp ? lock_filter_calls(c->filter.filter ? &c->filter : NULL, err)
+				    : r;
 }
 
 static struct root plan_root(const struct container *c)
@@ -208,6 +223,9 @@ int container_launch(struct container *container, const struct box_exec *exec,
 		.root = plan_root(container),
 		.pieces.load_fd = -1,
 		.exec = exec,
+		.as_user = exec->as_user || container->extras.user[0],
+		.user = exec->uid,
+		.group = exec->gid,
 		.uid = geteuid(),
 		.gid = getegid(),
 	};
@@ -222,13 +240,14 @@ int container_launch(struct container *container, const struct box_exec *exec,
 		.lock = lock,
 		.context = &l,
 	};
-	int r = 0;
+	int r = furnish_open(&container->extras, &l.furnish, err);
 
-	if (!container->rootless && container->root != CONTAINER_HOST_ROOT)
+	if (r == 0 && !container->rootless && container->root != CONTAINER_HOST_ROOT)
 		r = open_pieces(container, &l, err);
 	r = r < 0 ? err_wrap(err, spawn_not_execve(r, err), "container")
 		  : spawn_start(&spawn, exec, ret, err);
 	/* The child has its own; ours would keep the mounts alive after it. */
+	furnish_close(&l.furnish);
 	imaged_drop_pieces(&l.pieces);
 	cleanup_closep(&l.root.tree_fd);
 	cleanup_closep(&l.root.dev_fd);
@@ -251,8 +270,11 @@ static int try_inside(void *context, struct tare_err *err)
 int container_try(const struct container *container, struct tare_err *err)
 {
 	struct container copy = *container;
-	struct launch l = {
-		.container = &copy, .root.work_fd = -1, .uid = geteuid(), .gid = getegid()};
+	struct launch l = {.container = &copy,
+			   .root.work_fd = -1,
+			   .furnish.extras = &copy.extras,
+			   .uid = geteuid(),
+			   .gid = getegid()};
 	const struct spawn spawn = {
 		.box = "container",
 		.clone_flags = container->namespaces & ~(uint64_t)CLONE_NEWCGROUP,

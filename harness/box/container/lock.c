@@ -21,14 +21,10 @@ const unsigned long long lock_capabilities = CAP(CHOWN) | CAP(DAC_OVERRIDE) | CA
 					     CAP(FSETID) | CAP(KILL) | CAP(NET_BIND_SERVICE) |
 					     CAP(SETGID) | CAP(SETUID) | CAP(SYS_CHROOT);
 
-int lock_drop_capabilities(struct tare_err *err)
+int lock_bound_capabilities(unsigned long long keep, struct tare_err *err)
 {
-	/* By the plain call: libcap allocates, which a child of clone3 must not. */
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[2] = {0};
-
 	for (unsigned long cap = 0; cap < 64; cap++) {
-		if (lock_capabilities & (1ULL << cap))
+		if (keep & (1ULL << cap))
 			continue;
 		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0)
 			continue;
@@ -38,17 +34,20 @@ int lock_drop_capabilities(struct tare_err *err)
 	}
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
 		return err_errno(err, "step 'clear the ambient capabilities'");
+	return 0;
+}
+
+int lock_hold_capabilities(unsigned long long keep, struct tare_err *err)
+{
+	/* By the plain call: libcap allocates, which a child of clone3 must not. */
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {0};
+
+	/* Some of the list may not be ours to begin with, or not known to this kernel. */
+	if (syscall(SYS_capget, &header, data) < 0)
+		return err_errno(err, "step 'read the capabilities'");
 	for (int i = 0; i < 2; i++) {
-		data[i].effective = (uint32_t)(lock_capabilities >> (32 * i));
-		data[i].permitted = data[i].effective;
-	}
-	if (syscall(SYS_capset, &header, data) == 0)
-		return 0;
-	/* One of the list was not ours to begin with: go without those. */
-	if (errno != EPERM || syscall(SYS_capget, &header, data) < 0)
-		return err_errno(err, "step 'set the capabilities'");
-	for (int i = 0; i < 2; i++) {
-		data[i].permitted &= (uint32_t)(lock_capabilities >> (32 * i));
+		data[i].permitted &= (uint32_t)(keep >> (32 * i));
 		data[i].effective = data[i].permitted;
 		data[i].inheritable = 0;
 	}
@@ -64,7 +63,7 @@ int lock_no_new_privileges(struct tare_err *err)
 	return 0;
 }
 
-int lock_filter_calls(struct tare_err *err)
+int lock_filter_calls(const struct sock_fprog *given, struct tare_err *err)
 {
 	/* The kernel only reads it; its type lacks the const. */
 	struct sock_fprog program = {
@@ -73,7 +72,7 @@ int lock_filter_calls(struct tare_err *err)
 		container_filter,
 	};
 
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, given ? given : &program) < 0)
 		return err_errno(err, "step 'load the seccomp filter'");
 	return 0;
 }

@@ -19,56 +19,6 @@
 #include "kernel/journal.h"
 #include "machine/machine.h"
 
-#define VARIABLES_MAX 256
-
-struct exec_options {
-	struct env_list envs;
-	char *variables[VARIABLES_MAX + 1]; /* NULL-ended; into argv */
-	size_t n_variables;
-	const char *cwd;
-};
-
-static int take_env(void *options, const char *text, struct tare_err *err)
-{
-	struct exec_options *own = options;
-
-	if (own->envs.n)
-		return err_set(err, EINVAL, "-e: one environment at a time");
-	if (args_parse_envs(text, &own->envs, err) < 0)
-		return -EINVAL;
-	return own->envs.n == 1 ? 0 : err_set(err, EINVAL, "-e: one environment at a time");
-}
-
-static int take_variable(void *options, const char *text, struct tare_err *err)
-{
-	struct exec_options *own = options;
-
-	if (!strchr(text, '=') || text[0] == '=')
-		return err_set(err, EINVAL, "--env: '%.60s' is not NAME=VALUE", text);
-	if (own->n_variables == VARIABLES_MAX)
-		return err_set(err, EINVAL, "--env: at most %d variables", VARIABLES_MAX);
-	/* It is in argv, which is ours. */
-	own->variables[own->n_variables++] =
-		(char *)(uintptr_t)text; /* NOLINT(performance-no-int-to-ptr) */
-	return 0;
-}
-
-static int take_cwd(void *options, const char *text, struct tare_err *err)
-{
-	if (text[0] != '/')
-		return err_set(err, EINVAL, "--workdir: '%.80s' is no absolute path", text);
-	((struct exec_options *)options)->cwd = text;
-	return 0;
-}
-
-static const struct command_option exec_options_table[] = {
-	{"environment", 'e', "ENV", "where: native (default), container, vm, vm+container, ...",
-	 take_env},
-	{"env", 0, "NAME=VALUE", "a variable for the command; may be given again", take_variable},
-	{"workdir", 0, "PATH", "where inside it starts (default: /; native: here)", take_cwd},
-	{NULL, 0, NULL, NULL, NULL},
-};
-
 /* Natively a command has our variables and those asked for; inside of anything only a few, as
  * nothing else of the host's is meant for it. Freed by the caller; the texts are not. */
 static char **make_environment(const struct exec_options *own, bool native, bool image)
@@ -167,7 +117,7 @@ static int exec_inside(struct machine *machine, const struct exec_options *own,
 	return r < 0 ? r : exit_code(status);
 }
 
-static int fill_spec(const struct env_choice *env, const struct limits *limits,
+static int fill_spec(const struct env_choice *env, const struct limits *limits, json_t *extras,
 		     struct trial_spec *ret, struct tare_err *err)
 {
 	*ret = (struct trial_spec){.limits = *limits};
@@ -177,6 +127,7 @@ static int fill_spec(const struct env_choice *env, const struct limits *limits,
 	(void)snprintf(ret->load, sizeof(ret->load), "exec");
 	ret->machine_options = json_incref(env->machine_options);
 	ret->options = json_incref(env->options);
+	ret->extras = json_incref(extras);
 	ret->params = json_object();
 	ret->collectors = json_array();
 	return ret->params && ret->collectors ? 0 : err_set(err, ENOMEM, "out of memory");
@@ -200,7 +151,7 @@ static int exec_in_places(const struct exec_options *own, const struct cli_optio
 	struct machine *machine;
 	int r = machine_find(env->machine, &ops, err), code;
 
-	if (r < 0 || (r = fill_spec(env, &cli->limits, &spec, err)) < 0)
+	if (r < 0 || (r = fill_spec(env, &cli->limits, own->extras, &spec, err)) < 0)
 		return r;
 	/* A bare guest is limited as a whole, from outside. */
 	if (ops->is_guest && strcmp(env->box, "bare") == 0) {
@@ -248,6 +199,8 @@ static int run_checked(const struct command *command, struct exec_options *own,
 	}
 	if (!own->envs.n && args_parse_envs("native", &own->envs, &err) < 0)
 		return command_fail(command, &err);
+	if (exec_options_check(own, &err) < 0)
+		return command_misuse(command, &err);
 	if (check_rights(own, cli, &err) < 0) {
 		(void)command_fail(command, &err);
 		return EXIT_CANNOT_RUN;
@@ -282,7 +235,7 @@ bool exec_can_start(const struct command *command, int argc, char *const *argv)
 		return false;
 	memcpy(copy, argv, (size_t)argc * sizeof(*copy));
 	can = options_parse(command, argc, copy, &own, &cli, NULL) == 0;
-	env_list_free(&own.envs);
+	exec_options_clear(&own);
 	free(copy);
 	return can;
 }
@@ -295,13 +248,13 @@ static int run_exec(const struct command *command, int argc, char **argv)
 
 	if (code == OPTIONS_GO_ON)
 		code = run_checked(command, &own, &cli);
-	env_list_free(&own.envs);
+	exec_options_clear(&own);
 	return code;
 }
 
 const struct command command_exec = {
 	.name = "exec",
-	.usage = "-e ENV [LIMITS] [--env NAME=VALUE]... [--] COMMAND [ARGUMENT]...",
+	.usage = "[-e ENV] [OPTION]... [LIMITS] [--] COMMAND [ARGUMENT]...",
 	.summary = "run a command in an environment once: its terminal, signals and exit status",
 	.details =
 		"Exit: the command's own; 128+N when signal N ended it; 127 no such command, "

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+#include "box/container/furnish.h"
+
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "box/container/identity.h"
+
+#define ACCOUNTS_MAX 65536
+#define FIELDS       4
+
+int furnish_open(const struct extras *extras, struct furnish *ret, struct tare_err *err)
+{
+	ret->extras = extras;
+	for (size_t i = 0; i < EXTRAS_MOUNTS; i++)
+		ret->volume_fds[i] = -1;
+	for (size_t i = 0; i < extras->n_mounts; i++) {
+		const struct extras_mount *m = &extras->mounts[i];
+
+		if (!m->source[0])
+			continue;
+		if (geteuid() != 0)
+			return err_set(err, EPERM, "-v: volumes need root: run as root");
+		if (access(m->source, F_OK) < 0)
+			return err_errno(err, "-v: '%.100s'", m->source);
+		ret->volume_fds[i] =
+			mounts_clone(AT_FDCWD, m->source, MOUNTS_TREE, m->attributes, err);
+		if (ret->volume_fds[i] < 0)
+			return ret->volume_fds[i];
+	}
+	return 0;
+}
+
+void furnish_close(struct furnish *furnish)
+{
+	for (size_t i = 0; i < EXTRAS_MOUNTS; i++)
+		cleanup_closep(&furnish->volume_fds[i]);
+}
+
+void furnish_map(const struct furnish *furnish, pid_t pid)
+{
+	for (size_t i = 0; i < furnish->extras->n_mounts; i++)
+		if (furnish->volume_fds[i] >= 0)
+			(void)identity_map_mount(furnish->volume_fds[i], pid, NULL);
+}
+
+/* The folders above, and the last piece as a folder or an empty file. Nothing here leaves the
+ * container: its root is ours by now. */
+static int make_target(const struct extras_mount *m, bool folder, struct tare_err *err)
+{
+	char path[sizeof(m->target)];
+	cleanup_close int fd = -1;
+
+	memcpy(path, m->target, sizeof(path));
+	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(path, 0755) < 0 && errno != EEXIST)
+			return err_errno(err, "step 'make folder %s'", path);
+		*slash = '/';
+	}
+	if (faccessat(AT_FDCWD, path, F_OK, 0) == 0)
+		return 0;
+	if (folder)
+		return mkdir(path, 0755) == 0 ? 0 : err_errno(err, "step 'make folder %s'", path);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	return fd >= 0 ? 0 : err_errno(err, "step 'make file %s'", path);
+}
+
+static int place_one(const struct extras_mount *m, int volume, struct tare_err *err)
+{
+	cleanup_close int made = -1;
+	struct stat st = {.st_mode = S_IFDIR};
+	int r;
+
+	if (volume >= 0 && fstat(volume, &st) < 0)
+		return err_errno(err, "step 'look at volume %s'", m->source);
+	r = make_target(m, S_ISDIR(st.st_mode), err);
+	if (r < 0)
+		return r;
+	if (volume < 0) {
+		made = mounts_new("tmpfs", m->options, m->attributes, err);
+		if (made < 0)
+			return made;
+	}
+	return mounts_attach(volume < 0 ? made : volume, AT_FDCWD, m->target, err);
+}
+
+int furnish_place(const struct furnish *furnish, struct tare_err *err)
+{
+	struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
+	const struct extras *extras = furnish->extras;
+
+	for (size_t i = 0; i < extras->n_mounts; i++) {
+		int r = place_one(&extras->mounts[i], furnish->volume_fds[i], err);
+
+		if (r < 0)
+			return r;
+	}
+	if (extras->read_only && mount_setattr(AT_FDCWD, "/", 0, &read_only, sizeof(read_only)) < 0)
+		return err_errno(err, "step 'make the root read-only'");
+	return 0;
+}
+
+/* A whole number that a user or group may have inside. */
+static bool read_id(const char *text, size_t n, unsigned int *ret)
+{
+	unsigned long value = 0;
+
+	if (n == 0 || n > 5)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return false;
+		value = value * 10 + (unsigned long)(text[i] - '0');
+	}
+	*ret = (unsigned int)value;
+	return value < IDENTITY_COUNT;
+}
+
+struct field {
+	const char *at;
+	size_t n;
+};
+
+/* The next line of NAME:PASSWORD:ID:ID...; false at the end. */
+static bool next_account(const char **at, struct field ret[FIELDS])
+{
+	size_t line = strcspn(*at, "\n");
+	const char *end = *at + line, *from = *at;
+
+	if (!**at)
+		return false;
+	for (size_t i = 0; i < FIELDS; i++) {
+		size_t n = 0;
+
+		while (from + n < end && from[n] != ':')
+			n++;
+		ret[i] = (struct field){from, n};
+		from += n + (from + n < end);
+	}
+	*at = end + (*end == '\n');
+	return true;
+}
+
+static bool is_text(const struct field *field, const char *text)
+{
+	return field->n == strlen(text) && memcmp(field->at, text, field->n) == 0;
+}
+
+/* In which line of which file a name or number is; groups of users: its field 3. */
+static bool look_up(const char *file, const char *who, unsigned int *ret_id, unsigned int *ret_gid)
+{
+	static char text[ACCOUNTS_MAX + 1];
+	cleanup_close int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	const char *at = text;
+	struct field fields[FIELDS];
+	unsigned int number = 0, id;
+	bool is_number = read_id(who, strlen(who), &number);
+	ssize_t n = fd < 0 ? 0 : read(fd, text, ACCOUNTS_MAX);
+
+	text[n > 0 ? n : 0] = '\0';
+	while (next_account(&at, fields)) {
+		if (!read_id(fields[2].at, fields[2].n, &id) ||
+		    !(is_number ? id == number : is_text(&fields[0], who)))
+			continue;
+		*ret_id = id;
+		if (ret_gid && !read_id(fields[3].at, fields[3].n, ret_gid))
+			*ret_gid = 0;
+		return true;
+	}
+	*ret_id = number;
+	return is_number;
+}
+
+int furnish_find_user(const struct extras *extras, uid_t *ret_uid, gid_t *ret_gid,
+		      struct tare_err *err)
+{
+	*ret_gid = 0;
+	if (!look_up("/etc/passwd", extras->user, ret_uid, ret_gid))
+		return err_set(err, EINVAL,
+			       "--user: '%s' is neither a number up to 65535 nor in the "
+			       "container's /etc/passwd",
+			       extras->user);
+	if (extras->group[0] && !look_up("/etc/group", extras->group, ret_gid, NULL))
+		return err_set(err, EINVAL,
+			       "--user: '%s' is neither a number up to 65535 nor in the "
+			       "container's /etc/group",
+			       extras->group);
+	return 0;
+}
