@@ -98,10 +98,10 @@ struct box_process {
 struct box_ops {
 	const char *name, *summary;
 	const struct box_option *options; /* ended by name NULL; may be NULL */
-	bool has_root; /* a root of its own: tare-load is /bin/tare-load there, the work folder
-			* /work; else both are as in struct box_place */
-	bool isolates; /* it claims that the inside neither sees nor changes what is outside:
-			* `tare isolation` holds it to that */
+	bool has_root;     /* a root of its own: tare-load is /bin/tare-load there, the work folder
+			    * /work; else both are as in struct box_place */
+	bool isolates;     /* it claims that the inside neither sees nor changes what is outside:
+			    * `tare isolation` holds it to that */
 	bool takes_extras; /* a volume, another user, ...: struct box_config.extras */
 	unsigned int controllers; /* bits of CGROUP_BIT: a group of these is part of what the box
 				   * is; 0 for a box that is none of cgroups' business */
