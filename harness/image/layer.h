@@ -31,7 +31,7 @@ struct layer_totals {
 	json_t *left_out_names; /* the first few of them; may be NULL */
 };
 
-/* Into the empty folder dir_fd. -EBADMSG: it is damaged or not what diff_id says. -EINVAL: an
+/* Into the empty folder dir_fd. -EBADMSG: it is damaged or not what diff_id says. -EBADMSG: an
  * entry may not be. -E2BIG: it is larger than the limits. */
 int layer_unpack(const struct layer_source *source, const struct image_limits *limits, int dir_fd,
 		 struct layer_totals *totals, char ret_diff_id[DIGEST_SIZE], struct tare_err *err);

@@ -14,7 +14,7 @@
 
 static int refuse(const char *path, const char *why, struct tare_err *err)
 {
-	return err_set(err, EINVAL, "the entry '%.100s' %s", path, why);
+	return err_set(err, EBADMSG, "the entry '%.100s' %s", path, why);
 }
 
 /* Without "." and empty parts. */

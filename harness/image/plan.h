@@ -26,7 +26,7 @@ struct plan {
 	char target[IMAGE_PATH_MAX]; /* of a hard link */
 };
 
-/* hardlink: its target, or NULL. A leading "/" is the layer's own folder. -EINVAL: "..", or a name
+/* hardlink: its target, or NULL. A leading "/" is the layer's own folder. -EBADMSG: "..", or a name
  * that is too long, too deep or no name at all. */
 int plan_entry(const char *path, mode_t type, const char *hardlink, struct plan *ret,
 	       struct tare_err *err);

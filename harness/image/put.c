@@ -35,7 +35,7 @@ static int open_beneath(int dir_fd, const char *path, int flags)
 static int parent_failed(const char *parent, struct tare_err *err)
 {
 	if (errno == ELOOP || errno == ENOTDIR || errno == EXDEV)
-		return err_set(err, EINVAL, "the way to '%.100s' leads over a link or a file",
+		return err_set(err, EBADMSG, "the way to '%.100s' leads over a link or a file",
 			       parent);
 	return err_errno(err, "open folder '%.100s'", parent);
 }
@@ -136,12 +136,12 @@ int put_hardlink(int dir_fd, const char *target, int parent_fd, const char *name
 	if (at < 0)
 		return parent_failed(folder, err);
 	if (fstatat(at, target, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return err_set(err, EINVAL,
+		return err_set(err, EBADMSG,
 			       "the hard link '%.80s' is to '%.80s', which the layer "
 			       "does not have before it",
 			       name, target);
 	if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
-		return err_set(err, EINVAL, "the hard link '%.80s' is to no file", name);
+		return err_set(err, EBADMSG, "the hard link '%.80s' is to no file", name);
 	if (linkat(at, target, parent_fd, name, 0) == 0)
 		return 0;
 	/* The last of two entries of a name counts; a link to itself is there already. */
@@ -183,7 +183,7 @@ int put_entry(int parent_fd, const char *name, struct archive_entry *entry, int 
 	case S_IFLNK:
 		link = archive_entry_symlink(entry);
 		if (!link || !*link || strlen(link) >= IMAGE_PATH_MAX)
-			return err_set(err, EINVAL, "the link '%.100s' leads nowhere", name);
+			return err_set(err, EBADMSG, "the link '%.100s' leads nowhere", name);
 		if (symlinkat(link, parent_fd, name) < 0)
 			return err_errno(err, "make the link '%.100s'", name);
 		return 0;
@@ -236,7 +236,7 @@ static int put_owner(int parent_fd, const char *name, struct archive_entry *entr
 	mode_t mode = archive_entry_perm(entry) & PERMITTED;
 
 	if (uid < 0 || uid >= UINT32_MAX || gid < 0 || gid >= UINT32_MAX)
-		return err_set(err, EINVAL, "the owner of '%.100s' is out of range", name);
+		return err_set(err, EBADMSG, "the owner of '%.100s' is out of range", name);
 	if (fchownat(parent_fd, name, (uid_t)uid, (gid_t)gid, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_errno(err, "set the owner of '%.100s'", name);
 	/* After the owner, whose change takes the setuid bits. We made it: it is no link. */

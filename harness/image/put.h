@@ -10,7 +10,7 @@
 struct archive_entry;
 struct tare_err;
 
-/* The folder a plan names, made where it is missing, with those above it. -EINVAL: a part of the
+/* The folder a plan names, made where it is missing, with those above it. -EBADMSG: a part of the
  * way is a link or a file. */
 int put_open_parent(int dir_fd, const char *parent, struct tare_err *err);
 
