@@ -308,7 +308,8 @@ int cgroup_destroy(struct cgroup *cgroup, struct tare_err *err)
 		struct cgroup_dir *dir = &cgroup->dirs[i];
 		int r = 0;
 
-		if (dir->fd >= 0)
+		/* Mostly there is nothing below and nobody inside. */
+		if (dir->fd >= 0 && unlinkat(dir->mount_fd, cgroup->name, AT_REMOVEDIR) < 0)
 			r = cgroup_tree_remove(dir->mount_fd, cgroup->name, end_ns, err);
 		if (r < 0 && r != -ENOENT && !failed)
 			failed = err_wrap(err, r, "cgroup mount '%s'", dir->mount);

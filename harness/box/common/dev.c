@@ -2,6 +2,7 @@
 #include "box/common/dev.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -49,7 +50,7 @@ static int make_frame(int dev, struct tare_err *err)
 	return 0;
 }
 
-int dev_make(uid_t owner, struct tare_err *err)
+static int dev_make(uid_t owner, struct tare_err *err)
 {
 	cleanup_close int dev = mounts_new("tmpfs", dev_options, NO_EXEC, err);
 	int r = dev < 0 ? dev : make_frame(dev, err);
@@ -89,24 +90,26 @@ static int bind_nodes(int dev, struct tare_err *err)
 	return r;
 }
 
-static int mount_pts_and_shm(int root, struct tare_err *err)
+/* What is shared is a folder of the stage: one filesystem less to make. */
+static int mount_pts_and_shm(int root, int stage, struct tare_err *err)
 {
 	/* gid 5 is tty, see the embedded /etc/group; without a range of ids it is not mapped. */
 	static const struct mount_option pts_options[] = {
 		{"newinstance", NULL}, {"ptmxmode", "0666"}, {"mode", "0620"}, {NULL, NULL}};
-	static const struct mount_option shm_options[] = {{"mode", "1777"}, {NULL, NULL}};
 	cleanup_close int pts = mounts_new("devpts", pts_options, NO_EXEC, err);
-	cleanup_close int shm =
-		pts < 0 ? pts : mounts_new("tmpfs", shm_options, NO_EXEC | MOUNT_ATTR_NODEV, err);
-	int r;
+	cleanup_close int shm = -1;
+	int r = pts < 0 ? pts : mounts_attach(pts, root, "dev/pts", err);
 
-	if (shm < 0)
-		return shm;
-	r = mounts_attach(pts, root, "dev/pts", err);
-	return r == 0 ? mounts_attach(shm, root, "dev/shm", err) : r;
+	if (r < 0)
+		return r;
+	/* The mode after mkdir, which the umask cuts. */
+	if (mkdirat(stage, "shm", 01777) < 0 || fchmodat(stage, "shm", 01777, 0) < 0)
+		return err_errno(err, "step 'make folder shm'");
+	shm = mounts_clone(stage, "shm", MOUNTS_ONE, NO_EXEC | MOUNT_ATTR_NODEV, err);
+	return shm < 0 ? shm : mounts_attach(shm, root, "dev/shm", err);
 }
 
-int dev_mount(int fd, int root, struct tare_err *err)
+int dev_mount(int fd, int root, int stage, struct tare_err *err)
 {
 	cleanup_close int own = fd >= 0 ? -1 : mounts_new("tmpfs", dev_options, NO_EXEC, err);
 	int r;
@@ -116,5 +119,62 @@ int dev_mount(int fd, int root, struct tare_err *err)
 	r = mounts_attach(fd >= 0 ? fd : own, root, "dev", err);
 	if (r == 0 && fd < 0)
 		r = bind_nodes(own, err);
-	return r == 0 ? mount_pts_and_shm(root, err) : r;
+	return r == 0 ? mount_pts_and_shm(root, stage, err) : r;
+}
+
+/* One a process and owner: made once, shown to every box, which cannot change it. */
+static struct shared_dev {
+	int fd;
+	dev_t dev; /* proves that the fd is still ours */
+	uid_t owner;
+} shared_devs[2];
+static size_t n_shared;
+static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static int clone_shared(const struct shared_dev *s)
+{
+	struct stat st;
+
+	if (fstat(s->fd, &st) < 0 || st.st_dev != s->dev)
+		return -1;
+	return mounts_clone(s->fd, "", MOUNTS_ONE, 0, NULL);
+}
+
+static void keep_shared(int fd, uid_t owner)
+{
+	struct shared_dev *s = &shared_devs[n_shared++ % 2];
+	struct stat st, old;
+
+	if (n_shared > 2 && fstat(s->fd, &old) == 0 && old.st_dev == s->dev)
+		(void)close(s->fd);
+	*s = (struct shared_dev){.fd = -1};
+	/* Out of the way of fds that somebody expects to be small. */
+	if (fstat(fd, &st) == 0)
+		*s = (struct shared_dev){
+			.fd = fcntl(fd, F_DUPFD_CLOEXEC, 64), .dev = st.st_dev, .owner = owner};
+}
+
+int dev_take(uid_t owner, struct tare_err *err)
+{
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
+	int fd = -1, made;
+
+	(void)pthread_mutex_lock(&shared_lock);
+	for (size_t i = 0; i < n_shared && i < 2 && fd < 0; i++)
+		if (shared_devs[i].owner == owner)
+			fd = clone_shared(&shared_devs[i]);
+	if (fd < 0) {
+		fd = made = dev_make(owner, err);
+		if (made >= 0 && mount_setattr(made, "", AT_EMPTY_PATH, &attr, sizeof(attr)) == 0) {
+			keep_shared(made, owner);
+			fd = clone_shared(&shared_devs[(n_shared - 1) % 2]);
+			/* Before Linux 6.15 a detached mount has no copy: it is this box's own. */
+			if (fd < 0)
+				fd = made;
+			else
+				(void)close(made);
+		}
+	}
+	(void)pthread_mutex_unlock(&shared_lock);
+	return fd;
 }

@@ -6,10 +6,11 @@
 
 struct tare_err;
 
-/* In the parent, with the right to make device nodes: a detached tmpfs that has them. Device
- * nodes work in a user namespace only on a filesystem made outside of it. */
-int dev_make(uid_t owner, struct tare_err *err);
+/* In the parent, with the right to make device nodes: a detached mount of a tmpfs that has them,
+ * read-only since all boxes of this process share it. Device nodes work in a user namespace only
+ * on a filesystem made outside of it. */
+int dev_take(uid_t owner, struct tare_err *err);
 
-/* In the new process: put it at `dev` of root, with its own pts and shm. fd -1: a new tmpfs on
- * which the host's nodes are bound. */
-int dev_mount(int fd, int root, struct tare_err *err);
+/* In the new process: put it at `dev` of root, with its own pts and a shm that is a folder of the
+ * stage, a tmpfs. fd -1: a new tmpfs on which the host's nodes are bound. */
+int dev_mount(int fd, int root, int stage, struct tare_err *err);

@@ -128,9 +128,10 @@ int mounts_clone(int dirfd, const char *path, enum mounts_depth depth, unsigned 
 		 struct tare_err *err)
 {
 	unsigned int deep = depth == MOUNTS_TREE ? AT_RECURSIVE : 0;
+	unsigned int here = path[0] ? 0 : AT_EMPTY_PATH;
 	struct mount_attr attr = {.attr_set = attributes};
 	cleanup_close int mount =
-		open_tree(dirfd, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | deep);
+		open_tree(dirfd, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | deep | here);
 
 	if (mount < 0)
 		return err_errno(err, "step 'bind %s'", path);

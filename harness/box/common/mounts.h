@@ -29,7 +29,8 @@ struct mounts_overlay {
 int mounts_new_overlay(const struct mounts_overlay *overlay, unsigned int attributes,
 		       struct tare_err *err);
 
-/* A detached copy of the mount at path, with further attributes; tree: with those below it. */
+/* A detached copy of the mount at path ("": of dirfd itself), with further attributes; tree: with
+ * those below it. */
 enum mounts_depth { MOUNTS_ONE, MOUNTS_TREE };
 int mounts_clone(int dirfd, const char *path, enum mounts_depth depth, unsigned int attributes,
 		 struct tare_err *err);

@@ -197,35 +197,42 @@ static int mount_kernel_files(const struct root *root, int at, int host_proc, st
 	return sys < 0 ? sys : mounts_attach(sys, at, "sys", err);
 }
 
-/* Cover path of the tree by what fd shows; what is not there needs no cover. */
-static int cover(int at, const char *path, int from, const char *what, struct tare_err *err)
+static int make_read_only(const char *path, struct tare_err *err)
 {
-	cleanup_close int mount = -1;
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
 
-	if (faccessat(at, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-		return 0;
-	mount = mounts_clone(from, what, MOUNTS_TREE, MOUNT_ATTR_RDONLY, err);
-	return mount < 0 ? mount : mounts_attach(mount, at, path, err);
+	if (mount_setattr(AT_FDCWD, path, 0, &attr, sizeof(attr)) < 0)
+		return err_errno(err, "step 'make %s read-only'", path);
+	return 0;
 }
 
-static int mask_paths(int at, int stage, struct tare_err *err)
+/* Cover path of the tree by what is at from; what is not there needs no cover. By the old call,
+ * which is one instead of four: below are filesystems of our own, where nobody puts links. */
+static int cover(const char *from, const char *path, bool read_only_too, struct tare_err *err)
+{
+	if (mount(from, path, NULL, MS_BIND, NULL) < 0)
+		return errno == ENOENT ? 0 : err_errno(err, "step 'cover %s'", path);
+	return read_only_too ? make_read_only(path, err) : 0;
+}
+
+/* The working folder is the tree. */
+static int mask_paths(int stage, struct tare_err *err)
 {
 	/* One empty folder for all: a tmpfs each would contend for one lock of the kernel. */
 	int r = make_folder(stage, "empty", 0555, err);
 
 	for (const char *const *p = masked_files; *p && r == 0; p++)
-		r = cover(at, *p, at, "dev/null", err);
+		r = cover("dev/null", *p, false, err);
 	for (const char *const *p = masked_folders; *p && r == 0; p++)
-		r = cover(at, *p, stage, "empty", err);
+		r = cover(STAGE "/empty", *p, true, err);
 	for (const char *const *p = read_only; *p && r == 0; p++)
-		r = cover(at, *p, at, *p, err);
+		r = cover(*p, *p, true, err);
 	return r;
 }
 
-static int become_root(const struct root *root, int at, struct tare_err *err)
+/* The working folder is the tree. */
+static int become_root(const struct root *root, struct tare_err *err)
 {
-	if (fchdir(at) < 0)
-		return err_errno(err, "step 'enter the root'");
 	if (!root->root_pivot)
 		return chroot(".") < 0 ? err_errno(err, "step 'chroot'") : 0;
 	/* The old root comes to lie over the new one, where it is then unmounted: pivot_root(2). */
@@ -239,7 +246,7 @@ static int become_root(const struct root *root, int at, struct tare_err *err)
 static int furnish(const struct root *root, int at, int stage, int host_proc, int work,
 		   struct tare_err *err)
 {
-	int r = dev_mount(root->dev_fd, at, err);
+	int r = dev_mount(root->dev_fd, at, stage, err);
 
 	if (r == 0)
 		r = mount_kernel_files(root, at, host_proc, err);
@@ -247,9 +254,11 @@ static int furnish(const struct root *root, int at, int stage, int host_proc, in
 		r = mounts_attach(work, at, "work", err);
 	if (r == 0 && root->load_fd >= 0)
 		r = mounts_attach(root->load_fd, at, LOAD_PLACE, err);
+	if (r == 0 && fchdir(at) < 0)
+		r = err_errno(err, "step 'enter the root'");
 	if (r == 0 && root->mask)
-		r = mask_paths(at, stage, err);
-	return r == 0 ? become_root(root, at, err) : r;
+		r = mask_paths(stage, err);
+	return r == 0 ? become_root(root, err) : r;
 }
 
 static int mount_stage(struct tare_err *err)
