@@ -24,10 +24,10 @@ status_is() { expected=$1; shift; "$@" >/dev/null 2>&1; test $? -eq "$expected";
 # refused WORDS OPTION...: one sentence, exit 125, and nothing was run.
 refused() {
 	words=$1; shift
-	"$tare" exec "$@" -- echo ran >"$work/out" 2>"$work/said"
+	"$tare" exec "$@" -- echo ran >"$work/result" 2>"$work/said"
 	status=$?
 	cat "$work/said"
-	test "$status" = 125 && test ! -s "$work/out" && grep -qF -- "$words" "$work/said" &&
+	test "$status" = 125 && test ! -s "$work/result" && grep -qF -- "$words" "$work/said" &&
 		test "$(grep -vc "see 'tare exec --help'" "$work/said")" = 1
 }
 
