@@ -4,9 +4,15 @@
 
 #include "base/err.h"
 #include "box/box.h"
+#include "box/common/controllers.h"
 #include "box/common/spawn.h"
 
 extern const struct box_ops box_ops_bare;
+
+static const struct box_option options[] = {
+	{CONTROLLERS_OPTION, CONTROLLERS_VALUES, "none", "cgroup controllers it has a group of"},
+	{0},
+};
 
 struct bare {
 	struct box box;
@@ -50,6 +56,7 @@ static int bare_close(struct box *box, struct tare_err *err)
 const struct box_ops box_ops_bare = {
 	.name = "bare",
 	.summary = "no box: the process as the kernel runs any other",
+	.options = options,
 	.probe = bare_probe,
 	.open = bare_open,
 	.start = bare_start,

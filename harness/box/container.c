@@ -8,11 +8,11 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "box/common/controllers.h"
 #include "box/container/container.h"
 #include "box/container/identity.h"
 #include "box/container/lock.h"
 #include "box/container/profile.h"
-#include "kernel/cgroup.h"
 
 extern const struct box_ops box_ops_container;
 
@@ -23,7 +23,8 @@ static const struct box_option options[] = {
 	{"net", "none|host", "none", "network: none has loopback only"},
 	{"uts", "own|host", "own", "host name"},
 	{"ipc", "own|host", "own", "System V IPC and message queues"},
-	{"cgroup", "own|host", "own", "the view of cgroups"},
+	{"cgroup", "own|host|off", "own", "the view of cgroups; off: no group at all"},
+	{CONTROLLERS_OPTION, CONTROLLERS_VALUES, "all", "cgroup controllers it has a group of"},
 	{"time", "own|host", "own", "offsets of the monotonic and boot clocks"},
 	{"image", "NAME", IMAGED_NONE, "the root: of 'tare image list', or tare's own small one"},
 	{"rootfs", "overlay|bind|copy|host", "overlay",
@@ -141,8 +142,7 @@ const struct box_ops box_ops_container = {
 	.takes_extras = true,
 	.has_root = true,
 	.isolates = true,
-	.controllers = CGROUP_BIT(CGROUP_CPU) | CGROUP_BIT(CGROUP_CPUACCT) |
-		       CGROUP_BIT(CGROUP_MEMORY) | CGROUP_BIT(CGROUP_PIDS) | CGROUP_BIT(CGROUP_IO),
+	.controllers = CONTROLLERS_ALL,
 	.probe = container_probe,
 	.open = container_open,
 	.start = container_start,

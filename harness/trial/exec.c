@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "box/common/controllers.h"
 #include "trial/trial.h"
 
 #define KILL_TIMEOUT_MS 10000
@@ -34,6 +35,11 @@ static int make_cgroup(const struct trial_place *place, const struct trial_spec 
 	unsigned int controllers = limits_controllers(&limits) | limits_controllers(&spec->safety);
 	int r;
 
+	if (controllers_no_group(ops, spec->options))
+		return limits_any(&limits)
+			       ? err_set(err, EINVAL,
+					 "cgroup=off: there is no group to put the limits on")
+			       : 0;
 	if (!needed && place->layout.unified.version == 0)
 		return 0;
 	r = cgroup_create(&place->layout, exec->name, controllers, place->box.journal,

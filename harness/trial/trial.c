@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/loglin.h"
+#include "box/common/controllers.h"
 #include "trial/player.h"
 #include "trial/watch.h"
 
@@ -70,37 +71,54 @@ static unsigned int available(const struct trial_place *place)
 	return bits;
 }
 
-/* A limit's controllers are a must. A collector's are taken where they are to be had, and only
- * when it was asked for, or where time series are: a controller is an ingredient of a box with a
- * price of its own, so a bare process must not be given one on the side. */
-static unsigned int choose_controllers(const struct trial *t, const struct trial_spec *spec,
-				       const struct box_ops *box)
+/* A limit's controllers are a must, and so are those that were named. A collector's are taken
+ * where they are to be had, and only when it was asked for, or where time series are: a controller
+ * is an ingredient of a box with a price of its own, so a bare process must not be given one on the
+ * side. */
+static int choose_controllers(const struct trial *t, const struct trial_spec *spec,
+			      const struct box_ops *ops, unsigned int *ret, struct tare_err *err)
 {
-	unsigned int wanted = box->controllers;
+	unsigned int wanted;
+	bool named;
+	int r = controllers_choose(ops, spec->options, &wanted, &named, err);
 
+	if (r < 0)
+		return r;
+	*ret = limits_controllers(&t->limits) | (named ? wanted : wanted & available(t->place));
 	if (spec->mode == TRIAL_SOLO)
-		wanted |= watch_controllers(&t->watch);
-	return limits_controllers(&t->limits) | (wanted & available(t->place));
+		*ret |= watch_controllers(&t->watch) & available(t->place);
+	return 0;
 }
 
-static int make_group(struct trial *t, const struct trial_spec *spec, const struct box_ops *box,
+/* Nothing is held, so nothing may be asked to be. */
+static int go_without_group(struct trial *t, struct tare_err *err)
+{
+	if (limits_any(&t->limits))
+		return err_set(err, EINVAL, "cgroup=off: there is no group to put the limits on");
+	t->limits_read = json_pack("{s:{}}", "files");
+	return 0;
+}
+
+static int make_group(struct trial *t, const struct trial_spec *spec, const struct box_ops *ops,
 		      struct tare_err *err)
 {
 	static unsigned int number; /* of the groups that this process has made */
-	unsigned int controllers = choose_controllers(t, spec, box);
+	unsigned int controllers;
 	struct tare_err why = {0};
 	char name[64];
 	int r;
 
+	if (controllers_no_group(ops, spec->options))
+		return go_without_group(t, err);
+	r = choose_controllers(t, spec, ops, &controllers, err);
+	if (r < 0)
+		return r;
 	(void)snprintf(name, sizeof(name), "%s-%u", t->place->group_prefix, number++);
 	r = cgroup_create(&t->place->layout, name, controllers, t->place->box.journal, &t->cgroup,
 			  &why);
 	/* Who may not make one can still play where nothing is to be held or looked at. */
-	if ((r == -EACCES || r == -EPERM) && geteuid() != 0 && !box->controllers &&
-	    !limits_any(&t->limits)) {
-		t->limits_read = json_pack("{s:{}}", "files");
-		return 0;
-	}
+	if ((r == -EACCES || r == -EPERM) && geteuid() != 0 && !controllers)
+		return go_without_group(t, err);
 	if (r < 0)
 		return err_set(err, -r, "%s", why.msg);
 	r = limits_apply(&t->limits, t->cgroup, err);

@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 
+#include "base/json.h"
+#include "box/common/controllers.h"
 #include "kernel/cgroup.h"
 
 static const char *const boxes[] = {"bare", "chroot", "container"};
@@ -50,7 +52,32 @@ static void options_are_checked_by_name_and_value(void **state)
 	assert_int_equal(check("container", "{\"seccomp\": \"\"}", &err), -EINVAL);
 	assert_int_equal(check("container", "{\"seccomp\": 1}", &err), -EINVAL);
 	assert_int_equal(check("bare", "{\"seccomp\": \"on\"}", &err), -EINVAL);
-	assert_string_equal(err.msg, "box 'bare' has no options, but 'seccomp' is given");
+	assert_string_equal(err.msg, "box 'bare' has no option 'seccomp'");
+}
+
+static void controllers_are_chosen_by_name(void **state)
+{
+	cleanup_json json_t *two = json_pack("{s:s}", "controllers", "cpu+memory");
+	cleanup_json json_t *none = json_pack("{s:s}", "controllers", "none");
+	cleanup_json json_t *wrong = json_pack("{s:s}", "controllers", "cpu+mem");
+	unsigned int bits = 0;
+	struct tare_err err;
+	bool named = false;
+
+	(void)state;
+	assert_int_equal(controllers_choose(box_named("bare"), two, &bits, &named, &err), 0);
+	assert_int_equal(bits, CGROUP_BIT(CGROUP_CPU) | CGROUP_BIT(CGROUP_MEMORY));
+	assert_true(named);
+	assert_int_equal(controllers_choose(box_named("container"), none, &bits, &named, &err), 0);
+	assert_int_equal(bits, 0);
+	assert_int_equal(controllers_choose(box_named("container"), NULL, &bits, &named, &err), 0);
+	assert_int_equal(bits, CONTROLLERS_ALL);
+	assert_false(named);
+	assert_int_equal(controllers_choose(box_named("bare"), NULL, &bits, &named, &err), 0);
+	assert_int_equal(bits, 0);
+	assert_int_equal(box_check_options(box_named("bare"), wrong, &err), -EINVAL);
+	assert_string_equal(err.msg, "controllers: 'mem' is no cgroup controller, did you mean "
+				     "'memory'?");
 }
 
 static void an_option_that_is_not_given_has_its_fallback(void **state)

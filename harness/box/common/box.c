@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "box/common/controllers.h"
 
 #define NAMES_MAX 32
 
@@ -73,8 +74,10 @@ int box_check_options(const struct box_ops *ops, const json_t *options, struct t
 {
 	/* jansson iterates over a json_t that it does not change, but asks for one it may. */
 	json_t *given = (json_t *)(uintptr_t)options; /* NOLINT(performance-no-int-to-ptr) */
+	unsigned int controllers;
 	const char *name;
 	json_t *value;
+	bool named;
 
 	json_object_foreach(given, name, value)
 	{
@@ -87,7 +90,7 @@ int box_check_options(const struct box_ops *ops, const json_t *options, struct t
 			return err_set(err, EINVAL, "box '%s': %s=%.60s is not one of %s",
 				       ops->name, name, text ? text : "?", option->values);
 	}
-	return 0;
+	return controllers_choose(ops, options, &controllers, &named, err);
 }
 
 const char *box_option(const struct box_ops *ops, const json_t *options, const char *name)

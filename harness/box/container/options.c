@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "box/common/controllers.h"
 #include "box/container/container.h"
 
 /* A namespace is left out by OPTION=host. */
@@ -36,6 +37,13 @@ int container_read_options(const struct box_ops *ops, const json_t *options, str
 	for (size_t i = 0; i < sizeof(namespaces) / sizeof(namespaces[0]); i++) {
 		if (!is_set(ops, options, namespaces[i].option, "host"))
 			ret->namespaces |= namespaces[i].flag;
+	}
+	if (controllers_no_group(ops, options)) {
+		ret->namespaces &= ~(uint64_t)CLONE_NEWCGROUP;
+		if (!(ret->namespaces & CLONE_NEWPID))
+			return err_set(err, EINVAL,
+				       "container: with cgroup=off and pid=host nothing would hold "
+				       "what it leaves behind: leave one out");
 	}
 	ret->root = CONTAINER_OVERLAY;
 	if (is_set(ops, options, "rootfs", "bind"))
