@@ -398,6 +398,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_misspelt_box_is_answered_with_the_nearest),
 		TEST(options_are_checked_by_name_and_value),
+		TEST(controllers_are_chosen_by_name),
 		TEST(an_option_that_is_not_given_has_its_fallback),
 		TEST(exit_status_and_signals_pass_through),
 		TEST(a_signal_from_outside_ends_the_program),
