@@ -16,14 +16,14 @@
 #include "stats/location.h"
 
 #define PERIOD_NS  (100 * NS_PER_MS)
-#define QUOTA_NS   (20 * NS_PER_MS) /* "cpus=0.2" */
-#define BURST_NS   (20 * NS_PER_MS) /* "cpu-burst=20ms" */
+#define QUOTA_NS   (25 * NS_PER_MS) /* "cpus=0.25" */
+#define BURST_NS   (25 * NS_PER_MS) /* "cpu-burst=25ms" */
 #define IDLE_NS    (350 * NS_PER_MS)
 #define STEADY     5 /* periods */
 #define BURST_LOW  0.75
 #define BURST_HIGH 1.25
 #define RUNS       20
-#define RUNS_MIN   6
+#define RUNS_MIN   7
 
 extern const struct check_ops check_ops_cpu_burst;
 
@@ -61,8 +61,8 @@ static int cpu_burst_measure(struct check_run *run, bool limited, struct check_f
 			     struct tare_err *err)
 {
 	const struct check_load load = {.load = "cpu-burn",
-					.given = "cpus=0.2",
-					.limits = "cpu-burst=20ms",
+					.given = "cpus=0.25",
+					.limits = "cpu-burst=25ms",
 					.safety = "cpus=0.95 memory=512M pids-limit=256",
 					.cpus = check_one_cpu(run)};
 	unsigned int n = check_times(run, RUNS, RUNS_MIN);
@@ -75,6 +75,11 @@ static int cpu_burst_measure(struct check_run *run, bool limited, struct check_f
 	int r = bursts ? check_start(run, &load, limited, &player, err) : -ENOMEM;
 
 	ret->details = json_pack("{s:o}", "after_idle_cpu_ns", list);
+	/* A new group has not saved up yet. */
+	if (r == 0) {
+		r = play_once(player, &bursts[0], &used_ns, err);
+		used_ns = 0;
+	}
 	check_machine_read(&before);
 	for (unsigned int i = 0; i < n && r == 0; i++) {
 		uint64_t cpu_ns = 0;
@@ -105,8 +110,8 @@ const struct check_ops check_ops_cpu_burst = {
 	.unit = "x",
 	.low = BURST_LOW,
 	.high = BURST_HIGH,
-	.tolerance = "95 % interval within a burst +-25 %: a slice of 5 ms is a quarter of the "
-		     "burst of 20 ms (sched-bwc.rst)",
+	.tolerance = "95 % interval within a burst +-25 %: a slice of 5 ms is a fifth of the "
+		     "burst of 25 ms (sched-bwc.rst)",
 	.probe = cpu_burst_probe,
 	.measure = cpu_burst_measure,
 };

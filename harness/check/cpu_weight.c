@@ -12,6 +12,7 @@
 #include "stats/location.h"
 
 #define TURN_NS     (500 * NS_PER_MS)
+#define TURN_LEAST  (250 * NS_PER_MS)
 #define RUNS        16
 #define RUNS_MIN    8
 #define RATIO       2.0
@@ -80,7 +81,7 @@ static int cpu_weight_measure(struct check_run *run, bool limited, struct check_
 
 	ret->details = json_pack("{s:o}", "ratios", list);
 	for (unsigned int i = 0; i < n && r == 0; i++) {
-		r = play_both(players, TURN_NS, &ratios[i], err);
+		r = play_both(players, check_time(run, TURN_NS, TURN_LEAST), &ratios[i], err);
 		(void)json_array_append_new(list, json_number(exp(ratios[i])));
 	}
 	if (r == 0)

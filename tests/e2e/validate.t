@@ -51,7 +51,7 @@ done
 survivors() { pgrep -f 'fork-many solo n=100 by=orphan' >"$work/left"; }
 ok "who escaped is ended all the same" fails survivors
 
-checks="cpu-burst cpu-quota cpu-weight cpuset pids"
+checks="cpu-weight cpuset pids"
 limiting="$boxes/limiting-box cpus={cpus} cpu-burst-us={cpu-burst-us} cpu-shares={cpu-shares}"
 limiting="$limiting cpuset-cpus={cpuset-cpus} pids-limit={pids-limit} --"
 validate "$work/limiting" -e "limiting=command,command=$limiting" >"$work/said" 2>&1
