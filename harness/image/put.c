@@ -133,9 +133,9 @@ int put_hardlink(int dir_fd, const char *target, int parent_fd, const char *name
 		target = slash + 1;
 	}
 	at = open_beneath(dir_fd, folder, O_RDONLY | O_DIRECTORY);
-	if (at < 0)
+	if (at < 0 && errno != ENOENT)
 		return parent_failed(folder, err);
-	if (fstatat(at, target, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (at < 0 || fstatat(at, target, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_set(err, EBADMSG,
 			       "the hard link '%.80s' is to '%.80s', which the layer "
 			       "does not have before it",
