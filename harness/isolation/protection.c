@@ -29,7 +29,8 @@ const struct protection protections[] = {
 	{"boot-time", CLAIM_NOT_SHARED, SHOWN_ON_HOST, "container,time=host"},
 	{"monotonic-time", CLAIM_NOT_SHARED, SHOWN_ON_HOST, "container,time=host"},
 	{"devices", CLAIM_PRIVATE, SHOWN_ON_HOST, "container,rootfs=host"},
-	{"settings", CLAIM_PRIVATE, SHOWN_IN_GUEST, "vm"},
+	/* A guest has settings of its own: the native column shows it. */
+	{"settings", CLAIM_PRIVATE, SHOWN_NOWHERE, "container,user=host,rootfs=host,caps=keep"},
 	{"kernel-log", CLAIM_PRIVATE, SHOWN_ON_HOST, BARE_RIGHTS},
 	{"keyrings", CLAIM_PRIVATE, SHOWN_ON_HOST, "container,seccomp=off"},
 	{"capabilities", CLAIM_NOT_SHARED, SHOWN_ON_HOST, "container,caps=keep"},
