@@ -238,13 +238,13 @@ static int set_network(const struct exec_options *own, struct env_choice *env,
 int exec_options_check(struct exec_options *options, struct tare_err *err)
 {
 	struct env_choice *env = &options->envs.items[0];
-	const struct machine_ops *machine;
-	const struct box_ops *ops;
+	const struct machine_ops *machine = NULL;
+	const struct box_ops *ops = NULL;
 	int r = machine_find(env->machine, &machine, err);
 
 	if (r == 0)
 		r = box_find(env->box, &ops, err);
-	if (r < 0)
+	if (r < 0 || !machine || !ops)
 		return r;
 	if (options->extras && !ops->takes_extras)
 		return err_set(err, EINVAL, "%s: '%.60s' has no such thing; -e container has",
