@@ -138,26 +138,17 @@ static void put_devices(FILE *to, const struct limits *limits)
 	}
 }
 
+static void put_limit(const char *flag, const char *text, void *context)
+{
+	put(context, "      %s: '%s'\n", flag, text);
+}
+
 static void put_limits(FILE *to, const struct limits *limits)
 {
-	char cpus[192];
-
 	if (!limits_any(limits))
 		return;
 	put(to, "    limits:\n");
-	if (limits->cpus > 0)
-		put(to, "      cpus: %.10g\n", limits->cpus);
-	if (limits->cpu_shares)
-		put(to, "      cpu-shares: %llu\n", (unsigned long long)limits->cpu_shares);
-	if (limits->cpu_burst_us)
-		put(to, "      cpu-burst: %lluus\n", (unsigned long long)limits->cpu_burst_us);
-	if (limits->cpuset)
-		put(to, "      cpuset-cpus: '%s'\n",
-		    units_print_cpus(limits->cpuset, cpus, sizeof(cpus)));
-	if (limits->memory_bytes)
-		put(to, "      memory: %lluB\n", (unsigned long long)limits->memory_bytes);
-	if (limits->pids)
-		put(to, "      pids-limit: %llu\n", (unsigned long long)limits->pids);
+	limits_each(limits, put_limit, to);
 	put_devices(to, limits);
 }
 

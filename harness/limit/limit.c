@@ -17,24 +17,29 @@
 /* A program of a few pages runs in less, but tare-load and what the kernel charges for it does
  * not: the kill would come before the first slice. */
 #define MEMORY_MIN   (1U << 20)
-/* PID_MAX_LIMIT of 64-bit Linux (include/linux/threads.h). */
-#define PIDS_MAX     4194304
-/* What v1 takes (sched_group_set_shares, kernel/sched/fair.c). */
-#define SHARES_MIN   2
-#define SHARES_MAX   262144
 #define BURST_MAX_NS (3600 * NS_PER_S)
 /* The kernel holds it in an unsigned int whose highest value means none (blk-throttle.c). */
 #define IOPS_MAX     (UINT_MAX - 1U)
 
+#define LIMITS_NAMED 24 /* at least as many as there are */
+
 const struct limit_option limit_options[] = {
 	{"cpus", "NUMBER", "CPU time per second, in CPUs, such as 0.5 (period 100 ms)", "cpu"},
+	{"cpu-period", "TIME", "how often that time is given out, such as 10ms: 1ms to 1s", "cpu"},
 	{"cpu-shares", "NUMBER", "weight beside others on the same CPUs: 2 to 262144, 1024 is even",
 	 "cpu"},
 	{"cpu-burst", "TIME", "quota that may be saved up, such as 20ms; at most a period's",
 	 "cpu"},
 	{"cpuset-cpus", "LIST", "CPUs it may run on, such as 0-1,3", "cpuset"},
 	{"memory", "SIZE", "memory, swap included, such as 64M", "memory"},
+	{"memory-swap", "SIZE", "memory and swap together, such as 128M; needs --memory", "memory"},
+	{"memory-reservation", "SIZE", "memory that is kept under pressure, such as 32M", "memory"},
+	{"memory-min", "SIZE", "memory that is never taken away, such as 32M (v2 only)", "memory"},
+	{"memory-high", "SIZE", "memory above which it is slowed, such as 48M (v2 only)", "memory"},
+	{"oom-group", "1", "out of memory, all of it is killed together (v2 only)", "memory"},
 	{"pids-limit", "NUMBER", "processes and threads, such as 100", "pids"},
+	{"blkio-weight", "NUMBER", "share of the disk beside others: 10 to 1000, 500 is even",
+	 "io"},
 	{"device-read-bps", "PATH:RATE", "bytes read per second, such as /dev/vda:4M", "io"},
 	{"device-write-bps", "PATH:RATE", "bytes written per second, such as /dev/vda:4M", "io"},
 	{"device-read-iops", "PATH:NUMBER", "reads per second, such as /dev/vda:100", "io"},
@@ -64,6 +69,20 @@ static int set_cpus(struct limits *limits, const char *text, struct tare_err *er
 		return err_set(err, EINVAL, "--cpus: %s is more than the %ld CPUs of this machine",
 			       text, online);
 	limits->cpus = cpus;
+	return 0;
+}
+
+static int set_cpu_period(struct limits *limits, const char *text, struct tare_err *err)
+{
+	uint64_t ns;
+	int r = units_parse_time("--cpu-period", text, &ns, err);
+
+	if (r < 0)
+		return r;
+	/* min_cfs_quota_period and max_cfs_quota_period (kernel/sched/core.c). */
+	if (ns < NS_PER_MS || ns > NS_PER_S)
+		return err_set(err, EINVAL, "--cpu-period: %s is not within 1ms and 1s", text);
+	limits->cpu_period_us = ns / NS_PER_US;
 	return 0;
 }
 
@@ -107,17 +126,17 @@ static int set_cpuset(struct limits *limits, const char *text, struct tare_err *
 	return 0;
 }
 
-static int set_memory(struct limits *limits, const char *text, struct tare_err *err)
+static int set_memory(const char *what, const char *text, uint64_t *ret, struct tare_err *err)
 {
 	uint64_t bytes;
-	int r = units_parse_size("--memory", text, &bytes, err);
+	int r = units_parse_size(what, text, &bytes, err);
 
 	if (r < 0)
 		return r;
 	if (bytes < MEMORY_MIN)
-		return err_set(err, EINVAL, "--memory: %s is below 1M, with which nothing starts",
+		return err_set(err, EINVAL, "%s: %s is below 1M, with which nothing starts", what,
 			       text);
-	limits->memory_bytes = bytes;
+	*ret = bytes;
 	return 0;
 }
 
@@ -174,27 +193,29 @@ static int set_device(struct limits *limits, enum limit_rate rate, const char *t
 
 int limits_set(struct limits *limits, const char *flag, const char *text, struct tare_err *err)
 {
-	const char *names[16] = {NULL};
+	const struct limit_number *number = limit_number_find(flag);
+	const char *names[LIMITS_NAMED + 1] = {NULL};
 	char hint[TEXT_HINT_SIZE];
 	size_t n = 0;
 
 	if (strcmp(flag, "cpus") == 0)
 		return set_cpus(limits, text, err);
-	if (strcmp(flag, "cpu-shares") == 0)
-		return units_parse_count("--cpu-shares", text, SHARES_MIN, SHARES_MAX,
-					 &limits->cpu_shares, err);
+	if (number)
+		return limit_number_parse(number, text, limits, err);
+	if (strcmp(flag, "cpu-period") == 0)
+		return set_cpu_period(limits, text, err);
 	if (strcmp(flag, "cpu-burst") == 0)
 		return set_cpu_burst(limits, text, err);
 	if (strcmp(flag, "cpuset-cpus") == 0)
 		return set_cpuset(limits, text, err);
 	if (strcmp(flag, "memory") == 0)
-		return set_memory(limits, text, err);
-	if (strcmp(flag, "pids-limit") == 0)
-		return units_parse_count("--pids-limit", text, 1, PIDS_MAX, &limits->pids, err);
+		return set_memory("--memory", text, &limits->memory_bytes, err);
+	if (strcmp(flag, "memory-swap") == 0)
+		return set_memory("--memory-swap", text, &limits->memory_swap, err);
 	for (size_t i = 0; i < LIMIT_RATES; i++)
 		if (strcmp(flag, limit_rate_flags[i]) == 0)
 			return set_device(limits, (enum limit_rate)i, text, err);
-	for (const struct limit_option *o = limit_options; o->flag && n < 15; o++)
+	for (const struct limit_option *o = limit_options; o->flag && n < LIMITS_NAMED; o++)
 		names[n++] = o->flag;
 	return err_set(err, EINVAL, "there is no limit '%.40s'%s", flag,
 		       text_hint(flag, names, hint, sizeof(hint)));
@@ -209,14 +230,15 @@ unsigned int limits_controllers(const struct limits *limits)
 {
 	unsigned int bits = 0;
 
-	if (limits->cpus > 0 || limits->cpu_shares || limits->cpu_burst_us)
+	for (const struct limit_number *n = limit_numbers; n->flag; n++)
+		if (limit_number_value(limits, n))
+			bits |= CGROUP_BIT(n->controller);
+	if (limits->cpus > 0 || limits->cpu_period_us || limits->cpu_burst_us)
 		bits |= CGROUP_BIT(CGROUP_CPU);
 	if (limits->cpuset)
 		bits |= CGROUP_BIT(CGROUP_CPUSET);
-	if (limits->memory_bytes)
+	if (limits->memory_bytes || limits->memory_swap)
 		bits |= CGROUP_BIT(CGROUP_MEMORY);
-	if (limits->pids)
-		bits |= CGROUP_BIT(CGROUP_PIDS);
 	if (limits->n_devices)
 		bits |= CGROUP_BIT(CGROUP_IO);
 	return bits;

@@ -25,12 +25,17 @@ struct limit_device {
 
 /* Zeroed: no limit at all. */
 struct limits {
-	double cpus;           /* --cpus 0.5: quota over a period of 100 ms; 0: none */
-	uint64_t cpu_shares;   /* --cpu-shares: docker's, 1024 by default; 0: none */
-	uint64_t cpu_burst_us; /* --cpu-burst: what may be saved up of the quota; 0: none */
-	uint64_t cpuset;       /* --cpuset-cpus: mask; 0: none */
-	uint64_t memory_bytes; /* --memory: RAM, and RAM + swap together */
-	uint64_t pids;         /* --pids-limit */
+	double cpus;            /* --cpus 0.5: quota over a period; 0: none */
+	uint64_t cpu_period_us; /* --cpu-period; 0: 100 ms */
+	uint64_t cpu_shares;    /* --cpu-shares: docker's 2 to 262144; v2: as a weight of it */
+	uint64_t cpu_burst_us;  /* --cpu-burst: quota that may be saved up */
+	uint64_t cpuset;        /* --cpuset-cpus: mask; 0: none */
+	uint64_t memory_bytes;  /* --memory: RAM, and RAM + swap together without memory_swap */
+	uint64_t memory_swap;   /* --memory-swap: RAM + swap together */
+	uint64_t memory_reservation; /* --memory-reservation: v1's soft limit, v2's memory.low */
+	uint64_t memory_min, memory_high, oom_group; /* v2 only */
+	uint64_t pids;                               /* --pids-limit */
+	uint64_t blkio_weight;                       /* --blkio-weight: docker's 10 to 1000 */
 	struct limit_device devices[LIMIT_DEVICES];
 	size_t n_devices;
 };
@@ -47,6 +52,10 @@ extern const struct limit_option limit_options[]; /* ended by flag NULL */
 /* Take one limit: flag "memory", text "64M". -EINVAL and a sentence with the flag. Also refuses
  * what is impossible here (more CPUs than there are, memory below 1M ...). */
 int limits_set(struct limits *limits, const char *flag, const char *text, struct tare_err *err);
+
+/* Hand over each limit that is set, but those on devices, as limits_set() takes it. */
+void limits_each(const struct limits *limits,
+		 void (*take)(const char *flag, const char *text, void *context), void *context);
 
 bool limits_any(const struct limits *limits);
 /* The controllers they need, as bits of CGROUP_BIT. */

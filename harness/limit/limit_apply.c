@@ -12,8 +12,8 @@
 #include "base/units.h"
 #include "limit/limit_inner.h"
 
-/* cpu: 4, cpuset: 1, memory: 2, pids: 1. */
-#define MAX_WRITES   (8 + LIMIT_DEVICES * LIMIT_RATES)
+/* cpu: 3, cpuset: 1, memory: 2, and a number of plain numbers. */
+#define MAX_WRITES   (16 + LIMIT_DEVICES * LIMIT_RATES)
 #define CONTENT_SIZE 4096
 
 /* A file, what goes in, and how it reads afterwards. */
@@ -26,8 +26,9 @@ struct limit_write {
 	uint64_t want;
 	/* Compare the file's content with want, and put what it says into *now. */
 	bool (*holds)(const struct limit_write *write, const char *content, struct limits *now);
-	uint64_t shares;                   /* of cpu-shares */
-	const struct limit_device *device; /* of a rate */
+	const struct limit_number *number_of; /* of a plain number, and what was asked */
+	uint64_t asked;                       /* the same, or the period of a quota */
+	const struct limit_device *device;    /* of a rate */
 	enum limit_rate rate;
 	char number[32]; /* "254:0" */
 };
@@ -50,9 +51,9 @@ static const char *const v2_rate_keys[LIMIT_RATES] = {
 	[LIMIT_WRITE_IOPS] = "wiops",
 };
 
-static long long quota_us(const struct limits *limits)
+static uint64_t period_us(const struct limits *limits)
 {
-	return llround(limits->cpus * LIMIT_PERIOD_US);
+	return limits->cpu_period_us ? limits->cpu_period_us : LIMIT_PERIOD_US;
 }
 
 static bool number_holds(const struct limit_write *write, const char *content)
@@ -64,34 +65,39 @@ static bool number_holds(const struct limit_write *write, const char *content)
 
 static bool period_holds(const struct limit_write *write, const char *content, struct limits *now)
 {
-	(void)now;
+	now->cpu_period_us = write->asked;
 	return number_holds(write, content);
 }
 
 static bool quota_holds(const struct limit_write *write, const char *content, struct limits *now)
 {
-	now->cpus = strtod(content, NULL) / LIMIT_PERIOD_US;
+	now->cpus = strtod(content, NULL) / (double)write->asked;
 	return number_holds(write, content);
 }
 
 /* cpu.max: "QUOTA PERIOD". */
 static bool cpu_max_holds(const struct limit_write *write, const char *content, struct limits *now)
 {
-	now->cpus = strtod(content, NULL) / LIMIT_PERIOD_US;
+	char *period;
+
+	now->cpus = strtod(content, &period);
+	now->cpu_period_us = write->asked;
+	now->cpus /= strtod(period, NULL);
 	return strcmp(content, write->text) == 0;
 }
 
-/* docker's 2 to 262144 as a weight of v2, 1 to 10000, as its runtimes reckon it. */
-static uint64_t weight_of(uint64_t shares)
+static bool plain_holds(const struct limit_write *write, const char *content, struct limits *now)
 {
-	return 1 + ((shares - 2) * 9999) / 262142;
-}
+	/* io.weight has a line for each device behind that for all. */
+	const char *value = strncmp(content, "default ", 8) == 0 ? content + 8 : content;
+	char *end;
+	bool same = strtoull(value, &end, 10) == write->want && end > value &&
+		    (*end == '\0' || *end == '\n');
 
-static bool shares_hold(const struct limit_write *write, const char *content, struct limits *now)
-{
 	/* A weight cannot be turned back without loss: that it is the one asked for was shown. */
-	now->cpu_shares = write->shares;
-	return number_holds(write, content);
+	*limit_number_field(now, write->number_of) =
+		write->number_of->kind == LIMIT_SIZE ? write->want : write->asked;
+	return same;
 }
 
 static bool burst_holds(const struct limit_write *write, const char *content, struct limits *now)
@@ -125,19 +131,14 @@ static bool memory_holds(const struct limit_write *write, const char *content, s
 	return end > content && *end == '\0' && now->memory_bytes == write->want / page * page;
 }
 
+/* v1 counts memory and swap together; v2 counts swap alone. */
 static bool swap_holds(const struct limit_write *write, const char *content, struct limits *now)
 {
 	struct limits ignored;
 
-	(void)now;
-	return write->version == 2 ? number_holds(write, content)
-				   : memory_holds(write, content, &ignored);
-}
-
-static bool pids_hold(const struct limit_write *write, const char *content, struct limits *now)
-{
-	now->pids = strtoull(content, NULL, 10);
-	return number_holds(write, content);
+	if (write->asked)
+		now->memory_swap = write->asked;
+	return memory_holds(write, content, &ignored);
 }
 
 /* The text behind "254:0 " (v1), or behind "254:0 ... rbps=" (v2). */
@@ -202,33 +203,29 @@ static int plan_cpu(struct plan *plan, const struct limits *limits, const struct
 		    struct tare_err *err)
 {
 	struct limit_write *write = add(plan, "cpus", CGROUP_CPU, cgroup, err);
-	uint64_t quota = (uint64_t)quota_us(limits);
+	uint64_t period = period_us(limits);
+	uint64_t quota = (uint64_t)llround(limits->cpus * (double)period);
 
 	if (!write)
 		return -ENOTSUP;
+	/* min_cfs_quota_period (kernel/sched/core.c). */
+	if (quota < 1000)
+		return err_set(err, EINVAL,
+			       "limit 'cpus': %g CPUs are less than 1 ms in a period of %llu us: "
+			       "ask for more, or for a longer --cpu-period",
+			       limits->cpus, (unsigned long long)period);
 	if (write->version == 2) {
 		fill(write, "cpu.max", quota, cpu_max_holds);
-		(void)snprintf(write->text, sizeof(write->text), "%llu %d",
-			       (unsigned long long)quota, LIMIT_PERIOD_US);
+		(void)snprintf(write->text, sizeof(write->text), "%llu %llu",
+			       (unsigned long long)quota, (unsigned long long)period);
+		write->asked = limits->cpu_period_us;
 		return 0;
 	}
-	fill(write, "cpu.cfs_period_us", LIMIT_PERIOD_US, period_holds);
-	fill(add(plan, "cpus", CGROUP_CPU, cgroup, err), "cpu.cfs_quota_us", quota, quota_holds);
-	return 0;
-}
-
-static int plan_shares(struct plan *plan, const struct limits *limits, const struct cgroup *cgroup,
-		       struct tare_err *err)
-{
-	struct limit_write *write = add(plan, "cpu-shares", CGROUP_CPU, cgroup, err);
-
-	if (!write)
-		return -ENOTSUP;
-	if (write->version == 2)
-		fill(write, "cpu.weight", weight_of(limits->cpu_shares), shares_hold);
-	else
-		fill(write, "cpu.shares", limits->cpu_shares, shares_hold);
-	write->shares = limits->cpu_shares;
+	fill(write, "cpu.cfs_period_us", period, period_holds);
+	write->asked = limits->cpu_period_us;
+	write = add(plan, "cpus", CGROUP_CPU, cgroup, err);
+	fill(write, "cpu.cfs_quota_us", quota, quota_holds);
+	write->asked = period;
 	return 0;
 }
 
@@ -245,21 +242,53 @@ static int plan_burst(struct plan *plan, const struct limits *limits, const stru
 	return 0;
 }
 
-/* memory and, where the kernel accounts for it, swap: v1 counts both together, v2 apart. */
+/* memory and, where the kernel accounts for it, swap. */
 static int plan_memory(struct plan *plan, const struct limits *limits, const struct cgroup *cgroup,
 		       struct tare_err *err)
 {
 	struct limit_write *write = add(plan, "memory", CGROUP_MEMORY, cgroup, err);
 	bool v2 = write && write->version == 2;
 	const char *swap = v2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes";
+	uint64_t both = limits->memory_swap ? limits->memory_swap : limits->memory_bytes;
 
 	if (!write)
 		return -ENOTSUP;
 	fill(write, v2 ? "memory.max" : "memory.limit_in_bytes", limits->memory_bytes,
 	     memory_holds);
-	if (faccessat(write->dirfd, swap, F_OK, 0) == 0)
-		fill(add(plan, "memory", CGROUP_MEMORY, cgroup, err), swap,
-		     v2 ? 0 : limits->memory_bytes, swap_holds);
+	if (faccessat(write->dirfd, swap, F_OK, 0) < 0)
+		return limits->memory_swap
+			       ? err_set(err, ENOTSUP,
+					 "limit 'memory-swap': this kernel does not account for "
+					 "swap (no %s)",
+					 swap)
+			       : 0;
+	write = add(plan, "memory", CGROUP_MEMORY, cgroup, err);
+	fill(write, swap, v2 ? both - limits->memory_bytes : both, swap_holds);
+	write->asked = limits->memory_swap;
+	return 0;
+}
+
+/* A limit that is one number in one file. */
+static int plan_number(struct plan *plan, const struct limit_number *number, uint64_t value,
+		       const struct cgroup *cgroup, struct tare_err *err)
+{
+	struct limit_write *write = add(plan, number->flag, number->controller, cgroup, err);
+	const char *file;
+
+	if (!write)
+		return -ENOTSUP;
+	file = write->version == 2 ? number->v2_file : number->v1_file;
+	if (!file)
+		return err_set(err, ENOTSUP,
+			       "limit '%s': cgroup version 1, which has the controller '%s' here, "
+			       "has no such limit",
+			       number->flag, cgroup_controller_name(number->controller));
+	if (faccessat(write->dirfd, file, F_OK, 0) < 0)
+		return err_set(err, ENOTSUP, "limit '%s': this kernel has no %s", number->flag,
+			       file);
+	fill(write, file, limit_number_want(number, write->version, value), plain_holds);
+	write->number_of = number;
+	write->asked = value;
 	return 0;
 }
 
@@ -292,6 +321,20 @@ static int plan_device(struct plan *plan, const struct limit_device *device,
 	return 0;
 }
 
+/* Those that make sense only beside another. */
+static int limits_check(const struct limits *limits, struct tare_err *err)
+{
+	if (limits->cpu_period_us && !(limits->cpus > 0))
+		return err_set(err, EINVAL, "limit 'cpu-period' needs 'cpus' beside it");
+	if (limits->memory_swap && limits->memory_swap < limits->memory_bytes)
+		return err_set(err, EINVAL,
+			       "limit 'memory-swap' counts memory too: it is at least "
+			       "as much as 'memory'");
+	if (limits->memory_swap && !limits->memory_bytes)
+		return err_set(err, EINVAL, "limit 'memory-swap' needs 'memory' beside it");
+	return 0;
+}
+
 static int plan_limits(struct plan *plan, const struct limits *limits, const struct cgroup *cgroup,
 		       struct tare_err *err)
 {
@@ -299,10 +342,9 @@ static int plan_limits(struct plan *plan, const struct limits *limits, const str
 	int r = 0;
 
 	plan->n = 0;
-	if (limits->cpus > 0)
+	r = limits_check(limits, err);
+	if (r == 0 && limits->cpus > 0)
 		r = plan_cpu(plan, limits, cgroup, err);
-	if (r == 0 && limits->cpu_shares)
-		r = plan_shares(plan, limits, cgroup, err);
 	if (r == 0 && limits->cpu_burst_us)
 		r = plan_burst(plan, limits, cgroup, err);
 	if (r == 0 && limits->cpuset) {
@@ -314,12 +356,9 @@ static int plan_limits(struct plan *plan, const struct limits *limits, const str
 	}
 	if (r == 0 && limits->memory_bytes)
 		r = plan_memory(plan, limits, cgroup, err);
-	if (r == 0 && limits->pids) {
-		write = add(plan, "pids-limit", CGROUP_PIDS, cgroup, err);
-		if (!write)
-			return -ENOTSUP;
-		fill(write, "pids.max", limits->pids, pids_hold);
-	}
+	for (const struct limit_number *n = limit_numbers; r == 0 && n->flag; n++)
+		if (limit_number_value(limits, n))
+			r = plan_number(plan, n, limit_number_value(limits, n), cgroup, err);
 	for (size_t i = 0; r == 0 && i < limits->n_devices; i++)
 		r = plan_device(plan, &limits->devices[i], cgroup, err);
 	return r;

@@ -16,8 +16,11 @@ json_t *limits_to_json(const struct limits *limits)
 
 	if (r == 0 && limits->cpus > 0)
 		r = json_put(object, "cpus", json_number(limits->cpus));
-	if (r == 0 && limits->cpu_shares)
-		r = json_put(object, "cpu-shares", json_u64(limits->cpu_shares));
+	for (const struct limit_number *n = limit_numbers; r == 0 && n->flag; n++)
+		if (limit_number_value(limits, n))
+			r = json_put(object, n->flag, json_u64(limit_number_value(limits, n)));
+	if (r == 0 && limits->cpu_period_us)
+		r = json_put(object, "cpu-period-us", json_u64(limits->cpu_period_us));
 	if (r == 0 && limits->cpu_burst_us)
 		r = json_put(object, "cpu-burst-us", json_u64(limits->cpu_burst_us));
 	if (r == 0 && limits->cpuset)
@@ -25,8 +28,8 @@ json_t *limits_to_json(const struct limits *limits)
 			     json_string(units_print_cpus(limits->cpuset, cpus, sizeof(cpus))));
 	if (r == 0 && limits->memory_bytes)
 		r = json_put(object, "memory", json_u64(limits->memory_bytes));
-	if (r == 0 && limits->pids)
-		r = json_put(object, "pids-limit", json_u64(limits->pids));
+	if (r == 0 && limits->memory_swap)
+		r = json_put(object, "memory-swap", json_u64(limits->memory_swap));
 	for (size_t rate = 0; r == 0 && rate < LIMIT_RATES; rate++) {
 		cleanup_json json_t *list = json_array();
 
@@ -90,6 +93,7 @@ static int read_text(struct limits *limits, const char *key, const json_t *value
 static int read_one(struct limits *limits, const json_t *object, const char *key,
 		    const json_t *value, struct tare_err *err)
 {
+	const struct limit_number *plain = limit_number_find(key);
 	uint64_t *number = NULL;
 
 	for (size_t i = 0; i < LIMIT_RATES; i++)
@@ -106,12 +110,14 @@ static int read_one(struct limits *limits, const json_t *object, const char *key
 	}
 	if (strcmp(key, "memory") == 0)
 		number = &limits->memory_bytes;
-	else if (strcmp(key, "cpu-shares") == 0)
-		number = &limits->cpu_shares;
+	else if (plain)
+		number = limit_number_field(limits, plain);
+	else if (strcmp(key, "memory-swap") == 0)
+		number = &limits->memory_swap;
+	else if (strcmp(key, "cpu-period-us") == 0)
+		number = &limits->cpu_period_us;
 	else if (strcmp(key, "cpu-burst-us") == 0)
 		number = &limits->cpu_burst_us;
-	else if (strcmp(key, "pids-limit") == 0)
-		number = &limits->pids;
 	else
 		return err_set(err, EBADMSG, "there is no limit '%.40s'", key);
 	if (json_read_u64(object, key, number, err) < 0 || *number == 0)

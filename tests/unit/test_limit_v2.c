@@ -102,6 +102,73 @@ static void each_controller_is_served_by_the_one_directory(void **state)
 	drop(cgroup);
 }
 
+static void plain_numbers_are_written_and_read_back(void **state)
+{
+	static const char *const files[] = {"cpu.weight", "cpu.max.burst", "memory.low",
+					    "memory.min", "memory.high",   "memory.oom.group",
+					    "io.weight"};
+	struct limits limits = {.cpus = 0.5,
+				.cpu_period_us = 20000,
+				.cpu_burst_us = 5000,
+				.cpu_shares = 262144,
+				.memory_bytes = 64U << 20,
+				.memory_swap = 96U << 20,
+				.memory_reservation = (16U << 20) + 1,
+				.memory_min = 8U << 20,
+				.memory_high = 32U << 20,
+				.oom_group = 1,
+				.blkio_weight = 10};
+	struct tare_err err = {0};
+	struct cgroup *cgroup;
+	json_t *now = NULL, *asked;
+	int fd;
+
+	(void)state;
+	cgroup = make(&fd);
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		put(fd, files[i], "");
+	if (limits_apply(&limits, cgroup, &err) < 0)
+		fail_msg("%s", err.msg);
+	holds(fd, "cpu.max", "10000 20000");
+	holds(fd, "cpu.weight", "10000");
+	holds(fd, "memory.swap.max", "33554432");
+	holds(fd, "memory.low", "16777216");
+	holds(fd, "io.weight", "1");
+	/* As the kernel shows it. */
+	put(fd, "io.weight", "default 1\n254:0 200\n");
+	if (limits_read_back(&limits, cgroup, &now, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_int_equal(json_object_del(now, "files"), 0);
+	limits.memory_reservation = 16U << 20; /* whole pages */
+	asked = limits_to_json(&limits);
+	assert_true(json_equal(asked, now));
+	json_decref(asked);
+	json_decref(now);
+	put(fd, "memory.high", "max\n");
+	assert_int_equal(limits_read_back(&limits, cgroup, &now, NULL), -ERANGE);
+	put(fd, "io.weight", "default 10\n");
+	assert_int_equal(limits_read_back(&limits, cgroup, &now, NULL), -ERANGE);
+	drop(cgroup);
+}
+
+static void what_makes_no_sense_alone_is_refused(void **state)
+{
+	const struct limits alone[] = {
+		{.cpu_period_us = 10000},
+		{.memory_swap = 1U << 20},
+		{.memory_bytes = 2U << 20, .memory_swap = 1U << 20},
+		{.cpus = 0.05, .cpu_period_us = 10000},
+	};
+	struct cgroup *cgroup;
+	int fd;
+
+	(void)state;
+	cgroup = make(&fd);
+	for (size_t i = 0; i < sizeof(alone) / sizeof(alone[0]); i++)
+		assert_int_equal(limits_apply(&alone[i], cgroup, NULL), -EINVAL);
+	drop(cgroup);
+}
+
 static void limits_are_written_as_version_2_wants_them(void **state)
 {
 	struct limits limits = {.cpus = 0.5, .cpuset = 1, .memory_bytes = 64U << 20, .pids = 10};
@@ -205,6 +272,8 @@ int main(void)
 		cmocka_unit_test(missing_controllers_are_enabled_above),
 		cmocka_unit_test(each_controller_is_served_by_the_one_directory),
 		cmocka_unit_test(limits_are_written_as_version_2_wants_them),
+		cmocka_unit_test(plain_numbers_are_written_and_read_back),
+		cmocka_unit_test(what_makes_no_sense_alone_is_refused),
 		cmocka_unit_test(io_max_is_read_by_device_and_key),
 	};
 
