@@ -7,7 +7,6 @@
 
 #include <jansson.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -15,7 +14,6 @@ struct tare_err;
 struct journal;
 struct cgroup;
 struct box;
-struct sock_filter;
 
 struct box_option {
 	const char *name;     /* "seccomp" */
@@ -43,34 +41,6 @@ struct box_config {
 	const json_t *limits;  /* as limits_to_json(): for a box that limits by itself; or NULL */
 };
 
-/* A file or folder from outside that is seen inside. */
-struct box_volume {
-	const char *source; /* its path outside; a relative one is from where we are */
-	const char
-		*target; /* absolute, inside; made where it is missing. No link there leads out */
-	bool read_only;
-};
-
-/* An empty folder in memory. */
-struct box_tmpfs {
-	const char *target;  /* as of a volume */
-	uint64_t size_bytes; /* 0: the kernel's own bound */
-	mode_t mode;         /* 0: 01777 */
-};
-
-/* What the container takes besides; NULL and zero say nothing. The other boxes refuse them. */
-struct box_wishes {
-	const char *hostname; /* NULL: the box's name */
-	bool read_only;       /* the root; /tmp, /run and volumes stay as they are */
-	const struct box_volume *volumes;
-	size_t n_volumes;
-	const struct box_tmpfs *tmpfs;
-	size_t n_tmpfs;
-	uint64_t cap_add, cap_drop; /* bits 1 << CAP_..., to and from those that stay; drop wins */
-	const struct sock_filter *filter; /* instead of ours, with seccomp=on; NULL: ours */
-	size_t n_filter;
-};
-
 /* A process to start inside. argv[0] is looked for in the box's PATH if it has no slash. */
 struct box_exec {
 	char *const *argv;
@@ -82,10 +52,7 @@ struct box_exec {
 	bool as_user;                /* be uid and gid inside; else the image's user, or root */
 	uid_t uid;
 	gid_t gid;
-	const gid_t *groups; /* with as_user: the supplementary ones */
-	size_t n_groups;
-	const struct box_wishes *wishes; /* NULL: none */
-	bool terminal;                   /* make it a session of its own with stdin as terminal */
+	bool terminal; /* make it a session of its own with stdin as terminal */
 };
 
 struct box_process {

@@ -31,6 +31,8 @@ static const struct box_option options[] = {
 	 "root: copy on write, read-only, a copy, or the host's"},
 	{"caps", "drop|keep", "drop", "capabilities of root inside"},
 	{"seccomp", "on|off", "on", "the allow-list of system calls"},
+	{"masks", "on|off", "on", "cover what the kernel shows in /proc and /sys of the machine"},
+	{"init", "on|off", "off", "a process 1 before the program, which reaps what it leaves"},
 	{0},
 };
 

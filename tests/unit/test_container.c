@@ -306,6 +306,54 @@ static void without_root_it_works_with_our_own_id(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+static void an_init_reaps_orphans_and_ends_as_the_program_does(void **state)
+{
+	struct outcome o;
+
+	need_box("container");
+	/* The sleeper's parent is gone: it becomes process 1's, which must not leave a zombie. */
+	run_script(
+		*state, "container", "{\"init\": \"on\"}",
+		"echo $$ $PPID; (sleep 0.05 &); sleep 0.3; grep -l 'State:.Z' /proc/[0-9]*/status;"
+		" test -r /proc/1/exe || echo closed; ls /proc/1/fd 2>&1; exit 7",
+		&o);
+	assert_int_equal(o.status, 7);
+	assert_string_equal(o.out, "2 1\nclosed\nls: can't open '/proc/1/fd': Permission denied\n");
+	run_script(*state, "container", "{\"init\": \"on\"}", "kill -KILL $$", &o);
+	assert_int_equal(o.code, CLD_EXITED);
+	assert_int_equal(o.status, 128 + SIGKILL);
+	run_script(*state, "container", "{\"init\": \"on\", \"pid\": \"host\"}", "true", &o);
+	assert_int_equal(o.r, -EINVAL);
+}
+
+static void an_init_passes_signals_on(void **state)
+{
+	char busybox[] = "busybox", sh[] = "sh", c[] = "-c";
+	char script[] = "trap 'echo got; exit 3' TERM; echo ready; while :; do sleep 0.02; done";
+	char *argv[] = {busybox, sh, c, script, NULL};
+	struct outcome o = {0};
+	struct inside in;
+
+	need_box("container");
+	assert_int_equal(
+		inside_start(*state, "container", "{\"init\": \"on\"}", argv, NULL, &in, NULL), 0);
+	assert_int_equal(read(in.from, o.out, 6), 6);
+	assert_int_equal(syscall(SYS_pidfd_send_signal, in.process.pidfd, SIGTERM, NULL, 0), 0);
+	inside_finish(&in, &o);
+	assert_string_equal(o.out, "got\n");
+	assert_int_equal(o.status, 3);
+}
+
+static void without_masks_the_kernels_files_are_to_be_seen(void **state)
+{
+	struct outcome o;
+
+	need_box("container");
+	run_script(*state, "container", "{\"masks\": \"off\"}",
+		   "grep -c /proc/ /proc/self/mountinfo; head -c 1 /proc/interrupts | wc -c", &o);
+	assert_string_equal(o.out, "0\n1\n");
+}
+
 static void the_tree_in_the_cache(const struct bench *b, char *ret, size_t size)
 {
 	char command[128];
@@ -367,6 +415,9 @@ int main(void)
 		TEST(each_namespace_can_be_left_out),
 		TEST(a_root_of_its_own_needs_a_mount_namespace),
 		TEST(without_root_it_works_with_our_own_id),
+		TEST(an_init_reaps_orphans_and_ends_as_the_program_does),
+		TEST(an_init_passes_signals_on),
+		TEST(without_masks_the_kernels_files_are_to_be_seen),
 		TEST(the_tree_is_made_once_and_refused_when_it_was_changed),
 	};
 

@@ -165,6 +165,8 @@ static int child_steps(const struct spawn *spawn, const struct box_exec *exec,
 	tell(link, &up);
 	if (!exec)
 		_exit(0);
+	if (spawn->init && (r = child_init(exec->terminal, &report->err)) < 0)
+		return r;
 	return child_exec(exec->argv, exec->envp, &report->err);
 }
 

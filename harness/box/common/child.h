@@ -3,6 +3,7 @@
 /* child: the new process's way from clone3 to execve. */
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -35,3 +36,9 @@ _Noreturn void child_run(const struct spawn *spawn, const struct box_exec *exec,
 /* As execvpe(3), but by the PATH of the new environment and without memory. Comes back only with
  * an error. */
 int child_exec(char *const *argv, char *const *envp, struct tare_err *err);
+
+/* Become the process 1 of a box: comes back in a new process, which is to be the program. The old
+ * one stays, passes signals on, reaps what ends, and ends as the program does, with 128 + N after
+ * signal N. -errno: none could be made. It runs this program's own code, whose file and memory
+ * cannot be looked at from inside, since it is not dumpable. */
+int child_init(bool terminal, struct tare_err *err);

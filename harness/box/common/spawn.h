@@ -33,6 +33,7 @@ struct spawn {
 	int (*lock)(void *context, struct tare_err *err);
 	void *context;
 	bool apart; /* it must have memory of its own */
+	bool init;  /* process 1 stays, apart, and the program is its child: see child_init() */
 };
 
 /* exec NULL: end with status 0 where execve would be, and wait for that: a probe. */

@@ -23,7 +23,7 @@ struct container {
 	char name[64];       /* host name inside */
 	uint64_t namespaces; /* CLONE_NEW... */
 	enum container_root root;
-	bool seccomp, drop_caps;
+	bool seccomp, drop_caps, masks, init;
 	struct sock_fprog filter; /* of a user's profile; filter NULL: the one made at build time */
 	uint64_t capabilities;    /* those kept, if drop_caps */
 	bool rootless;            /* not root outside: only our own ids, pieces made from inside */

@@ -188,7 +188,7 @@ static struct root plan_root(const struct container *c)
 		/* Only the owner of a pid namespace may mount its /proc, of a network its /sys. */
 		.host_proc = own_user && !has(c, CLONE_NEWPID),
 		.sys = !own_user || has(c, CLONE_NEWNET),
-		.mask = true,
+		.mask = c->masks,
 		.root_pivot = true,
 	};
 }
@@ -239,6 +239,8 @@ int container_launch(struct container *container, const struct box_exec *exec,
 		.inside = inside,
 		.lock = lock,
 		.context = &l,
+		.apart = container->init,
+		.init = container->init,
 	};
 	int r = furnish_open(&container->extras, &l.furnish, err);
 

@@ -57,6 +57,8 @@ int container_read_options(const struct box_ops *ops, const json_t *options, str
 			err, EINVAL,
 			"container: rootfs=host and image= do not go together: leave one out");
 	ret->seccomp = is_set(ops, options, "seccomp", "on");
+	ret->masks = is_set(ops, options, "masks", "on");
+	ret->init = is_set(ops, options, "init", "on");
 	ret->drop_caps = is_set(ops, options, "caps", "drop");
 	ret->rootless = geteuid() != 0;
 
@@ -64,6 +66,9 @@ int container_read_options(const struct box_ops *ops, const json_t *options, str
 		return err_set(err, EINVAL,
 			       "container: mount=host leaves no place for a root of its own: "
 			       "give rootfs=host too");
+	if (ret->init && !(ret->namespaces & CLONE_NEWPID))
+		return err_set(err, EINVAL,
+			       "container: init=on needs pid=own: only process 1 gets orphans");
 	if (ret->rootless && !(ret->namespaces & CLONE_NEWUSER))
 		return err_set(err, EPERM,
 			       "container: user=host needs root: run as root or leave it out");
