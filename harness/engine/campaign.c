@@ -180,6 +180,9 @@ int campaign_check(struct campaign *campaign, struct tare_err *err)
 				       "name another baseline",
 				       group->name, campaign->baseline);
 	}
+	if (campaign->ladder && (campaign->n_groups != 1 || campaign->groups[0].envs.n < 2))
+		return err_set(err, EINVAL,
+			       "a ladder is one group of two environments or more, in order");
 	return campaign_check_schedule(campaign, err);
 }
 

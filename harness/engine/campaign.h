@@ -36,15 +36,17 @@ struct campaign {
 	uint64_t passes;
 	uint64_t seed; /* 0 only until the engine has drawn one */
 	bool has_seed;
-	double precision_pct;          /* 0: stop by rounds alone */
-	uint64_t time_budget_ns;       /* 0: none */
-	double effect_pct;             /* the smallest effect of interest */
+	double precision_pct;    /* 0: stop by rounds alone */
+	uint64_t time_budget_ns; /* 0: none */
+	double effect_pct;       /* the smallest effect of interest */
+	bool ladder; /* the group's environments are steps, each compared with the one before */
 	char baseline[ENV_LABEL_SIZE]; /* a label that every group of several environments has */
 };
 
 /* What the flags of `run` said; 0 and NULL where they said nothing. */
 struct campaign_flags {
 	const char *file;
+	bool ladder;                        /* the steps of a ladder; envs are what follows them */
 	char **envs, **loads, **collectors; /* as given, each NULL-ended */
 	struct limits limits;
 	bool has_mode;

@@ -4,10 +4,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "engine/campaign.h"
 #include "engine/campaign_internal.h"
+#include "engine/ladder.h"
+#include "machine/machine.h"
 
 static bool says_what(const struct campaign_flags *flags)
 {
@@ -62,6 +65,47 @@ static int group_from_flags(const struct campaign_flags *flags, const json_t *de
 	group->limits = flags->limits;
 	if (flags->has_mode)
 		group->mode = (int)flags->mode;
+	return campaign_check_group(campaign, 0, described, err);
+}
+
+/* Without -e the last step is a guest, where one can be booted. */
+static int read_ends(const struct campaign_flags *flags, struct campaign_group *group,
+		     struct tare_err *err)
+{
+	const struct machine_ops *vm;
+	int r = 0;
+
+	if (!flags->envs && geteuid() == 0 && machine_find("vm", &vm, NULL) == 0 &&
+	    (!vm->probe || vm->probe(NULL) == 0))
+		r = args_parse_envs("vm", &group->envs, err);
+	for (char **text = flags->envs; text && *text && r == 0; text++)
+		if (strcmp(*text, LADDER_WHOLE) != 0)
+			r = err_wrap(err, args_parse_envs(*text, &group->envs, err), "-e");
+	return r;
+}
+
+static int ladder_from_flags(const struct campaign_flags *flags, const json_t *described,
+			     struct campaign *campaign, struct tare_err *err)
+{
+	struct campaign_group *group;
+	struct cgroup_layout layout;
+	int r = campaign_add_group(campaign, &group, err);
+
+	if (r < 0 || (r = cgroup_layout_read(&layout, err)) < 0 ||
+	    (r = ladder_add_steps(&layout, &group->envs, err)) < 0 ||
+	    (r = read_ends(flags, group, err)) < 0)
+		return r;
+	r = flags->loads ? read_loads(flags, described, group, err)
+			 : args_parse_loads(LADDER_LOADS, described, &group->loads, err);
+	if (r < 0)
+		return r;
+	(void)snprintf(group->name, sizeof(group->name), "ladder");
+	group->mode = TRIAL_BATCH;
+	group->rounds = CAMPAIGN_LADDER_ROUNDS;
+	campaign->ladder = true;
+	campaign->slice_ns = CAMPAIGN_LADDER_SLICE_NS;
+	campaign->passes = CAMPAIGN_LADDER_PASSES;
+	campaign->time_budget_ns = CAMPAIGN_LADDER_BUDGET_NS;
 	return campaign_check_group(campaign, 0, described, err);
 }
 
@@ -121,7 +165,9 @@ static int fill_from_flags(const struct campaign_flags *flags, const json_t *des
 			       "'%.80s' says what to run already: leave out -e, -w, -c, --mode and "
 			       "limits, or the file",
 			       flags->file);
-	if (flags->file)
+	if (flags->ladder)
+		r = ladder_from_flags(flags, described, campaign, err);
+	else if (flags->file)
 		r = campaign_from_yaml(flags->file, described, campaign, err);
 	else if (says_what(flags))
 		r = group_from_flags(flags, described, campaign, err);

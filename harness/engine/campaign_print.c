@@ -181,6 +181,8 @@ int campaign_to_yaml(const struct campaign *campaign, FILE *to, struct tare_err 
 	put_percent(to, "precision", campaign->precision_pct);
 	put_time(to, "time-budget", campaign->time_budget_ns);
 	put_percent(to, "effect", campaign->effect_pct);
+	if (campaign->ladder)
+		put(to, "ladder: yes\n");
 	put(to, "baseline: ");
 	put_text(to, campaign->baseline);
 	put(to, "\ngroups:\n");

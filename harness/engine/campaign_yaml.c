@@ -333,6 +333,19 @@ static int take_baseline(struct reader *reader, const char *name, const yaml_nod
 	return 0;
 }
 
+static int take_ladder(struct reader *reader, const char *name, const yaml_node_t *value)
+{
+	const char *text = "";
+	int r = read_scalar(reader, name, value, &text);
+
+	if (r < 0)
+		return r;
+	reader->campaign->ladder = strcmp(text, "yes") == 0;
+	if (!reader->campaign->ladder && strcmp(text, "no") != 0)
+		return fail(reader, value, EINVAL, "'%s' is yes or no", name);
+	return 0;
+}
+
 static const struct key group_keys[] = {
 	{"name", take_name},
 	{"envs", take_envs},
@@ -378,9 +391,11 @@ static int take_groups(struct reader *reader, const char *name, const yaml_node_
 }
 
 static const struct key campaign_keys[] = {
-	{"groups", take_groups}, {"slice", take_slice},         {"passes", take_passes},
-	{"seed", take_seed},     {"precision", take_precision}, {"time-budget", take_time_budget},
-	{"effect", take_effect}, {"baseline", take_baseline},   {NULL, NULL},
+	{"groups", take_groups},       {"slice", take_slice},
+	{"passes", take_passes},       {"seed", take_seed},
+	{"precision", take_precision}, {"time-budget", take_time_budget},
+	{"effect", take_effect},       {"baseline", take_baseline},
+	{"ladder", take_ladder},       {NULL, NULL},
 };
 
 static int read_document(struct reader *reader)

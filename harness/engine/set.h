@@ -11,7 +11,7 @@
 
 struct tare_err;
 
-#define SET_ENVS_MAX 16
+#define SET_ENVS_MAX 32
 
 /* A player's place in the set. */
 struct seat {

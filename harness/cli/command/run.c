@@ -19,6 +19,7 @@
 #include "cli/log.h"
 #include "cli/options.h"
 #include "cli/places.h"
+#include "cli/run.h"
 #include "cli/run_check.h"
 #include "engine/engine.h"
 
@@ -224,6 +225,25 @@ static const struct command_option run_options[] = {
 	{NULL, 0, NULL, NULL, NULL},
 };
 
+const struct command_option run_ladder_options[] = {
+	{"environment", 'e', "ENV", "what comes after the container: vm, vm+container, container",
+	 take_env},
+	{"workload", 'w', "LOAD", "a load (default: getppid,openclose,forkexec,fault)", take_load},
+	{"rounds", 0, "N", "rounds at the most (default 12)", take_rounds},
+	{"precision", 0, "PCT", "stop when every ratio's interval is within +-PCT percent",
+	 take_precision},
+	{"time-budget", 0, "TIME", "begin nothing that would end later (default 170s)",
+	 take_budget},
+	{"slice", 0, "TIME", "length of a turn (default 250us)", take_slice},
+	{"passes", 0, "N", "turns of each player in a round (default 150)", take_passes},
+	{"effect", 0, "PCT", "smallest effect of interest (default 1)", take_effect},
+	{"seed", 0, "N", "of all that is random (default: drawn, and recorded)", take_seed},
+	{"output", 'o', "DIR", "the run's folder, new or empty (default: results/TIME)", take_out},
+	{"resume", 0, "RUN", "carry out what a run that was stopped still lacks", take_resume},
+	{"dry-run", 0, NULL, "print the campaign as YAML and stop", take_dry_run},
+	{NULL, 0, NULL, NULL, NULL},
+};
+
 /* results/2026-11-23T19-02-11-3f2a: sorts by time, and two in one second differ. */
 static char *new_run_dir(const char *results_dir)
 {
@@ -417,9 +437,9 @@ static int run_places(const struct command *command, struct run_options *options
 	return r < 0 ? command_fail(command, &err) : r;
 }
 
-static int run_run(const struct command *command, int argc, char **argv)
+static int run_as(const struct command *command, bool ladder, int argc, char **argv)
 {
-	struct run_options options = {0};
+	struct run_options options = {.flags.ladder = ladder};
 	struct cli_options cli;
 	struct places places = {0};
 	struct tare_err err = {0};
@@ -427,7 +447,7 @@ static int run_run(const struct command *command, int argc, char **argv)
 
 	if (code != OPTIONS_GO_ON)
 		return code;
-	if (options_at_most(&cli, 1, &err) < 0)
+	if (options_at_most(&cli, ladder ? 0 : 1, &err) < 0)
 		return command_misuse(command, &err);
 	if (places_find(&places, &err) < 0)
 		return command_fail(command, &err);
@@ -436,6 +456,16 @@ static int run_run(const struct command *command, int argc, char **argv)
 	if (places_close(&places, &err) < 0 && code == EXIT_OK)
 		code = command_fail(command, &err);
 	return code;
+}
+
+static int run_run(const struct command *command, int argc, char **argv)
+{
+	return run_as(command, false, argc, argv);
+}
+
+int run_ladder(const struct command *command, int argc, char **argv)
+{
+	return run_as(command, true, argc, argv);
 }
 
 const struct command command_run = {

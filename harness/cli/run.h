@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* run: what `tare run` and `tare ladder` share: a campaign from flags, carried out. */
+
+#include "cli/command.h"
+
+extern const struct command_option run_ladder_options[];
+int run_ladder(const struct command *command, int argc, char **argv);
