@@ -67,11 +67,11 @@ static int cpu_burst_measure(struct check_run *run, bool limited, struct check_f
 					.cpus = check_one_cpu(run)};
 	unsigned int n = check_times(run, RUNS, RUNS_MIN);
 	cleanup_free double *bursts = calloc(n, sizeof(*bursts));
-	struct check_machine before, after;
+	struct check_machine before = {0}, after;
 	json_t *list = json_array();
 	uint64_t used_ns = 0;
-	struct check_player *player;
-	struct location location;
+	struct check_player *player = NULL;
+	struct location location = {0};
 	int r = bursts ? check_start(run, &load, limited, &player, err) : -ENOMEM;
 
 	ret->details = json_pack("{s:o}", "after_idle_cpu_ns", list);

@@ -127,7 +127,7 @@ static int play_point(struct check_run *run, const struct point *point, bool lim
 		      struct check_turn *ret, double *ret_others, bool *ret_spare,
 		      struct tare_err *err)
 {
-	uint64_t periods_ns = PERIODS * point->period_ms * NS_PER_MS;
+	uint64_t periods_ns = (uint64_t)PERIODS * point->period_ms * NS_PER_MS;
 	uint64_t full_ns = periods_ns > WINDOW_LEAST ? periods_ns : WINDOW_LEAST;
 	struct check_machine before, after;
 	uint64_t periods[2][2];

@@ -11,8 +11,7 @@
 #include "check/run/run.h"
 #include "stats/location.h"
 
-#define TURN_NS     (500 * NS_PER_MS)
-#define TURN_LEAST  (250 * NS_PER_MS)
+#define TURN_NS     (600 * NS_PER_MS)
 #define RUNS        16
 #define RUNS_MIN    8
 #define RATIO       2.0
@@ -74,14 +73,14 @@ static int cpu_weight_measure(struct check_run *run, bool limited, struct check_
 {
 	unsigned int n = check_times(run, RUNS, RUNS_MIN);
 	cleanup_free double *ratios = calloc(n, sizeof(*ratios));
-	struct check_player *players[2];
-	struct location location;
+	struct check_player *players[2] = {NULL, NULL};
+	struct location location = {0};
 	json_t *list = json_array();
 	int r = ratios ? start_both(run, limited, players, err) : -ENOMEM;
 
 	ret->details = json_pack("{s:o}", "ratios", list);
 	for (unsigned int i = 0; i < n && r == 0; i++) {
-		r = play_both(players, check_time(run, TURN_NS, TURN_LEAST), &ratios[i], err);
+		r = play_both(players, TURN_NS, &ratios[i], err);
 		(void)json_array_append_new(list, json_number(exp(ratios[i])));
 	}
 	if (r == 0)

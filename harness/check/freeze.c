@@ -98,7 +98,7 @@ static int one_round(struct check_player *player, int fd, const struct freezer *
 {
 	struct check_turn turn;
 	uint64_t thawed;
-	bool waiting;
+	bool waiting = false;
 	int r = check_begin(player, TURN_NS, err), q = 0;
 
 	if (r == 0 && limited)

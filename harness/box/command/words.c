@@ -77,7 +77,7 @@ static int cut_word(const char **at, char buf[WORD_MAX], struct tare_err *err)
 		return 0;
 	for (; *c && (quote || !strchr(" \t", *c)); c++) {
 		if (quote ? *c == quote : *c == '\'' || *c == '"') {
-			quote = quote ? '\0' : *c;
+			quote = (char)(quote ? '\0' : *c);
 			continue;
 		}
 		if (n == WORD_MAX - 1)

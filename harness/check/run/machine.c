@@ -24,6 +24,7 @@ void check_machine_read(struct check_machine *ret)
 	*ret = (struct check_machine){.at_ns = clock_now_ns()};
 	if (!stat)
 		return;
+	/* NOLINTBEGIN(cert-err34-c): the kernel writes them */
 	if (fgets(text, sizeof(text), stat) &&
 	    sscanf(text, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &t[USER], &t[NICE],
 		   &t[SYSTEM], &t[IDLE], &t[IOWAIT], &t[IRQ], &t[SOFTIRQ], &t[STEAL]) == N_TIMES) {
@@ -31,6 +32,7 @@ void check_machine_read(struct check_machine *ret)
 			tick_s * (double)(t[USER] + t[NICE] + t[SYSTEM] + t[IRQ] + t[SOFTIRQ]);
 		ret->steal_s = tick_s * (double)t[STEAL];
 	}
+	/* NOLINTEND(cert-err34-c) */
 	(void)fclose(stat);
 }
 

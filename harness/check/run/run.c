@@ -290,7 +290,7 @@ int check_finish(struct check_player *player, struct play_result *ret, struct ta
 {
 	const struct play_request request = {.kind = PLAY_FINISH};
 	char payload[PLAY_PAYLOAD_MAX];
-	struct play_reply reply;
+	struct play_reply reply = {0};
 	int r = player_ask(&player->player, &request, err);
 
 	if (r == 0)
@@ -310,7 +310,7 @@ int check_figure_of(const struct play_result *result, const char *name, double *
 		    struct tare_err *err)
 {
 	for (uint32_t i = 0; i < result->n_figures && i < PLAY_FIGURES; i++) {
-		if (strncmp(result->figures[i].name, name, sizeof(result->figures[i].name)))
+		if (strncmp(result->figures[i].name, name, sizeof(result->figures[i].name)) != 0)
 			continue;
 		*ret = result->figures[i].value;
 		return 0;
