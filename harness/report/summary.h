@@ -15,6 +15,8 @@ int summary_make(const struct run *run, json_t **ret, struct tare_err *err);
 /* Its parts. Each sets one or more members. */
 int summary_add_cells(const struct run *run, json_t *summary, struct tare_err *err);
 int summary_add_ratios(const struct run *run, json_t *summary, struct tare_err *err);
+/* `ladder`, of a campaign that is one. */
+int summary_add_ladder(const struct run *run, json_t *summary, struct tare_err *err);
 int summary_add_observer(const struct run *run, json_t *summary, struct tare_err *err);
 int summary_add_syscalls(const struct run *run, json_t *summary, struct tare_err *err);
 int summary_add_limits(const struct run *run, json_t *summary, struct tare_err *err);

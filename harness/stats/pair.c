@@ -42,16 +42,27 @@ static int turns_of(const struct pair_slices *slices, struct turn **ret, struct 
 	return 0;
 }
 
-int pair_log_ratio(const struct pair_slices *a, const struct pair_slices *b, double *ret,
-		   size_t *ret_pairs, struct tare_err *err)
+static double log_ratio(double a, double b)
+{
+	return log(a / b);
+}
+
+static double difference(double a, double b)
+{
+	return a - b;
+}
+
+static int median_over_passes(const struct pair_slices *a, const struct pair_slices *b,
+			      double (*of)(double, double), double *ret, size_t *ret_pairs,
+			      struct tare_err *err)
 {
 	cleanup_free struct turn *x = NULL;
 	cleanup_free struct turn *y = NULL;
-	cleanup_free double *logs = calloc(a->n + 1, sizeof(*logs));
+	cleanup_free double *values = calloc(a->n + 1, sizeof(*values));
 	size_t n = 0, i = 0, j = 0;
 	int r;
 
-	if (!logs)
+	if (!values)
 		return err_set(err, ENOMEM, "no memory for %zu slices", a->n);
 	r = turns_of(a, &x, err);
 	if (r < 0)
@@ -65,13 +76,25 @@ int pair_log_ratio(const struct pair_slices *a, const struct pair_slices *b, dou
 		} else if (x[i].pass > y[j].pass) {
 			j++;
 		} else {
-			logs[n++] = log(x[i++].value / y[j++].value);
+			values[n++] = of(x[i++].value, y[j++].value);
 		}
 	}
 	if (n == 0)
 		return err_set(err, ENODATA, "no pass in common");
-	*ret = quantile_median(logs, n);
+	*ret = quantile_median(values, n);
 	if (ret_pairs)
 		*ret_pairs = n;
 	return 0;
+}
+
+int pair_log_ratio(const struct pair_slices *a, const struct pair_slices *b, double *ret,
+		   size_t *ret_pairs, struct tare_err *err)
+{
+	return median_over_passes(a, b, log_ratio, ret, ret_pairs, err);
+}
+
+int pair_difference(const struct pair_slices *a, const struct pair_slices *b, double *ret,
+		    struct tare_err *err)
+{
+	return median_over_passes(a, b, difference, ret, NULL, err);
 }

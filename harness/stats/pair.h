@@ -21,3 +21,6 @@ struct pair_slices {
  * NULL). -ENODATA: no pass in common. -EINVAL: a pass twice, or a value that is not above 0. */
 int pair_log_ratio(const struct pair_slices *a, const struct pair_slices *b, double *ret,
 		   size_t *ret_pairs, struct tare_err *err);
+/* The median over those passes of a - b. */
+int pair_difference(const struct pair_slices *a, const struct pair_slices *b, double *ret,
+		    struct tare_err *err);
