@@ -20,6 +20,7 @@ int content_write(struct content *content, struct tare_err *err);
 
 /* Its parts, each a section or nothing. */
 int content_first_screen(struct content *c, struct tare_err *err);
+int content_ladder(struct content *c, struct tare_err *err);
 int content_loads(struct content *c, struct tare_err *err);
 int content_syscalls(struct content *c, struct tare_err *err);
 int content_limits(struct content *c, struct tare_err *err);

@@ -69,6 +69,45 @@ static void put_env_answer(FILE *out, const struct content *c, const struct run_
 	(void)fprintf(out, "%s. ", env->emulated ? "; this is emulation, not what a VM costs" : "");
 }
 
+static bool is_ladder(const struct content *c)
+{
+	return json_array_size(json_object_get(c->summary, "ladder")) > 0;
+}
+
+/* "getppid: +24.1 % from native to container, most of it by seccomp (+24.0 %); ..." */
+static void put_ladder_answer(FILE *out, const struct content *c)
+{
+	json_t *climb, *step;
+	size_t i, k;
+
+	json_array_foreach(json_object_get(c->summary, "ladder"), i, climb)
+	{
+		const json_t *adds = json_object_get(climb, "adds_up"), *most = NULL;
+		char ratio[96];
+
+		json_array_foreach(json_object_get(climb, "steps"), k, step)
+		{
+			if (is_verdict(step, "slower") && !*json_string_or(step, "accel", "") &&
+			    (!most ||
+			     json_double_or(step, "ratio", 0) > json_double_or(most, "ratio", 0)))
+				most = step;
+		}
+		(void)fprintf(out, "*");
+		put_name(out, climb);
+		(void)fprintf(out, "*: %s is %s times %s", json_string_or(climb, "last", ""),
+			      content_ratio(json_object_get(climb, "whole"), ratio, sizeof(ratio)),
+			      json_string_or(climb, "first", ""));
+		if (most)
+			(void)fprintf(out, ", the dearest step is %s (%s times)",
+				      json_string_or(most, "env", ""),
+				      content_ratio(most, ratio, sizeof(ratio)));
+		(void)fprintf(out, "%s. ",
+			      json_is_null(adds)   ? ""
+			      : json_is_true(adds) ? ", and the steps add up"
+						   : ", and the steps do *not* add up");
+	}
+}
+
 static void put_counts_answer(FILE *out, const struct content *c)
 {
 	size_t exact = 0, wrong = 0, i;
@@ -122,8 +161,10 @@ static int say_answer(struct content *c, struct tare_err *err)
 
 	if (!out)
 		return err_set(err, ENOMEM, "out of memory");
-	for (size_t i = 0; i < c->run->n_envs; i++)
+	for (size_t i = 0; i < c->run->n_envs && !is_ladder(c); i++)
 		put_env_answer(out, c, &c->run->envs[i]);
+	if (is_ladder(c))
+		put_ladder_answer(out, c);
 	if (json_array_size(json_object_get(c->summary, "ratios")) == 0)
 		(void)fprintf(out, "No environment can be compared with the baseline %s. ",
 			      run_baseline(c->run));

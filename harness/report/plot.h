@@ -49,6 +49,8 @@ int plot_probe(struct tare_err *err);
 /* The pictures. Where there is nothing to draw, none is made, and that is no error. */
 int plot_ratios(const char *dir, const struct run *run, const json_t *summary,
 		struct tare_err *err);
+/* One a load: "ladder-0", ... in the order of the summary's list. */
+int plot_ladder(const char *dir, const json_t *summary, struct tare_err *err);
 int plot_latencies(const char *dir, const struct run *run, struct tare_err *err);
 int plot_heatmap(const char *dir, const struct run *run, const json_t *summary,
 		 struct tare_err *err);

@@ -64,7 +64,7 @@ static int draw_all(const char *dir, const struct run *run, const json_t *summar
 	int r;
 
 	if ((r = plot_ratios(dir, run, summary, err)) < 0 ||
-	    (r = plot_latencies(dir, run, err)) < 0 ||
+	    (r = plot_ladder(dir, summary, err)) < 0 || (r = plot_latencies(dir, run, err)) < 0 ||
 	    (r = plot_heatmap(dir, run, summary, err)) < 0 ||
 	    (r = plot_throttles(dir, run, err)) < 0 ||
 	    (r = plot_startup(dir, run, summary, err)) < 0)
