@@ -132,6 +132,49 @@ static int write_slices(const char *dir, const struct run *run, struct tare_err 
 	return end_file(f, dir, "slices.csv", err);
 }
 
+/* A row a step, and one for the whole, whose step is "whole". */
+static json_t *flat_ladder(const json_t *ladder)
+{
+	json_t *rows = json_array(), *climb, *step;
+	size_t i, k;
+
+	json_array_foreach(ladder, i, climb)
+	{
+		cleanup_json json_t *whole = json_copy(json_object_get(climb, "whole"));
+
+		(void)json_put(whole, "env", json_string("whole"));
+		(void)json_put(whole, "before", json_string(json_string_or(climb, "first", "")));
+		(void)json_object_set(whole, "adds_up", json_object_get(climb, "adds_up"));
+		json_array_foreach(json_object_get(climb, "steps"), k, step)
+		{
+			json_t *row = json_copy(step);
+			json_t *added = json_object_get(step, "added");
+			json_t *ci = json_object_get(added, "ci");
+
+			(void)json_object_update_missing(row, climb);
+			(void)json_object_del(row, "adds_up");
+			(void)json_object_set(row, "added_ns", json_object_get(added, "ns"));
+			(void)json_object_set(row, "added_low", json_array_get(ci, 0));
+			(void)json_object_set(row, "added_high", json_array_get(ci, 1));
+			(void)json_array_append_new(rows, row);
+		}
+		(void)json_object_update_missing(whole, climb);
+		(void)json_array_append(rows, whole);
+	}
+	return rows;
+}
+
+static int write_ladder(const char *dir, const json_t *ladder, struct tare_err *err)
+{
+	static const char *const columns[] = {
+		"group",      "load",   "params",  "env",     "before",   "accel",
+		"rounds",     "ratio",  "ci",      "level",   "added_ns", "added_low",
+		"added_high", "p_holm", "verdict", "adds_up", NULL};
+	cleanup_json json_t *rows = flat_ladder(ladder);
+
+	return json_array_size(rows) ? write_list(dir, "ladder.csv", rows, columns, err) : 0;
+}
+
 int csv_write(const char *dir, const struct run *run, const json_t *summary, struct tare_err *err)
 {
 	static const char *const cells[] = {"group",      "env",   "load",   "params", "mode",
@@ -147,5 +190,6 @@ int csv_write(const char *dir, const struct run *run, const json_t *summary, str
 	if (r < 0 || (r = write_list(dir, "ratios.csv", json_object_get(summary, "ratios"), ratios,
 				     err)) < 0)
 		return r;
-	return write_slices(dir, run, err);
+	r = write_ladder(dir, json_object_get(summary, "ladder"), err);
+	return r < 0 ? r : write_slices(dir, run, err);
 }

@@ -3,6 +3,7 @@
  * interval; the whole, measured directly, beside it. One picture a load. Steps into an emulated
  * guest are not drawn: their scale is another, and the table has them. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -110,12 +111,17 @@ static void put_script(const struct fall *f, const char *name, FILE *script)
 {
 	static const char *const colours[] = {"env2", "env3", "rule", "env1"};
 	double room = fmax(0.5, 0.08 * (f->high - f->low));
+	char above[80];
 
 	(void)fprintf(script,
 		      "set yrange [%.6g:%.6g]\nset xrange [0.3:%.1f]\nset boxwidth 0.7\n"
-		      "set bmargin 6.5\nset rmargin 3\nunset grid\n"
-		      "set ylabel 'time per operation, %% above %s'\n",
-		      f->low - room, f->high + room, (double)f->n + 1.7, "the first step");
+		      "set bmargin 5.5\nset rmargin 3\nunset grid\n"
+		      "set ylabel ",
+		      f->low - room, f->high + room, (double)f->n + 1.7);
+	(void)snprintf(above, sizeof(above), "%% above %.60s",
+		       json_string_or(f->climb, "first", "?"));
+	plot_quote(script, above);
+	(void)fprintf(script, "\n");
 	put_labels(f, script);
 	(void)fprintf(script, "set title ");
 	plot_quote(script, json_string_or(f->climb, "load", ""));

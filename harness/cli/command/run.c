@@ -235,7 +235,7 @@ const struct command_option run_ladder_options[] = {
 	{"time-budget", 0, "TIME", "begin nothing that would end later (default 170s)",
 	 take_budget},
 	{"slice", 0, "TIME", "length of a turn (default 250us)", take_slice},
-	{"passes", 0, "N", "turns of each player in a round (default 150)", take_passes},
+	{"passes", 0, "N", "turns of each player in a round (default 100)", take_passes},
 	{"effect", 0, "PCT", "smallest effect of interest (default 1)", take_effect},
 	{"seed", 0, "N", "of all that is random (default: drawn, and recorded)", take_seed},
 	{"output", 'o', "DIR", "the run's folder, new or empty (default: results/TIME)", take_out},
