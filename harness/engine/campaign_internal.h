@@ -18,7 +18,7 @@
 /* Of a ladder: a step is often a fraction of a percent, and short turns are sharper. */
 #define CAMPAIGN_LADDER_SLICE_NS   250000ULL
 #define CAMPAIGN_LADDER_ROUNDS     12
-#define CAMPAIGN_LADDER_PASSES    100
+#define CAMPAIGN_LADDER_PASSES     100
 #define CAMPAIGN_LADDER_BUDGET_NS  170000000000ULL
 #define CAMPAIGN_DEFAULT_ENVS      "native,container,vm"
 #define CAMPAIGN_DEFAULT_LOADS     "@turns"

@@ -77,28 +77,45 @@ static int step_table(struct content *c, const json_t *climb, struct tare_err *e
 	return 0;
 }
 
+/* The table's ratios multiplied: it need not be the product of the rounds, and readers will do it.
+ */
+static void say_estimates(struct content *c, const json_t *climb)
+{
+	const json_t *ci = json_object_get(json_object_get(climb, "whole"), "ci");
+	double estimates = json_double_or(climb, "of_estimates", NAN);
+
+	if (!json_is_array(ci) || (estimates >= json_number_value(json_array_get(ci, 0)) &&
+				   estimates <= json_number_value(json_array_get(ci, 1))))
+		return;
+	doc_say(&c->doc,
+		"The ratios of the table and the plot multiply to %+.2f %%: a cost that is now in "
+		"one "
+		"step and now in another is typical of neither; the intervals of such steps are "
+		"wide.",
+		100 * (estimates - 1));
+}
+
 static void say_sum(struct content *c, const json_t *climb)
 {
 	const json_t *adds = json_object_get(climb, "adds_up");
-	double product = json_double_or(climb, "of_estimates", NAN);
-	char whole[160], rest[160];
+	char product[160], whole[160], rest[160];
 
+	(void)print_percent(json_object_get(climb, "product"), product, sizeof(product));
 	(void)print_percent(json_object_get(climb, "whole"), whole, sizeof(whole));
 	(void)print_percent(json_object_get(climb, "rest"), rest, sizeof(rest));
 	if (json_is_null(adds))
 		doc_say(&c->doc,
-			"The steps from %s to %s make %+.2f %% together; measured directly it is "
-			"%s. *Whether they add up is not known:* fewer than 5 rounds have them "
-			"all.",
+			"The steps from %s to %s make %s together; measured directly it is %s. "
+			"*Whether they add up is not known:* fewer than 5 rounds have them all.",
 			json_string_or(climb, "first", ""), json_string_or(climb, "last", ""),
-			100 * (product - 1), whole);
+			product, whole);
 	else
 		doc_say(&c->doc,
-			"The steps from %s to %s make %+.2f %% together; measured directly it is "
-			"%s. *They %s* (what is left of the product, round by round: %s).",
+			"The steps from %s to %s make %s together; measured directly it is %s. "
+			"*They %s* (product to whole, round by round: %s).",
 			json_string_or(climb, "first", ""), json_string_or(climb, "last", ""),
-			100 * (product - 1), whole, json_is_true(adds) ? "add up" : "do not add up",
-			rest);
+			product, whole, json_is_true(adds) ? "add up" : "do not add up", rest);
+	say_estimates(c, climb);
 }
 
 static int one_climb(struct content *c, size_t at, const json_t *climb, struct tare_err *err)

@@ -59,8 +59,8 @@ static enum ladder_adds adds_up(const struct ladder_sum *sum, double effect)
 
 	if (sum->whole.method == LOCATION_NONE || sum->rest.method == LOCATION_NONE)
 		return LADDER_UNKNOWN;
-	if (sum->of_estimates >= sum->whole.low - slack &&
-	    sum->of_estimates <= sum->whole.high + slack)
+	if (sum->product.estimate >= sum->whole.low - slack &&
+	    sum->product.estimate <= sum->whole.high + slack)
 		return LADDER_ADDS_UP;
 	return sum->rest.low > -bound && sum->rest.high < bound ? LADDER_ADDS_UP
 								: LADDER_FALLS_SHORT;

@@ -31,9 +31,11 @@ struct ladder_sum {
 	struct location product; /* of the steps of a round, over rounds that have them all */
 	struct location whole;   /* measured directly */
 	struct location rest;    /* product to whole, of the same rounds */
-	double of_estimates;     /* log: the product of the steps' estimates */
-	enum ladder_adds adds;   /* LADDER_ADDS_UP: of_estimates is within the whole's interval, or
-				  * the rest within 1 +- effect */
+	/* log: the product of the steps' estimates. Where a cost is now in one step and now in
+	 * another, the typical values of both lack it, and this is not the product. */
+	double of_estimates;
+	enum ladder_adds adds; /* LADDER_ADDS_UP: the product is within the whole's interval, or the
+				* rest within 1 +- effect */
 };
 
 /* steps: room for n_steps. -ENOMEM. */
