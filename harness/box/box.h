@@ -80,6 +80,10 @@ struct box_ops {
 	 * program; -EACCES: not executable; others are tare's own failures. */
 	int (*start)(struct box *box, const struct box_exec *exec, struct box_process *ret,
 		     struct tare_err *err);
+	/* As start(), with no argv, but the process then waits until box_pool_start() says what it
+	 * is to run. *ret_order_fd is where it listens; its end is the process's. May be NULL. */
+	int (*prepare)(struct box *box, const struct box_exec *exec, struct box_process *ret,
+		       int *ret_order_fd, struct tare_err *err);
 	/* Take it down when its processes are gone; frees it. Says what it could not undo. */
 	int (*close)(struct box *box, struct tare_err *err);
 };

@@ -122,7 +122,18 @@ static int container_start(struct box *box, const struct box_exec *exec, struct 
 	struct box_exec all;
 	int r = imaged_exec(&c->imaged, exec, &all, &envp, err);
 
-	return r == 0 ? container_launch(c, &all, ret, err) : r;
+	return r == 0 ? container_launch(c, &all, ret, NULL, err) : r;
+}
+
+static int container_prepare(struct box *box, const struct box_exec *exec, struct box_process *ret,
+			     int *ret_order_fd, struct tare_err *err)
+{
+	struct container *c = (struct container *)box;
+
+	if (c->imaged.given || c->init)
+		return err_set(err, ENOTSUP,
+			       "container: a pool has neither image= nor init=on: leave them out");
+	return container_launch(c, exec, ret, ret_order_fd, err);
 }
 
 static int container_close(struct box *box, struct tare_err *err)
@@ -148,5 +159,6 @@ const struct box_ops box_ops_container = {
 	.probe = container_probe,
 	.open = container_open,
 	.start = container_start,
+	.prepare = container_prepare,
 	.close = container_close,
 };

@@ -101,6 +101,16 @@ static int enter_folder(const char *cwd, struct tare_err *err)
 	return 0;
 }
 
+/* Where and how the program is to run. */
+static int settle(const struct box_exec *exec, struct tare_err *err)
+{
+	int r = set_affinity(exec->cpus, err);
+
+	if (r == 0)
+		r = enter_folder(exec->cwd, err);
+	return r == 0 ? set_stdio(exec, err) : r;
+}
+
 static void tell(const struct child_link *link, const struct child_report *report)
 {
 	if (link->shared)
@@ -140,16 +150,29 @@ static int set_up(const struct spawn *spawn, const struct box_exec *exec,
 		r = spawn->inside(spawn->context, err);
 	if (r == 0 && exec)
 		r = join_cgroups(exec->cgroup, err);
-	if (r == 0 && exec)
-		r = set_affinity(exec->cpus, err);
-	if (r == 0 && exec)
-		r = enter_folder(exec->cwd, err);
-	if (r == 0 && exec)
-		r = set_stdio(exec, err);
+	if (r == 0 && exec && !spawn->waits)
+		r = settle(exec, err);
 	/* Again: a change of identity forgets it (commit_creds, kernel/cred.c). */
 	if (r == 0)
 		r = die_with_parent(link, err);
 	return r == 0 && spawn->lock ? spawn->lock(spawn->context, err) : r;
+}
+
+/* Out of child_steps(), whose stack is small where it is a parent's. */
+static __attribute__((noinline)) _Noreturn void run_order(const struct child_link *link,
+							  struct child_report *report)
+{
+	static struct child_order order;
+	static char *words[CHILD_ORDER_WORDS];
+	struct box_exec exec;
+	int r;
+
+	child_hear_order(link->sock, &order, words, &exec);
+	r = settle(&exec, &report->err);
+	if (r == 0)
+		(void)child_exec(exec.argv, exec.envp, &report->err);
+	tell(link, report);
+	_exit(127);
 }
 
 static int child_steps(const struct spawn *spawn, const struct box_exec *exec,
@@ -165,6 +188,8 @@ static int child_steps(const struct spawn *spawn, const struct box_exec *exec,
 	tell(link, &up);
 	if (!exec)
 		_exit(0);
+	if (spawn->waits)
+		run_order(link, report);
 	if (spawn->init && (r = child_init(exec->terminal, &report->err)) < 0)
 		return r;
 	return child_exec(exec->argv, exec->envp, &report->err);

@@ -33,6 +33,20 @@ struct child_link {
 _Noreturn void child_run(const struct spawn *spawn, const struct box_exec *exec,
 			 struct child_link link);
 
+/* What spawn_order() sends, with the three streams as SCM_RIGHTS. The texts are argv, envp and
+ * cwd, each ended by a NUL. */
+struct child_order {
+	uint64_t cpus;
+	uint32_t n_argv, n_envp;
+	bool has_cwd, terminal;
+	char texts[SPAWN_ORDER_MAX];
+};
+#define CHILD_ORDER_WORDS 2048
+
+/* In the child: wait for it, and make of it what is to be run, which lives in order and words. */
+void child_hear_order(int sock, struct child_order *order, char *words[CHILD_ORDER_WORDS],
+		      struct box_exec *ret);
+
 /* As execvpe(3), but by the PATH of the new environment and without memory. Comes back only with
  * an error. */
 int child_exec(char *const *argv, char *const *envp, struct tare_err *err);

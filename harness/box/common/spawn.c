@@ -5,6 +5,8 @@
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -80,10 +82,10 @@ int spawn_not_execve(int r, struct tare_err *err)
 }
 
 /* Hear what the child says until it has called execve or failed. */
-static int follow(int sock, int pidfd, struct box_process *ret, struct tare_err *err)
+static int follow(int sock, int pidfd, bool until_up, struct box_process *ret, struct tare_err *err)
 {
 	struct child_report report;
-	bool up = false;
+	bool up = ret->up_ns != 0;
 
 	for (;;) {
 		ssize_t n = recv(sock, &report, sizeof(report), 0);
@@ -106,6 +108,8 @@ static int follow(int sock, int pidfd, struct box_process *ret, struct tare_err 
 		}
 		ret->up_ns = report.up_ns;
 		up = true;
+		if (until_up)
+			return 0;
 	}
 }
 
@@ -121,7 +125,7 @@ static void reap(int pidfd, bool kill_it)
 
 /* What follows a start by either way. */
 static int conclude(int r, const struct box_exec *exec, struct box_process *process,
-		    struct box_process *ret, struct tare_err *err)
+		    struct box_process *ret)
 {
 	cleanup_close int pidfd = process->pidfd;
 
@@ -131,7 +135,6 @@ static int conclude(int r, const struct box_exec *exec, struct box_process *proc
 	}
 	*ret = *process;
 	(void)take_fd(&pidfd);
-	(void)err;
 	return 0;
 }
 
@@ -141,22 +144,23 @@ static int accompany(const struct spawn *spawn, const struct box_exec *exec, int
 	int r = 0;
 
 	if (exec)
-		r = journal_note_process(spawn->journal, process->pid, exec->argv[0], err);
+		r = journal_note_process(spawn->journal, process->pid,
+					 spawn->waits ? "waiting" : exec->argv[0], err);
 	if (r == 0 && spawn->outside)
 		r = spawn->outside(spawn->context, process->pid, err);
 	if (r < 0)
 		return spawn_not_execve(r, err);
 	/* Go. A failed send is a dead child, which follow() tells about. */
 	(void)send(sock, "", 1, MSG_NOSIGNAL);
-	return follow(sock, process->pidfd, process, err);
+	return follow(sock, process->pidfd, spawn->waits, process, err);
 }
 
 static int start_apart(const struct spawn *spawn, const struct box_exec *exec,
-		       struct box_process *ret, struct tare_err *err)
+		       struct box_process *ret, int *ret_sock, struct tare_err *err)
 {
 	struct box_process process = {.pidfd = -1};
 	struct clone_args args = plan_clone(spawn, exec, &process.pidfd);
-	int pair[2];
+	int pair[2], r;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_errno(err, "make a socket pair");
@@ -172,7 +176,10 @@ static int start_apart(const struct spawn *spawn, const struct box_exec *exec,
 			  (struct child_link){.sock = theirs, .parent_fd = -1, .shared = NULL});
 	}
 	(void)close(take_fd(&theirs));
-	return conclude(accompany(spawn, exec, ours, &process, err), exec, &process, ret, err);
+	r = conclude(accompany(spawn, exec, ours, &process, err), exec, &process, ret);
+	if (r == 0 && ret_sock)
+		*ret_sock = take_fd(&ours);
+	return r;
 }
 
 struct together {
@@ -260,7 +267,7 @@ static int start_together(const struct spawn *spawn, const struct box_exec *exec
 		return clone_failed(spawn, err);
 	}
 	r = accompany_together(&t, &process, err);
-	r = conclude(r, exec, &process, ret, err);
+	r = conclude(r, exec, &process, ret);
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 	(void)prctl(PR_SET_DUMPABLE, dumpable, 0, 0, 0);
 	return r;
@@ -270,7 +277,86 @@ int spawn_start(const struct spawn *spawn, const struct box_exec *exec, struct b
 		struct tare_err *err)
 {
 	int r = TOGETHER_WORKS && !spawn->apart ? start_together(spawn, exec, ret, err)
-						: start_apart(spawn, exec, ret, err);
+						: start_apart(spawn, exec, ret, NULL, err);
 
 	return err_wrap(err, r, "%s", spawn->box);
+}
+
+int spawn_prepare(const struct spawn *spawn, const struct box_exec *exec, struct box_process *ret,
+		  int *ret_order_fd, struct tare_err *err)
+{
+	struct spawn waiting = *spawn;
+
+	waiting.waits = true;
+	return err_wrap(err, start_apart(&waiting, exec, ret, ret_order_fd, err), "%s", spawn->box);
+}
+
+static int put_text(struct child_order *order, size_t *used, const char *text, struct tare_err *err)
+{
+	size_t size = strlen(text) + 1;
+
+	if (size > sizeof(order->texts) - *used)
+		return err_set(err, E2BIG, "the command and its environment are longer than %d",
+			       SPAWN_ORDER_MAX);
+	memcpy(order->texts + *used, text, size);
+	*used += size;
+	return 0;
+}
+
+static int put_words(struct child_order *order, size_t *used, char *const *words, uint32_t *ret_n,
+		     struct tare_err *err)
+{
+	int r = 0;
+
+	for (; words && *words && r == 0; words++) {
+		if (order->n_argv + order->n_envp + 4 > CHILD_ORDER_WORDS)
+			return err_set(err, E2BIG, "the command has too many words");
+		(*ret_n)++;
+		r = put_text(order, used, *words, err);
+	}
+	return r;
+}
+
+static int send_order(int fd, struct child_order *order, size_t used, const int stdio[3],
+		      struct tare_err *err)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(3 * sizeof(int))];
+	} control = {.header = {.cmsg_len = CMSG_LEN(3 * sizeof(int)),
+				.cmsg_level = SOL_SOCKET,
+				.cmsg_type = SCM_RIGHTS}};
+	struct iovec whole = {.iov_base = order,
+			      .iov_len = offsetof(struct child_order, texts) + used};
+	const struct msghdr message = {.msg_iov = &whole,
+				       .msg_iovlen = 1,
+				       .msg_control = &control,
+				       .msg_controllen = sizeof(control)};
+
+	memcpy(CMSG_DATA(&control.header), stdio, 3 * sizeof(int));
+	return sendmsg(fd, &message, MSG_NOSIGNAL) < 0 ? err_errno(err, "tell the waiting process")
+						       : 0;
+}
+
+int spawn_order(int order_fd, const struct box_exec *exec, struct box_process *process,
+		struct tare_err *err)
+{
+	cleanup_free struct child_order *order = malloc(sizeof(*order));
+	size_t used = 0;
+	int r;
+
+	if (!order)
+		return err_set(err, ENOMEM, "out of memory");
+	order->cpus = exec->cpus;
+	order->n_argv = order->n_envp = 0;
+	order->terminal = exec->terminal;
+	order->has_cwd = exec->cwd != NULL;
+	r = put_words(order, &used, exec->argv, &order->n_argv, err);
+	if (r == 0)
+		r = put_words(order, &used, exec->envp, &order->n_envp, err);
+	if (r == 0 && exec->cwd)
+		r = put_text(order, &used, exec->cwd, err);
+	if (r == 0)
+		r = send_order(order_fd, order, used, exec->stdio, err);
+	return r == 0 ? follow(order_fd, process->pidfd, false, process, err) : r;
 }

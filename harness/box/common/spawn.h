@@ -32,9 +32,21 @@ struct spawn {
 	/* In the child, after the cgroups are joined: what takes rights away. The last hook. */
 	int (*lock)(void *context, struct tare_err *err);
 	void *context;
+	bool waits; /* for spawn_order(), set by spawn_prepare() */
 	bool apart; /* it must have memory of its own */
 	bool init;  /* process 1 stays, apart, and the program is its child: see child_init() */
 };
+
+/* As spawn_start, with spawn->apart, but the process waits for spawn_order(): its streams, argv,
+ * envp, cwd, cpus and terminal come only then. *ret_order_fd: what to give to that. */
+int spawn_prepare(const struct spawn *spawn, const struct box_exec *exec, struct box_process *ret,
+		  int *ret_order_fd, struct tare_err *err);
+
+/* Let it run the program; errors as of struct box_ops. -E2BIG: argv and envp are more than
+ * SPAWN_ORDER_MAX bytes. */
+#define SPAWN_ORDER_MAX 65536
+int spawn_order(int order_fd, const struct box_exec *exec, struct box_process *process,
+		struct tare_err *err);
 
 /* exec NULL: end with status 0 where execve would be, and wait for that: a probe. */
 int spawn_start(const struct spawn *spawn, const struct box_exec *exec, struct box_process *ret,

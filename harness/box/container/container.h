@@ -39,9 +39,9 @@ struct container {
 int container_read_options(const struct box_ops *ops, const json_t *options, struct container *ret,
 			   struct tare_err *err);
 
-/* Put the box up around a new process. */
+/* Put the box up around a new process. ret_order_fd not NULL: which waits, see box_ops.prepare. */
 int container_launch(struct container *container, const struct box_exec *exec,
-		     struct box_process *ret, struct tare_err *err);
+		     struct box_process *ret, int *ret_order_fd, struct tare_err *err);
 
 /* Try all of it that does not need a tree. */
 int container_try(const struct container *container, struct tare_err *err);

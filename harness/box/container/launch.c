@@ -216,7 +216,7 @@ static int open_pieces(const struct container *c, struct launch *l, struct tare_
 }
 
 int container_launch(struct container *container, const struct box_exec *exec,
-		     struct box_process *ret, struct tare_err *err)
+		     struct box_process *ret, int *ret_order_fd, struct tare_err *err)
 {
 	struct launch l = {
 		.container = container,
@@ -246,8 +246,11 @@ int container_launch(struct container *container, const struct box_exec *exec,
 
 	if (r == 0 && !container->rootless && container->root != CONTAINER_HOST_ROOT)
 		r = open_pieces(container, &l, err);
-	r = r < 0 ? err_wrap(err, spawn_not_execve(r, err), "container")
-		  : spawn_start(&spawn, exec, ret, err);
+	if (r < 0)
+		r = err_wrap(err, spawn_not_execve(r, err), "container");
+	else
+		r = ret_order_fd ? spawn_prepare(&spawn, exec, ret, ret_order_fd, err)
+				 : spawn_start(&spawn, exec, ret, err);
 	/* The child has its own; ours would keep the mounts alive after it. */
 	furnish_close(&l.furnish);
 	imaged_drop_pieces(&l.pieces);

@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "box/box.h"
+#include "box/common/pool.h"
 #include "box/common/rootfs.h"
 #include "kernel/cgroup.h"
 #include "kernel/journal.h"
@@ -25,6 +26,7 @@ static struct {
 	struct box_place place;
 	struct cgroup_layout layout;
 	struct journal *journal;
+	struct box_pool *pool;
 	int null;
 	int mounts, hidden; /* our mount namespace; one where cgroup v2 is hidden, for crun */
 	unsigned int number;
@@ -102,6 +104,42 @@ static int launch_fresh(struct tare_err *err)
 	r = run_in_box("container", group, err);
 	destroyed = cgroup_destroy(group, err);
 	return r < 0 ? r : destroyed;
+}
+
+/* Of two, so that the next one's memory is not the last one's. */
+static int open_pool(struct tare_err *err)
+{
+	struct box_pool_config config = {
+		.box = {.place = &bench.place, .name = bench.group},
+		.layout = &bench.layout,
+		.controllers = CONTROLLERS,
+		.size = 2,
+	};
+	int r = box_find("container", &config.ops, err);
+
+	return r == 0 ? box_pool_open(&config, &bench.pool, err) : r;
+}
+
+static int fill_pool(struct tare_err *err)
+{
+	return box_pool_fill(bench.pool, err);
+}
+
+static int launch_pooled(struct tare_err *err)
+{
+	const struct box_exec exec = {.argv = payload,
+				      .envp = no_environment,
+				      .stdio = {bench.null, bench.null, bench.null}};
+	struct box_pooled *used = NULL;
+	struct box_process process;
+	int r = box_pool_start(bench.pool, &exec, &process, &used, err);
+
+	if (r < 0)
+		return r;
+	r = wait_for(process.pid, "the container", err);
+	(void)close(process.pidfd);
+	box_pool_give_back(used);
+	return r;
 }
 
 static int run_command(const char *const *command, struct tare_err *err)
@@ -268,6 +306,8 @@ int ways_open(const char *binary_dir, struct tare_err *err)
 		r = rootfs_prepare(&bench.place, 0, bench.tree, err);
 	if (r == 0)
 		r = make_hidden(err);
+	if (r == 0)
+		r = open_pool(err);
 	if (r == 0 && make_bundle(&why) < 0)
 		(void)printf("no bundle for crun and runc: %s\n", why.msg);
 	return r;
@@ -277,6 +317,8 @@ void ways_close(void)
 {
 	struct tare_err err = {0};
 
+	if (box_pool_close(bench.pool, &err) < 0)
+		(void)fprintf(stderr, "bench_launch: %s\n", err.msg);
 	if (bench.journal && journal_close(bench.journal, &err) < 0)
 		(void)fprintf(stderr, "bench_launch: %s\n", err.msg);
 	(void)fd_remove_tree(bench.dir, NULL);
@@ -288,7 +330,7 @@ void ways_close(void)
 const struct way ways[N_WAYS] = {
 	[WAY_FLOOR] = {"floor: clone3 of 8 namespaces, exec, exit", launch_floor, NULL, NULL},
 	[WAY_FRESH] = {"container, own net, new cgroups", launch_fresh, NULL, NULL},
-	[WAY_POOLED] = {"container, pools", NULL, NULL, NULL},
+	[WAY_POOLED] = {"container, pools", launch_pooled, fill_pool, NULL},
 	[WAY_FLOOR_COMMAND] = {"command: the floor", launch_floor_command, NULL, NULL},
 	[WAY_TARE] = {"command: tare exec -e container", launch_tare, NULL, NULL},
 	[WAY_BWRAP] = {"command: bwrap, no cgroup, no seccomp", launch_bwrap, NULL, NULL},
