@@ -17,6 +17,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "shrink.h"
+
 /* Call numbers end below this in every kernel so far: 471 in Linux 6.18. */
 #define NUMBERS 1024
 
@@ -431,27 +433,35 @@ static void add_rules(scmp_filter_ctx ctx)
 	}
 }
 
-/* The bytes that libseccomp would load, one instruction a line. */
-static void print_filter(scmp_filter_ctx ctx)
+static void read_filter(scmp_filter_ctx ctx, struct program *ret)
 {
 	FILE *file = tmpfile();
-	struct sock_filter i;
+	size_t n;
 
 	if (!file)
 		must(-errno, "make a temporary file");
 	must(seccomp_export_bpf(ctx, fileno(file)), "export");
 	rewind(file);
+	n = fread(ret->at, sizeof(ret->at[0]), PROGRAM_MAX, file);
+	ret->n = (unsigned int)n;
+	(void)fclose(file);
+}
+
+/* The bytes to load, one instruction a line. */
+static void print_filter(const struct program *program)
+{
 	(void)printf("/* Made by scripts/seccomp/filter.c with libseccomp. */\n"
 		     "static const struct sock_filter container_filter[] = {\n");
-	while (fread(&i, sizeof(i), 1, file) == 1)
-		(void)printf("\t{0x%02x, %u, %u, 0x%08x},\n", i.code, i.jt, i.jf, i.k);
+	for (unsigned int i = 0; i < program->n; i++)
+		(void)printf("\t{0x%02x, %u, %u, 0x%08x},\n", program->at[i].code,
+			     program->at[i].jt, program->at[i].jf, program->at[i].k);
 	(void)printf("};\n");
-	(void)fclose(file);
 }
 
 int main(void)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
+	static struct program made, small;
 
 	if (!ctx)
 		must(-ENOMEM, "begin");
@@ -459,7 +469,12 @@ int main(void)
 	/* 2: a binary tree by number, 8 compares a call instead of 300. */
 	must(seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2), "optimize");
 	add_rules(ctx);
-	print_filter(ctx);
+	read_filter(ctx, &made);
+	if (shrink(&made, &small) < 0)
+		must(-E2BIG, "shrink");
+	if (shrink_check(&made, &small) < 0)
+		must(-EBADMSG, "compare the small filter with the one it was made of");
+	print_filter(&small);
 	seccomp_release(ctx);
 	return fflush(stdout) == 0 ? 0 : 1;
 }

@@ -23,7 +23,7 @@ static const struct fault {
 	{SYS_mknodat, "container: step 'make /dev/null': "},
 	{SYS_setgroups, "container: step 'leave all groups': "},
 	{SYS_setresuid, "container: step 'become root inside': "},
-	{SYS_mount, "container: step 'make the mounts private': "},
+	{SYS_mount, "container: step 'cover proc/"},
 	{SYS_move_mount, "container: step 'put a mount on "},
 	{SYS_pivot_root, "container: step 'pivot_root': "},
 	{SYS_umount2, "container: step 'leave the old root': "},

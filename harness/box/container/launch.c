@@ -136,7 +136,8 @@ static int inside(void *context, struct tare_err *err)
 	 * it back. */
 	if (r == 0 && prctl(PR_SET_DUMPABLE, 0) < 0)
 		r = err_errno(err, "step 'be undumpable'");
-	if (r == 0 && has(c, CLONE_NEWNS))
+	/* The mounts of a new user namespace only follow those outside: mount_namespaces(7). */
+	if (r == 0 && has(c, CLONE_NEWNS) && !has(c, CLONE_NEWUSER))
 		r = mounts_make_private(err);
 	if (r == 0 && c->root == CONTAINER_HOST_ROOT)
 		r = enter_host_root(c, err);
