@@ -88,7 +88,7 @@ static void say_estimates(struct content *c, const json_t *climb)
 				   estimates <= json_number_value(json_array_get(ci, 1))))
 		return;
 	doc_say(&c->doc,
-		"The ratios of the table and the plot multiply to %+.2f %%: a cost that is now in "
+		"The typical ratios of the table multiply to %+.2f %%: a cost that is now in "
 		"one "
 		"step and now in another is typical of neither; the intervals of such steps are "
 		"wide.",
@@ -112,7 +112,7 @@ static void say_sum(struct content *c, const json_t *climb)
 	else
 		doc_say(&c->doc,
 			"The steps from %s to %s make %s together; measured directly it is %s. "
-			"*They %s* (product to whole, round by round: %s).",
+			"*They %s within the interval* (product to whole, round by round: %s).",
 			json_string_or(climb, "first", ""), json_string_or(climb, "last", ""),
 			product, whole, json_is_true(adds) ? "add up" : "do not add up", rest);
 	say_estimates(c, climb);
@@ -124,8 +124,9 @@ static int one_climb(struct content *c, size_t at, const json_t *climb, struct t
 	cleanup_free char *title = text_format("%s%s%s", json_string_or(climb, "load", ""),
 					       *params ? "," : "", params);
 	cleanup_free char *caption = content_caption(
-		c, "What each step adds, from where the one before left off; bars: the interval of "
-		   "at least 95 % of that step; grey: it holds 0; blue: the whole, measured "
+		c, "What each step adds to where those before it led, round by round; bars: the "
+		   "interval of at least 95 % of that step; grey: it holds 0; blue: the whole, "
+		   "measured "
 		   "directly.");
 	char name[32];
 

@@ -59,6 +59,8 @@ static void put_data(struct fall *f, FILE *data)
 		json_array_foreach(json_object_get(f->climb, "steps"), i, step)
 		{
 			double ratio = json_double_or(step, "ratio", NAN), before = level;
+			double after =
+				json_double_or(json_object_get(step, "height"), "ratio", NAN);
 			double low = bound(step, "ratio", 0), high = bound(step, "ratio", 1);
 			int kind =
 				json_is_null(json_object_get(step, "ci")) || (low <= 1 && high >= 1)
@@ -68,7 +70,7 @@ static void put_data(struct fall *f, FILE *data)
 			if (!is_drawn(step) || f->n == STEPS)
 				continue;
 			f->n++;
-			level *= ratio;
+			level = after;
 			see(f, percent(before * low));
 			see(f, percent(before * high));
 			if (kind == block)

@@ -61,10 +61,11 @@ static int write_summary(const char *run_dir, const json_t *summary, struct tare
 static int draw_all(const char *dir, const struct run *run, const json_t *summary,
 		    struct tare_err *err)
 {
-	int r;
+	/* Of many steps the forest plot would be no picture; the ladder has its own. */
+	bool ladder = json_array_size(json_object_get(summary, "ladder")) > 0;
+	int r = ladder ? plot_ladder(dir, summary, err) : plot_ratios(dir, run, summary, err);
 
-	if ((r = plot_ratios(dir, run, summary, err)) < 0 ||
-	    (r = plot_ladder(dir, summary, err)) < 0 || (r = plot_latencies(dir, run, err)) < 0 ||
+	if (r < 0 || (r = plot_latencies(dir, run, err)) < 0 ||
 	    (r = plot_heatmap(dir, run, summary, err)) < 0 ||
 	    (r = plot_throttles(dir, run, err)) < 0 ||
 	    (r = plot_startup(dir, run, summary, err)) < 0)

@@ -157,6 +157,7 @@ static json_t *step_json(const struct climb *climb, size_t step, const struct la
 	(void)json_put(object, "accel", json_string(env->accel));
 	(void)json_put(object, "before",
 		       json_string(climb->run->envs[climb->cells[step]->env].label));
+	(void)json_put(object, "height", ratio_json(&found->level));
 	(void)json_put(object, "added", added);
 	(void)json_put(object, "p", json_number(found->log.p));
 	(void)json_put(object, "p_holm", json_number(found->p));

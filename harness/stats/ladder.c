@@ -42,13 +42,29 @@ static int steps_of(const struct ladder_rounds *rounds, double *buffer, struct l
 	return r;
 }
 
-static double sum_of_round(const struct ladder_rounds *rounds, size_t round)
+/* sums: the logs of the steps so far, a figure a round. */
+static int levels_of(const struct ladder_rounds *rounds, double *sums, double *buffer,
+		     struct ladder_step *steps, struct tare_err *err)
 {
-	double sum = 0;
+	size_t n = rounds->n_rounds;
+	int r = 0;
 
-	for (size_t s = 0; s < rounds->n_whole; s++)
-		sum += rounds->logs[s * rounds->n_rounds + round];
-	return sum;
+	for (size_t s = 0; s < rounds->n_steps && r == 0; s++) {
+		for (size_t i = 0; i < n; i++)
+			sums[i] += rounds->logs[s * n + i];
+		r = location_of_row(sums, n, buffer, &steps[s].level, err);
+	}
+	return r;
+}
+
+/* How far the steps of the whole miss it, a figure a round. */
+static void rests_of(const struct ladder_rounds *rounds, double *rests)
+{
+	for (size_t i = 0; i < rounds->n_rounds; i++) {
+		rests[i] = -rounds->whole[i];
+		for (size_t s = 0; s < rounds->n_whole; s++)
+			rests[i] += rounds->logs[s * rounds->n_rounds + i];
+	}
 }
 
 static enum ladder_adds adds_up(const struct ladder_sum *sum, double effect)
@@ -59,8 +75,7 @@ static enum ladder_adds adds_up(const struct ladder_sum *sum, double effect)
 
 	if (sum->whole.method == LOCATION_NONE || sum->rest.method == LOCATION_NONE)
 		return LADDER_UNKNOWN;
-	if (sum->product.estimate >= sum->whole.low - slack &&
-	    sum->product.estimate <= sum->whole.high + slack)
+	if (sum->rest.low <= slack && sum->rest.high >= -slack)
 		return LADDER_ADDS_UP;
 	return sum->rest.low > -bound && sum->rest.high < bound ? LADDER_ADDS_UP
 								: LADDER_FALLS_SHORT;
@@ -78,15 +93,14 @@ int ladder_of(const struct ladder_rounds *rounds, double effect, struct ladder_s
 	if (!buffer || !sums || !rests)
 		return err_set(err, ENOMEM, "out of memory");
 	*ret = (struct ladder_sum){0};
-	r = steps_of(rounds, buffer, steps, err);
-	for (size_t i = 0; i < n; i++) {
-		sums[i] = sum_of_round(rounds, i);
-		rests[i] = sums[i] - rounds->whole[i];
-	}
-	if (r < 0 || (r = location_of_row(sums, n, buffer, &ret->product, err)) < 0 ||
+	rests_of(rounds, rests);
+	if ((r = steps_of(rounds, buffer, steps, err)) < 0 ||
+	    (r = levels_of(rounds, sums, buffer, steps, err)) < 0 ||
 	    (r = location_of_row(rounds->whole, n, buffer, &ret->whole, err)) < 0 ||
 	    (r = location_of_row(rests, n, buffer, &ret->rest, err)) < 0)
 		return r;
+	if (rounds->n_whole > 0)
+		ret->product = steps[rounds->n_whole - 1].level;
 	for (size_t s = 0; s < rounds->n_whole; s++)
 		ret->of_estimates += steps[s].log.estimate;
 	ret->adds = adds_up(ret, effect);

@@ -24,7 +24,8 @@ struct ladder_rounds {
 
 struct ladder_step {
 	struct location log, ns;
-	double p; /* corrected over the steps, by Holm */
+	struct location level; /* log: the product of the steps up to here, round by round */
+	double p;              /* corrected over the steps, by Holm */
 };
 
 struct ladder_sum {
@@ -34,8 +35,8 @@ struct ladder_sum {
 	/* log: the product of the steps' estimates. Where a cost is now in one step and now in
 	 * another, the typical values of both lack it, and this is not the product. */
 	double of_estimates;
-	enum ladder_adds adds; /* LADDER_ADDS_UP: the product is within the whole's interval, or the
-				* rest within 1 +- effect */
+	enum ladder_adds adds; /* LADDER_ADDS_UP: the rest's interval holds 1, or lies within
+				* 1 +- effect */
 };
 
 /* steps: room for n_steps. -ENOMEM. */

@@ -56,7 +56,7 @@ breaks summary '.ratios[0].level = 0.9' "an interval below 95 %"
 breaks summary '.extra = 1' "an unknown key"
 
 # The committed sample, and the newest run of this checkout.
-for run in "$root/results/sample" "${TARE_TEST_RUN-}"; do
+for run in "$root/results/sample" "$root/results/sample-ladder" "${TARE_TEST_RUN-}"; do
 	[ -f "$run/manifest.json" ] || continue
 	cp -r "$run" "$work/real"
 	sound "$work/real" "$(basename "$run")"
