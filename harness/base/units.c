@@ -33,6 +33,10 @@ static const struct unit size_units[] = {
 	{NULL, 0},
 };
 
+static const struct unit rate_units[] = {
+	{"bit", 1}, {"kbit", 1e3}, {"mbit", 1e6}, {"gbit", 1e9}, {NULL, 0},
+};
+
 static const struct unit time_units[] = {
 	{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}, {NULL, 0},
 };
@@ -82,6 +86,11 @@ static int parse_with_unit(const char *what, const char *text, const struct unit
 int units_parse_size(const char *what, const char *text, uint64_t *ret_bytes, struct tare_err *err)
 {
 	return parse_with_unit(what, text, size_units, "64M", ret_bytes, err);
+}
+
+int units_parse_rate(const char *what, const char *text, uint64_t *ret_bits, struct tare_err *err)
+{
+	return parse_with_unit(what, text, rate_units, "10mbit", ret_bits, err);
 }
 
 int units_parse_time(const char *what, const char *text, uint64_t *ret_ns, struct tare_err *err)

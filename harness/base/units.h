@@ -10,6 +10,8 @@
 
 struct tare_err;
 
+/* "10mbit": bits per second, as tc(8) writes them: steps of 1000. */
+int units_parse_rate(const char *what, const char *text, uint64_t *ret_bits, struct tare_err *err);
 /* "64M", "1.5G", "4096B": bytes, 1024-based as docker's. B, K, M, G, T (also KiB, kb, ...).
  * A bare number is refused. */
 int units_parse_size(const char *what, const char *text, uint64_t *ret_bytes, struct tare_err *err);

@@ -72,7 +72,9 @@ struct box_ops {
 	bool takes_extras; /* a volume, another user, ...: struct box_config.extras */
 	unsigned int controllers; /* bits of CGROUP_BIT: a group of these is part of what the box
 				   * is; 0 for a box that is none of cgroups' business */
-	bool limits_itself; /* the limits under test are its own business: tare puts none on */
+	bool shapes_network; /* limits "net-rate" is its business: start() applies it and reads it
+			      * back, open() refuses it where there is nothing to shape */
+	bool limits_itself;  /* the limits under test are its own business: tare puts none on */
 	int (*probe)(struct tare_err *err); /* 0, or -ENOTSUP and the reason in one sentence */
 	int (*open)(const struct box_config *config, struct box **ret, struct tare_err *err);
 	/* Put the box up around a new process. An error from inside, up to and including execve,
@@ -101,6 +103,8 @@ extern const struct box_ops *const box_ops_table[]; /* NULL-terminated, by name 
 int box_find(const char *name, const struct box_ops **ret, struct tare_err *err);
 /* Every option is known and has an allowed value. */
 int box_check_options(const struct box_ops *ops, const json_t *options, struct tare_err *err);
+/* -ENOTSUP: one of the limits (as limits_to_json()) is for a box with a network of its own. */
+int box_check_limits(const struct box_ops *ops, const json_t *limits, struct tare_err *err);
 /* The value of an option, or its fallback. */
 const char *box_option(const struct box_ops *ops, const json_t *options, const char *name);
 

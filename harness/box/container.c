@@ -13,6 +13,7 @@
 #include "box/container/identity.h"
 #include "box/container/lock.h"
 #include "box/container/profile.h"
+#include "kernel/net.h"
 
 extern const struct box_ops box_ops_container;
 
@@ -20,7 +21,8 @@ static const struct box_option options[] = {
 	{"user", "own|host", "own", "user namespace: root inside is nobody outside"},
 	{"pid", "own|host", "own", "process ids: the program is number 1"},
 	{"mount", "own|host", "own", "mount points (host: only with rootfs=host)"},
-	{"net", "none|host", "none", "network: none has loopback only"},
+	{"net", "none|veth|host", "none",
+	 "network: loopback only, or a device of its own too (10.254.0.2, the other end .1)"},
 	{"uts", "own|host", "own", "host name"},
 	{"ipc", "own|host", "own", "System V IPC and message queues"},
 	{"cgroup", "own|host|off", "own", "the view of cgroups; off: no group at all"},
@@ -84,6 +86,21 @@ static int prepare_root(struct container *c, const struct box_config *config, ui
 						   : r;
 }
 
+static int prepare_network(struct container *c, const struct box_config *config,
+			   struct tare_err *err)
+{
+	json_int_t rate = json_integer_value(json_object_get(config->limits, "net-rate"));
+
+	if (!c->veth)
+		return rate ? err_set(err, EINVAL,
+				      "limit 'net-rate': the container has no network device of "
+				      "its own: use container,net=veth")
+			    : 0;
+	if (c->rootless)
+		return err_set(err, EPERM, "container: net=veth needs root");
+	return err_wrap(err, net_open((uint64_t)rate, &c->net, err), "container");
+}
+
 static int container_open(const struct box_config *config, struct box **ret, struct tare_err *err)
 {
 	struct container *c = calloc(1, sizeof(*c));
@@ -101,6 +118,8 @@ static int container_open(const struct box_config *config, struct box **ret, str
 	if (r == 0 && c->root != CONTAINER_HOST_ROOT)
 		r = err_wrap(err, prepare_root(c, config, owner, err),
 			     "container: root filesystem");
+	if (r == 0)
+		r = prepare_network(c, config, err);
 	if (r < 0) {
 		(void)imaged_close(&c->imaged, NULL);
 		free(c->filter.filter);
@@ -143,6 +162,7 @@ static int container_close(struct box *box, struct tare_err *err)
 
 	if (c->work_given && chown(c->place->work_dir, c->work_owner, c->work_group) < 0)
 		r = err_errno(err, "container: take back '%s'", c->place->work_dir);
+	net_close(c->net);
 	free(c->filter.filter);
 	free(c);
 	return r;
@@ -154,6 +174,7 @@ const struct box_ops box_ops_container = {
 	.options = options,
 	.takes_extras = true,
 	.has_root = true,
+	.shapes_network = true,
 	.isolates = true,
 	.controllers = CONTROLLERS_ALL,
 	.probe = container_probe,

@@ -40,6 +40,8 @@ const struct limit_option limit_options[] = {
 	{"pids-limit", "NUMBER", "processes and threads, such as 100", "pids"},
 	{"blkio-weight", "NUMBER", "share of the disk beside others: 10 to 1000, 500 is even",
 	 "io"},
+	{"net-rate", "RATE", "bits per second each way, such as 10mbit (container,net=veth)",
+	 "net"},
 	{"device-read-bps", "PATH:RATE", "bytes read per second, such as /dev/vda:4M", "io"},
 	{"device-write-bps", "PATH:RATE", "bytes written per second, such as /dev/vda:4M", "io"},
 	{"device-read-iops", "PATH:NUMBER", "reads per second, such as /dev/vda:100", "io"},
@@ -83,6 +85,20 @@ static int set_cpu_period(struct limits *limits, const char *text, struct tare_e
 	if (ns < NS_PER_MS || ns > NS_PER_S)
 		return err_set(err, EINVAL, "--cpu-period: %s is not within 1ms and 1s", text);
 	limits->cpu_period_us = ns / NS_PER_US;
+	return 0;
+}
+
+static int set_net_rate(struct limits *limits, const char *text, struct tare_err *err)
+{
+	uint64_t bits;
+	int r = units_parse_rate("--net-rate", text, &bits, err);
+
+	if (r < 0)
+		return r;
+	/* Below, the shaper's bucket would be seconds of traffic; above, tc counts in an int. */
+	if (bits < 1000000 || bits > 16000000000)
+		return err_set(err, EINVAL, "--net-rate: %s is not within 1mbit and 16gbit", text);
+	limits->net_rate = bits;
 	return 0;
 }
 
@@ -204,6 +220,8 @@ int limits_set(struct limits *limits, const char *flag, const char *text, struct
 		return limit_number_parse(number, text, limits, err);
 	if (strcmp(flag, "cpu-period") == 0)
 		return set_cpu_period(limits, text, err);
+	if (strcmp(flag, "net-rate") == 0)
+		return set_net_rate(limits, text, err);
 	if (strcmp(flag, "cpu-burst") == 0)
 		return set_cpu_burst(limits, text, err);
 	if (strcmp(flag, "cpuset-cpus") == 0)
@@ -223,7 +241,7 @@ int limits_set(struct limits *limits, const char *flag, const char *text, struct
 
 bool limits_any(const struct limits *limits)
 {
-	return limits_controllers(limits) != 0;
+	return limits_controllers(limits) != 0 || limits->net_rate;
 }
 
 unsigned int limits_controllers(const struct limits *limits)

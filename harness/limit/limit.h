@@ -36,6 +36,7 @@ struct limits {
 	uint64_t memory_min, memory_high, oom_group; /* v2 only */
 	uint64_t pids;                               /* --pids-limit */
 	uint64_t blkio_weight;                       /* --blkio-weight: docker's 10 to 1000 */
+	uint64_t net_rate; /* --net-rate: bits per second each way; the box's business */
 	struct limit_device devices[LIMIT_DEVICES];
 	size_t n_devices;
 };

@@ -406,7 +406,8 @@ int limits_read_back(const struct limits *limits, const struct cgroup *cgroup, j
 {
 	cleanup_json json_t *files = json_object();
 	cleanup_json json_t *object = NULL;
-	struct limits now = {0};
+	/* The box has read that one back when it made the network. */
+	struct limits now = {.net_rate = limits->net_rate};
 	struct plan plan;
 	int r = plan_limits(&plan, limits, cgroup, err);
 

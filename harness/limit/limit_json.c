@@ -28,6 +28,8 @@ json_t *limits_to_json(const struct limits *limits)
 			     json_string(units_print_cpus(limits->cpuset, cpus, sizeof(cpus))));
 	if (r == 0 && limits->memory_bytes)
 		r = json_put(object, "memory", json_u64(limits->memory_bytes));
+	if (r == 0 && limits->net_rate)
+		r = json_put(object, "net-rate", json_u64(limits->net_rate));
 	if (r == 0 && limits->memory_swap)
 		r = json_put(object, "memory-swap", json_u64(limits->memory_swap));
 	for (size_t rate = 0; r == 0 && rate < LIMIT_RATES; rate++) {
@@ -114,6 +116,8 @@ static int read_one(struct limits *limits, const json_t *object, const char *key
 		number = limit_number_field(limits, plain);
 	else if (strcmp(key, "memory-swap") == 0)
 		number = &limits->memory_swap;
+	else if (strcmp(key, "net-rate") == 0)
+		number = &limits->net_rate;
 	else if (strcmp(key, "cpu-period-us") == 0)
 		number = &limits->cpu_period_us;
 	else if (strcmp(key, "cpu-burst-us") == 0)

@@ -121,6 +121,7 @@ void limits_each(const struct limits *limits,
 		take("cpuset-cpus", units_print_cpus(limits->cpuset, text, sizeof(text)), context);
 	take_number("memory", limits->memory_bytes, "B", take, context);
 	take_number("memory-swap", limits->memory_swap, "B", take, context);
+	take_number("net-rate", limits->net_rate, "bit", take, context);
 	for (const struct limit_number *n = limit_numbers; n->flag; n++)
 		take_number(n->flag, limit_number_value(limits, n),
 			    n->kind == LIMIT_SIZE ? "B" : "", take, context);

@@ -74,6 +74,9 @@ static int start_in_box(const struct trial_place *place, const struct trial_exec
 	if (box.extras && !ops->takes_extras)
 		return err_set(err, EINVAL, "box '%s' takes no volumes, users and the like",
 			       ops->name);
+	r = box_check_limits(ops, limits, err);
+	if (r < 0)
+		return r;
 	r = ops->open(&box, &exec->box, err);
 	if (r < 0)
 		return r;

@@ -174,6 +174,9 @@ static int put_up(struct trial *t, const struct trial_spec *spec, struct tare_er
 	    (r = watch_choose(&t->watch, t->collector_names, err)) < 0 ||
 	    (r = make_group(t, spec, ops, err)) < 0)
 		return r;
+	r = box_check_limits(ops, limits, err);
+	if (r < 0)
+		return r;
 	r = ops->open(&config, &t->box, err);
 	if (r < 0)
 		return r;

@@ -93,6 +93,16 @@ int box_check_options(const struct box_ops *ops, const json_t *options, struct t
 	return controllers_choose(ops, options, &controllers, &named, err);
 }
 
+int box_check_limits(const struct box_ops *ops, const json_t *limits, struct tare_err *err)
+{
+	if (!json_object_get(limits, "net-rate") || ops->shapes_network || ops->limits_itself)
+		return 0;
+	return err_set(err, ENOTSUP,
+		       "limit 'net-rate': box '%s' has no network device of its own: use "
+		       "container,net=veth",
+		       ops->name);
+}
+
 const char *box_option(const struct box_ops *ops, const json_t *options, const char *name)
 {
 	const char *given = json_string_value(json_object_get(options, name));

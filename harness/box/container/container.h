@@ -14,6 +14,7 @@
 #include "box/common/rootfs.h"
 
 struct tare_err;
+struct net;
 
 enum container_root { CONTAINER_OVERLAY, CONTAINER_BIND, CONTAINER_COPY, CONTAINER_HOST_ROOT };
 
@@ -33,6 +34,8 @@ struct container {
 	gid_t work_group;
 	bool work_given;
 	struct extras extras;
+	bool veth;
+	struct net *net; /* of veth */
 };
 
 /* Read the options. -EINVAL: two of them do not go together. */

@@ -20,6 +20,7 @@
 #include "box/container/furnish.h"
 #include "box/container/identity.h"
 #include "box/container/lock.h"
+#include "kernel/net.h"
 
 #define INERT (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 
@@ -74,8 +75,12 @@ static int map_root(const struct launch *l, pid_t pid, struct tare_err *err)
 static int outside(void *context, pid_t pid, struct tare_err *err)
 {
 	struct launch *l = context;
-	int r = identity_map_range(pid, err);
+	int r = l->container->net ? net_connect(l->container->net, pid, err) : 0;
 
+	if (!has(l->container, CLONE_NEWUSER))
+		return r;
+	if (r == 0)
+		r = identity_map_range(pid, err);
 	furnish_map(&l->furnish, pid);
 
 	if (r == 0)
@@ -235,7 +240,9 @@ int container_launch(struct container *container, const struct box_exec *exec,
 		.journal = container->place->journal,
 		/* Made later, see lock(). */
 		.clone_flags = container->namespaces & ~(uint64_t)CLONE_NEWCGROUP,
-		.outside = has(container, CLONE_NEWUSER) && !container->rootless ? outside : NULL,
+		.outside = (has(container, CLONE_NEWUSER) && !container->rootless) || container->net
+				   ? outside
+				   : NULL,
 		.early = early,
 		.inside = inside,
 		.lock = lock,

@@ -56,6 +56,7 @@ int container_read_options(const struct box_ops *ops, const json_t *options, str
 		return err_set(
 			err, EINVAL,
 			"container: rootfs=host and image= do not go together: leave one out");
+	ret->veth = is_set(ops, options, "net", "veth");
 	ret->seccomp = is_set(ops, options, "seccomp", "on");
 	ret->masks = is_set(ops, options, "masks", "on");
 	ret->init = is_set(ops, options, "init", "on");

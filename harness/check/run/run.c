@@ -76,6 +76,13 @@ bool check_box_limits_itself(const struct check_run *run)
 	return run->ops->limits_itself;
 }
 
+bool check_has_network(const struct check_run *run)
+{
+	const char *net = box_option(run->ops, run->options, "net");
+
+	return net && strcmp(net, "veth") == 0;
+}
+
 uint64_t check_time(const struct check_run *run, uint64_t full_ns, uint64_t at_least_ns)
 {
 	uint64_t scaled = (uint64_t)((double)full_ns * run->scale);

@@ -102,6 +102,10 @@ static int read_limits(const struct machine_config *config, struct vm_settings *
 {
 	s->limits = config->limits;
 	s->limits.memory_bytes = 0;
+	if (s->limits.net_rate)
+		return err_set(err, ENOTSUP,
+			       "--net-rate: a bare guest has no network here; limit a container in "
+			       "it (environment vm+container,net=veth)");
 	if (s->limits.pids)
 		return err_set(err, ENOTSUP,
 			       "--pids-limit: from outside, a guest's processes cannot be told "

@@ -1,0 +1,64 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2317 # functions are called by ok
+# Limits beside CPU time, memory and tasks, and the container's own network device; on the host
+# and, with version 2 of cgroups, in a guest.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/run.sh
+. "$(dirname "$0")/run.sh"
+need root test "$(id -u)" = 0
+need jq jq --version
+
+# says SENTENCE COMMAND...: it fails and says so.
+says() {
+	sentence=$1
+	shift
+	"$@" >/dev/null 2>"$work/said"
+	[ $? = 125 ] && grep -F "$sentence" "$work/said"
+}
+in_box() { "$tare" exec -e container "$@" -- /bin/busybox true; }
+
+ok "period, burst, shares, swap and reservation are put on" in_box --cpus 0.5 --cpu-period 20ms \
+	--cpu-burst 5ms --cpu-shares 200 --memory 64M --memory-swap 96M --memory-reservation 16M
+ok "a period alone is refused" says "needs 'cpus' beside it" in_box --cpu-period 20ms
+ok "a period that the kernel refuses is refused" says "not within 1ms and 1s" in_box --cpu-period 2s
+ok "less swap than memory is refused" says "at least as much as 'memory'" \
+	in_box --memory 64M --memory-swap 32M
+if [ -d /sys/fs/cgroup/memory ]; then
+	ok "version 1 has no memory-high, and it is said" says "has no such limit" in_box --memory-high 32M
+fi
+
+recorded() {
+	"$tare" run -q -e container -w getppid --cpu-shares 200 --memory-reservation 16M --rounds 1 \
+		--passes 3 -o "$runs/recorded" >/dev/null &&
+		jq -e '.limits["cpu-shares"] == 200 and .limits["memory-reservation"] == 16777216 and
+			(.limits.files | length) == 2' "$runs/recorded/records.jsonl"
+}
+ok "limits are read back into the record" recorded
+
+links() { ls /sys/class/net; }
+links >"$work/links"
+device() { "$tare" exec -e container,net=veth --net-rate 20mbit -- /bin/busybox ip addr show eth0; }
+has_device() { device >"$work/device" && grep -q 'qdisc tbf' "$work/device" && grep -q 10.254.0.2/30 "$work/device"; }
+ok "net=veth gives a device of its own, shaped" has_device
+answers() {
+	"$tare" exec -e container,net=veth -- /bin/busybox sh -c \
+		'/bin/busybox nc 10.254.0.1 19 </dev/null | /bin/busybox head -c 5 | /bin/busybox wc -c' | grep -x 5
+}
+ok "the other end answers" answers
+ok "without a device a rate is refused" says "use container,net=veth" in_box --net-rate 20mbit
+ok "natively too" says "use container,net=veth" "$tare" exec -e native --net-rate 20mbit -- true
+ok "a rate without its unit is refused" says "lacks a unit" in_box --net-rate 20
+ok "the rate holds both ways, and nothing holds without it" "$tare" validate --scale 0.4 \
+	-e container,net=veth net-rate
+ok "the machine's own network is as before" sh -c "ls /sys/class/net | cmp - '$work/links'"
+
+guest() {
+	"$tare" exec -e vm+container,boot=restore,net=veth --cpu-shares 200 --memory 64M --memory-high 32M \
+		--memory-min 8M --oom-group 1 --net-rate 20mbit -- /bin/busybox ip addr show eth0 >"$work/guest" &&
+		grep 'qdisc tbf' "$work/guest"
+}
+ok "a guest's container has those of version 2, and a shaped device" guest
+ok "nothing is left" nothing_left
+finish
