@@ -74,9 +74,11 @@ static void shuffle(size_t *order, size_t n)
  * once, since a root filesystem that was just made is not yet believed to be finished. */
 static void warm_up(void)
 {
-	for (size_t i = 0; i < 3 * N_WAYS; i++) {
+	static const struct timespec settle = {.tv_sec = SETTLE_S};
+
+	for (size_t i = 0; i < 3UL * N_WAYS; i++) {
 		if (i % N_WAYS == 0 && i > 0)
-			(void)sleep(SETTLE_S);
+			(void)nanosleep(&settle, NULL);
 		size_t way = i % N_WAYS;
 		struct tare_err err = {0};
 		uint64_t ns;

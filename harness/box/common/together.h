@@ -11,9 +11,18 @@
 /* Our deepest way is mount_overlay() with a page of names and one of words. */
 #define TOGETHER_STACK 65536
 
+#if defined(__has_feature) /* clang's way to say what gcc has macros for */
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define TOGETHER_SANITIZED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TOGETHER_SANITIZED 1
+#endif
+
 /* AddressSanitizer and ThreadSanitizer keep books of stacks, which a process that leaves its own
  * by execve upsets. */
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if defined(__x86_64__) && !defined(TOGETHER_SANITIZED)
 #define TOGETHER_WORKS 1
 
 /* The process's id, or -errno, which stays as it is. run(context) must not come back. */
