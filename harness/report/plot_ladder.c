@@ -117,7 +117,7 @@ static void put_script(const struct fall *f, const char *name, FILE *script)
 
 	(void)fprintf(script,
 		      "set yrange [%.6g:%.6g]\nset xrange [0.3:%.1f]\nset boxwidth 0.7\n"
-		      "set bmargin 5.5\nset rmargin 3\nunset grid\n"
+		      "set bmargin 5.5\nset rmargin 3\nunset grid\nset pointintervalbox 0\n"
 		      "set ylabel ",
 		      f->low - room, f->high + room, (double)f->n + 1.7);
 	(void)snprintf(above, sizeof(above), "%% above %.60s",
