@@ -26,31 +26,43 @@ struct net_stream {
 	char block[BLOCK];
 };
 
+/* From the box's own address, so that nothing is ever sent into somebody's network. */
+static int connect_from(int fd, const char *from, const char *to, unsigned short port,
+			struct tare_err *err)
+{
+	/* What lies in the buffer is counted as sent: not megabytes of it. */
+	const int buffer = 2 * BLOCK;
+	struct sockaddr_in ours = {.sin_family = AF_INET};
+	struct sockaddr_in theirs = {.sin_family = AF_INET, .sin_port = htons(port)};
+
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer)) < 0)
+		return err_errno(err, "set SO_SNDBUF");
+	if (inet_pton(AF_INET, from, &ours.sin_addr) != 1 ||
+	    inet_pton(AF_INET, to, &theirs.sin_addr) != 1)
+		return err_set(err, EINVAL, "'%s' or '%s' is no IPv4 address", from, to);
+	if (bind(fd, (const struct sockaddr *)&ours, sizeof(ours)) < 0)
+		return err_errno(err,
+				 "bind to %s, the address of a box's own network device (the "
+				 "environment container,net=veth has one)",
+				 from);
+	if (connect(fd, (const struct sockaddr *)&theirs, sizeof(theirs)) < 0)
+		return err_errno(err, "connect to %s", to);
+	return 0;
+}
+
 static int net_stream_setup(void *state, const char *const *params, struct tare_err *err)
 {
 	struct net_stream *s = state;
-	struct sockaddr_in to = {.sin_family = AF_INET};
-	/* What lies in the buffer is counted as sent: not megabytes of it. */
-	const int buffer = 2 * BLOCK;
 
 	s->fd = -1;
 	s->way = param_choice("way", params[0], "send|receive", err);
 	if (s->way < 0)
 		return s->way;
-	to.sin_port = htons(s->way == NET_STREAM_SEND ? PORT_DISCARD : PORT_CHARGEN);
-	if (inet_pton(AF_INET, params[1], &to.sin_addr) != 1)
-		return err_set(err, EINVAL, "to: '%.40s' is no IPv4 address", params[1]);
 	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (s->fd < 0)
 		return err_errno(err, "socket");
-	if (setsockopt(s->fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer)) < 0)
-		return err_errno(err, "set SO_SNDBUF");
-	if (connect(s->fd, (const struct sockaddr *)&to, sizeof(to)) < 0)
-		return err_errno(err,
-				 "connect to %.40s (a network of its own is given by the "
-				 "environment container,net=veth)",
-				 params[1]);
-	return 0;
+	return connect_from(s->fd, "10.254.0.2", "10.254.0.1",
+			    s->way == NET_STREAM_SEND ? PORT_DISCARD : PORT_CHARGEN, err);
 }
 
 static int net_stream_run(void *state, uint64_t iters, struct tare_err *err)
@@ -95,8 +107,6 @@ const struct workload workload_net_stream = {
 	.op = "send(2) or recv(2) of at most 64 KiB",
 	.groups = "limits",
 	.params = (const struct workload_param[]){{"way", "what is done: send|receive", "send"},
-						  {"to", "IPv4 address of the other end",
-						   "10.254.0.1"},
 						  {NULL, NULL, NULL}},
 	.syscalls = (const struct workload_syscall[]){{"sendto", 1, "way=send"},
 						      {"recvfrom", 1, "way=receive"},

@@ -66,6 +66,7 @@ static int take_extras(struct container *c, const json_t *given, struct tare_err
 	if ((extras->n_mounts || extras->read_only) && c->root == CONTAINER_HOST_ROOT)
 		return err_set(err, EINVAL,
 			       "-v, --tmpfs and --read-only do not go together with rootfs=host");
+	c->init = c->init || extras->init;
 	if (extras->unconfined)
 		c->seccomp = false;
 	if (!extras->profile)

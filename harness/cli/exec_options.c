@@ -137,6 +137,12 @@ static int take_user(void *options, const char *text, struct tare_err *err)
 	return put_extra(options, "--user", "user", json_string(text), err);
 }
 
+static int take_init(void *options, const char *text, struct tare_err *err)
+{
+	(void)text;
+	return put_extra(options, "--init", "init", json_true(), err);
+}
+
 static int take_read_only(void *options, const char *text, struct tare_err *err)
 {
 	(void)text;
@@ -199,6 +205,7 @@ const struct command_option exec_options_table[] = {
 	{"tmpfs", 0, "PATH[:OPTIONS]",
 	 "an empty folder in memory; options: size=, mode=, uid=, gid=, nr_inodes=, ro, exec",
 	 take_tmpfs},
+	{"init", 0, NULL, "a process 1 before the program, which reaps what it leaves", take_init},
 	{"read-only", 0, NULL, "the root filesystem cannot be written to", take_read_only},
 	{"hostname", 0, "NAME", "host name inside", take_hostname},
 	{"user", 'u', "USER[:GROUP]", "who it is: numbers, or names of the /etc/passwd inside",
@@ -208,8 +215,7 @@ const struct command_option exec_options_table[] = {
 	 take_cap_add},
 	{"cap-drop", 0, "NAME", "take this capability, or ALL; again for more", take_cap_drop},
 	{"security-opt", 0, "WHAT",
-	 "seccomp=unconfined, seccomp=FILE (docker's JSON), or no-new-privileges, which it always "
-	 "has",
+	 "seccomp=unconfined, seccomp=FILE (docker's JSON), no-new-privileges (always so)",
 	 take_security},
 	{NULL, 0, NULL, NULL, NULL},
 };

@@ -75,7 +75,7 @@ exact() {
 exact_solo() {
 	call=$1 played=$2; shift 2
 	calls "$work/s" "$work/solo" "$played" solo "$@" || return
-	told=$(answer_at "$work/s.answers" 56) # after the first answer of 40 bytes: 16 before ops
+	told=$(answer_at "$work/s.answers" 64) # after the first answer of 48 bytes: 16 before ops
 	counted=$(awk -v call="$call" '$1 == call { print $2 }' "$work/s")
 	echo "$told operations, $counted calls of $call"
 	[ "$told" -gt 0 ] && [ "$told" = "$counted" ]

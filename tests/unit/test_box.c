@@ -59,9 +59,9 @@ static void controllers_are_chosen_by_name(void **state)
 {
 	cleanup_json json_t *two = json_pack("{s:s}", "controllers", "cpu+memory");
 	cleanup_json json_t *none = json_pack("{s:s}", "controllers", "none");
-	cleanup_json json_t *wrong = json_pack("{s:s}", "controllers", "cpu+mem");
+	cleanup_json json_t *wrong = json_pack("{s:s}", "controllers", "cpu+memry");
 	unsigned int bits = 0;
-	struct tare_err err;
+	struct tare_err err = {0};
 	bool named = false;
 
 	(void)state;
@@ -76,7 +76,7 @@ static void controllers_are_chosen_by_name(void **state)
 	assert_int_equal(controllers_choose(box_named("bare"), NULL, &bits, &named, &err), 0);
 	assert_int_equal(bits, 0);
 	assert_int_equal(box_check_options(box_named("bare"), wrong, &err), -EINVAL);
-	assert_string_equal(err.msg, "controllers: 'mem' is no cgroup controller, did you mean "
+	assert_string_equal(err.msg, "controllers: 'memry' is no cgroup controller, did you mean "
 				     "'memory'?");
 }
 
