@@ -6,9 +6,11 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "kernel/cgroup_tree.h"
@@ -159,6 +161,9 @@ static void sweep_links(struct journal_undo *undo)
 		if_freenameindex(all);
 }
 
+#define LOOKS 6
+static const struct timespec between_looks = {.tv_nsec = 100 * NS_PER_MS};
+
 int journal_clean(struct journal_cleaned *ret, void (*say)(const char *what, void *context),
 		  void *context, struct tare_err *err)
 {
@@ -173,7 +178,14 @@ int journal_clean(struct journal_cleaned *ret, void (*say)(const char *what, voi
 	journal_undo_init(&undo, &places, err);
 	undo.say = say;
 	undo.context = context;
-	for_each_name(&undo, places.runtime, visit_run, &cleaned);
+	/* The last children of a run that was just killed hold its journal until they have
+	 * exited, namespaces and all: who seems alive is asked again for a while. */
+	for (int look = 0; look < LOOKS && (look == 0 || cleaned.alive > 0); look++) {
+		if (look > 0)
+			(void)nanosleep(&between_looks, NULL);
+		cleaned.alive = 0;
+		for_each_name(&undo, places.runtime, visit_run, &cleaned);
+	}
 	for (size_t i = 0, n = cgroup_layout_mounts(&undo.layout, mounts); i < n; i++)
 		for_each_name(&undo, mounts[i]->mount, visit_cgroup, NULL);
 	sweep_links(&undo);
