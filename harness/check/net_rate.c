@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "check/check.h"
 #include "check/run/run.h"
+#include "check/run/stream.h"
 
 #define RATE_BITS  40e6
 #define RATE_LIMIT "net-rate=40mbit"
@@ -35,20 +36,11 @@ static int stream(struct check_run *run, bool limited, const char *params, doubl
 					.params = params,
 					.limits = RATE_LIMIT,
 					.safety = "memory=256M cpus=0.9"};
-	struct check_player *player;
-	struct play_result result;
-	struct check_turn turn;
-	double rate;
-	int r = check_start(run, &load, limited, &player, err);
+	double rate = 0;
+	int r = check_stream(run, &load, limited, check_time(run, TURN_NS, NS_PER_S), &rate, err);
 
-	if (r < 0)
-		return r;
-	if ((r = check_play(player, check_time(run, TURN_NS, NS_PER_S), &turn, err)) < 0 ||
-	    (r = check_finish(player, &result, err)) < 0 ||
-	    (r = check_figure_of(&result, "bytes_per_s", &rate, err)) < 0)
-		return r;
 	*ret_share = rate * 8 / RATE_BITS;
-	return check_stop(player, err);
+	return r;
 }
 
 static int net_rate_measure(struct check_run *run, bool limited, struct check_figure *ret,
