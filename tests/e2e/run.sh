@@ -35,7 +35,10 @@ one_program() {
 # carried out again: how busy the host above is must not decide a test.
 valid() { jq -c 'select(.status != "void")' "$1/records.jsonl"; }
 
-all_ok() { valid "$1" | jq -e -s 'length > 0 and all(.[]; .status == "ok")'; }
+all_ok() {
+	valid "$1" | jq -r 'select(.status != "ok") | "\(.trial.env) \(.trial.load) \(.status): \(.why)"'
+	valid "$1" | jq -e -s 'length > 0 and all(.[]; .status == "ok")'
+}
 
 # half_a_cpu RUN ENV: what its kernel counted over the run is within 2 % of half a CPU. A group
 # begins with a whole quota in hand, which is one period in fifty: so the first half second, in
