@@ -3,7 +3,9 @@
  *
  * The dead tell nothing: what they reached is asked by two sizes around the limit instead. The
  * distance leaves room for the program itself and for the charges of page tables and stacks. */
+#include <signal.h>
 #include <stdio.h>
+#include <sys/wait.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -12,6 +14,7 @@
 #include "check/run/run.h"
 
 #define LIMIT_MIB 64
+#define EXIT_MS   5000
 #define BELOW_MIB 56
 #define ABOVE_MIB 68
 #define FILL_NS   (1500 * NS_PER_MS)
@@ -21,6 +24,22 @@ extern const struct check_ops check_ops_memory_max;
 static int memory_max_probe(struct check_run *run, struct tare_err *err)
 {
 	return check_needs(run, CGROUP_MEMORY, err);
+}
+
+/* It died of SIGKILL, or its runtime says so, and of nothing else. */
+static int check_death(struct check_player *player, struct tare_err *err)
+{
+	int status = 0;
+	int r = check_wait_exit(player, EXIT_MS, &status, err);
+
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return err_set(err, ETIMEDOUT, "the dead program's box did not end");
+	if (WIFSIGNALED(status) ? WTERMSIG(status) == SIGKILL
+				: WEXITSTATUS(status) == 128 + SIGKILL)
+		return 0;
+	return err_set(err, EIO, "the program ended with status 0x%x, and was not killed", status);
 }
 
 /* Whether a program that fills so much lives to hold it. */
@@ -45,6 +64,8 @@ static int outlives(struct check_run *run, bool limited, int mib, bool *ret, str
 	if (r < 0)
 		return r;
 	*ret = !turn.ended;
+	if (turn.ended && (r = check_death(player, err)) < 0)
+		return r;
 	return check_stop(player, err);
 }
 
