@@ -45,6 +45,7 @@ void images_print(const json_t *list)
 	json_t *item;
 	size_t i;
 
+	/* jansson walks through no const array. NOLINTNEXTLINE(performance-no-int-to-ptr) */
 	json_array_foreach((json_t *)(uintptr_t)list, i,
 			   item) /* NOLINT(performance-no-int-to-ptr) */
 	{

@@ -165,7 +165,7 @@ static int take_oci(struct import *im, struct tare_err *err)
 static int take_docker(struct import *im, struct tare_err *err)
 {
 	cleanup_json json_t *list = NULL;
-	struct oci_saved saved;
+	struct oci_saved saved = {0};
 	char digest[DIGEST_SIZE];
 	off_t size;
 	int r = source_read_json(&im->source, "manifest.json", NULL, &list, err);
@@ -204,6 +204,7 @@ static bool has_variable(const json_t *env, const char *name)
 	json_t *item;
 	size_t i;
 
+	/* jansson walks through no const array. NOLINTNEXTLINE(performance-no-int-to-ptr) */
 	json_array_foreach((json_t *)(uintptr_t)env, i,
 			   item) /* NOLINT(performance-no-int-to-ptr) */
 	{

@@ -274,7 +274,7 @@ int keep_list(const char *cache_dir, json_t **ret, struct tare_err *err)
 int keep_inspect(const char *cache_dir, const char *name, json_t **ret, struct tare_err *err)
 {
 	char store[STORED_PATH_SIZE];
-	struct stored_image image;
+	struct stored_image image = {0};
 	json_t *sizes = json_array();
 	int r = stored_folder(cache_dir, store, err);
 
@@ -296,6 +296,7 @@ static bool is_used(const char *store, const json_t *names, const char *layer)
 	json_t *name, *used;
 	size_t i, j;
 
+	/* jansson walks through no const array. NOLINTNEXTLINE(performance-no-int-to-ptr) */
 	json_array_foreach((json_t *)(uintptr_t)names, i,
 			   name) /* NOLINT(performance-no-int-to-ptr) */
 	{

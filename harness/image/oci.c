@@ -172,6 +172,7 @@ int oci_choose_saved(const json_t *list, const char *tag, struct oci_saved *ret,
 	size_t i, n = 0;
 
 	*ret = (struct oci_saved){0};
+	/* jansson walks through no const array. NOLINTNEXTLINE(performance-no-int-to-ptr) */
 	json_array_foreach((json_t *)(uintptr_t)list, i,
 			   item) /* NOLINT(performance-no-int-to-ptr) */
 	{

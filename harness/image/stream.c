@@ -117,7 +117,7 @@ int stream_finish(struct stream *s, char ret_digest[DIGEST_SIZE], struct tare_er
 	if (EVP_DigestFinal_ex(s->digest, sum, &size) != 1 || size * 2 + 1 != DIGEST_SIZE)
 		return err_set(err, EIO, "libcrypto cannot digest");
 	for (unsigned int i = 0; i < size; i++)
-		(void)snprintf(ret_digest + 2 * i, 3, "%02x", sum[i]);
+		(void)snprintf(ret_digest + (size_t)2 * i, 3, "%02x", sum[i]);
 	return 0;
 }
 

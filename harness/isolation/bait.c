@@ -111,6 +111,7 @@ static int make_segment(struct bait *bait, struct tare_err *err)
 		return err_errno(err, "make a System V segment");
 	bait->segment = shmat(id, NULL, 0);
 	(void)shmctl(id, IPC_RMID, NULL);
+	/* As shmat(2) says it. NOLINTNEXTLINE(performance-no-int-to-ptr) */
 	if (bait->segment == (void *)-1) {
 		bait->segment = NULL;
 		return err_errno(err, "attach a System V segment");

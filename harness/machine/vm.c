@@ -284,7 +284,7 @@ static int vm_check(struct machine *machine, const struct check_request *request
 	struct vm *vm = as_vm(machine);
 	cleanup_json json_t *ok = NULL;
 	struct tare_err why = {0};
-	json_t *account;
+	json_t *account = NULL;
 	int r = guest_check(&vm->boot.guest, err);
 
 	if (r < 0)

@@ -30,7 +30,8 @@ struct trial_exec {
 static int make_cgroup(const struct trial_place *place, const struct trial_spec *spec,
 		       const struct box_ops *ops, struct trial_exec *exec, struct tare_err *err)
 {
-	const struct limits limits = ops->limits_itself ? (struct limits){0} : spec->limits;
+	const struct limits none = {0};
+	const struct limits limits = ops->limits_itself ? none : spec->limits;
 	bool needed = limits_any(&limits) || limits_any(&spec->safety);
 	unsigned int controllers = limits_controllers(&limits) | limits_controllers(&spec->safety);
 	int r;

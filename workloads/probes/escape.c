@@ -62,10 +62,12 @@ static void attack_proc_root(struct probe_result *ret)
 	char path[300];
 
 	probe_say(ret, PROBE_CONTAINED, "no process");
+	/* readdir: no other thread has this stream. NOLINTNEXTLINE(concurrency-mt-unsafe) */
 	for (const struct dirent *e; proc && (e = readdir(proc));) {
 		int root;
 
-		if (e->d_name[0] < '0' || e->d_name[0] > '9' || atoi(e->d_name) == getpid())
+		if (e->d_name[0] < '0' || e->d_name[0] > '9' ||
+		    strtol(e->d_name, NULL, 10) == getpid())
 			continue;
 		(void)snprintf(path, sizeof(path), "/proc/%s/root", e->d_name);
 		root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -147,7 +149,7 @@ static void attack_handle(struct probe_result *ret)
 		probe_say(ret, PROBE_NOT_APPLICABLE, "no file of outside is on a disk seen here");
 		return;
 	}
-	h.handle.handle_type = atoi(handle);
+	h.handle.handle_type = (int)strtol(handle, NULL, 10);
 	for (hex++; hex[0] && hex[1] && h.handle.handle_bytes < MAX_HANDLE_SZ; hex += 2)
 		h.bytes[h.handle.handle_bytes++] =
 			(unsigned char)(nibble(hex[0]) << 4 | nibble(hex[1]));

@@ -139,6 +139,7 @@ static dev_t first_disk(void)
 	char line[256];
 
 	while (f && a == 0 && fgets(line, sizeof(line), f))
+		/* The kernel's own lines. NOLINTNEXTLINE(cert-err34-c) */
 		if (sscanf(line, " %u %u", &a, &b) != 2)
 			a = 0;
 	if (f)

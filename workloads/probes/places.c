@@ -38,6 +38,7 @@ static void see_processes(struct probe_result *ret)
 	char name[64];
 
 	probe_item_namespace(ret, "pid");
+	/* readdir: no other thread has this stream. NOLINTNEXTLINE(concurrency-mt-unsafe) */
 	for (const struct dirent *e; proc && (e = readdir(proc));) {
 		if (e->d_name[0] < '0' || e->d_name[0] > '9')
 			continue;
@@ -84,6 +85,7 @@ static void see_users(struct probe_result *ret)
 	FILE *f = fopen("/proc/self/uid_map", "re");
 
 	probe_item_namespace(ret, "user");
+	/* What does not fit is no user id. NOLINTNEXTLINE(cert-err34-c) */
 	if (f && fscanf(f, "%u %u %u", &inside, &outside, &count) == 3)
 		probe_item(ret, "%.8s user %u is %u outside", probe_boot(), inside, outside);
 	if (f)

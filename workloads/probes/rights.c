@@ -34,6 +34,7 @@ static void see_devices(struct probe_result *ret)
 	unsigned int n = 0;
 	struct stat st;
 
+	/* readdir: no other thread has this stream. NOLINTNEXTLINE(concurrency-mt-unsafe) */
 	for (const struct dirent *e; dev && (e = readdir(dev));) {
 		if (fstatat(dirfd(dev), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 		    !(S_ISBLK(st.st_mode) || S_ISCHR(st.st_mode)) || is_usual(&st))

@@ -87,8 +87,10 @@ static void see_sysv(struct probe_result *ret)
 {
 	int id = (int)probe_bait_number("segment", -1);
 	const char *bait = probe_bait("name");
+	/* As shmat(2) says it. NOLINTBEGIN(performance-no-int-to-ptr) */
 	void *at = id < 0 ? (void *)-1 : shmat(id, NULL, SHM_RDONLY);
 	bool seen = at != (void *)-1 && bait && strncmp(at, bait, strlen(bait)) == 0;
+	/* NOLINTEND(performance-no-int-to-ptr) */
 
 	probe_item_namespace(ret, "ipc");
 	if (seen)

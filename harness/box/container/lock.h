@@ -20,4 +20,4 @@ int lock_no_new_privileges(struct tare_err *err);
 
 /* program NULL: the filter that was made at build time. Needs no_new_privileges or CAP_SYS_ADMIN.
  */
-int lock_filter_calls(const struct sock_fprog *program, struct tare_err *err);
+int lock_filter_calls(const struct sock_fprog *given, struct tare_err *err);
