@@ -22,7 +22,7 @@ static json_t *clean(const char *text)
 	char buf[WORDS_MAX + 1];
 	size_t n = 0;
 
-	for (; text[n] && n < WORDS_MAX; n++)
+	for (; n < WORDS_MAX && text[n]; n++)
 		buf[n] = (char)(text[n] < ' ' || text[n] > '~' ? '?' : text[n]);
 	buf[n] = '\0';
 	return json_string(buf);
