@@ -16,7 +16,7 @@
 
 #define VM_PLAYERS     256
 #define VM_PINGS       8
-#define VM_CLOSE_NS    (10 * NS_PER_S)
+#define VM_CLOSE_NS    (30 * NS_PER_S)
 #define VM_DRIFT_PPM   100.0 /* a clock that strays further has lost its rate */
 #define PPM            1e6
 #define DRIFT_LEAST_NS NS_PER_S /* shorter trials: the pings' uncertainty would be most of it */

@@ -6,6 +6,7 @@
  * Between the snapshots the child also ends the read(2) it waits in, writes one byte, and
  * begins another read: scene_control[] calls that no part may make. */
 
+#include <ctype.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <linux/sched.h>
@@ -15,6 +16,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -149,14 +151,38 @@ static inline void scene_snapshot(struct scene *scene, enum collector_moment mom
 			   &err);
 }
 
+/* Wait until the child sleeps in its read(2), or is dead: the collectors are read one after the
+ * other, and a call that begins between two of them is in one's account only. */
+static inline void scene_settle(const struct scene *scene)
+{
+	const struct timespec pause = {.tv_nsec = 1000000};
+	char path[64], text[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/syscall", scene->pid);
+	for (int i = 0; i < 10000; i++) {
+		int fd = open(path, O_RDONLY | O_CLOEXEC);
+		ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+		(void)close(fd);
+		text[n < 0 ? 0 : n] = '\0';
+		/* A zombie has none of a call's number ("-1 ..."), or cannot be read. */
+		if (n <= 0 || text[0] == '-' ||
+		    (isdigit(text[0]) && strtol(text, NULL, 10) == SYS_read))
+			break;
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
 /* Let the part be played, and take the second snapshot. The child may die of it. */
 static inline void scene_play(struct scene *scene)
 {
 	char byte = 0;
 
+	scene_settle(scene);
 	scene_snapshot(scene, COLLECTOR_BEGIN);
 	assert_int_equal(write(scene->to_child, "g", 1), 1);
 	(void)!read(scene->from_child, &byte, 1);
+	scene_settle(scene);
 	scene_snapshot(scene, COLLECTOR_END);
 	(void)!write(scene->to_child, "e", 1);
 	assert_int_equal(waitpid(scene->pid, &scene->status, 0), scene->pid);

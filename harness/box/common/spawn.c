@@ -22,6 +22,8 @@
 #include "kernel/cgroup.h"
 #include "kernel/journal.h"
 
+#define TOGETHER_NS (60 * NS_PER_S)
+
 static struct clone_args plan_clone(const struct spawn *spawn, const struct box_exec *exec,
 				    int *ret_pidfd)
 {
@@ -197,8 +199,36 @@ static _Noreturn void together_child(void *context)
 	child_run(t->spawn, t->exec, t->link);
 }
 
-/* The errno of this thread is the child's too as long as it runs: here only calls that succeed
- * are made meanwhile, and no signal's handler runs. */
+static bool has_ended(int pidfd)
+{
+	siginfo_t info = {0};
+
+	return waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOWAIT | WNOHANG) == 0 && info.si_pid;
+}
+
+/* Until the child has left our memory. No signal reaches us meanwhile, so it may not take for
+ * ever: from the deadline on the child is killed, which every wait of it but one for a dead disk
+ * ends. A look now and then makes up for a wake that does not come. */
+static int await_leave(struct child_shared *shared, int pidfd, struct tare_err *err)
+{
+	const struct timespec look = {.tv_nsec = 200 * NS_PER_MS};
+	uint64_t deadline = clock_now_ns() + TOGETHER_NS;
+	bool late = false;
+
+	for (int tid; (tid = atomic_load(&shared->tid)) != 0 && !has_ended(pidfd);) {
+		(void)syscall(SYS_futex, &shared->tid, FUTEX_WAIT, tid, &look, NULL, 0);
+		if (!late && clock_now_ns() > deadline) {
+			late = true;
+			(void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+		}
+	}
+	return late ? err_set(err, ETIMEDOUT, "the process did not run the program within %d s",
+			      (int)(TOGETHER_NS / NS_PER_S))
+		    : 0;
+}
+
+/* The errno of this thread is the child's too as long as it runs: here only calls whose errno
+ * nobody reads are made meanwhile, and no signal's handler runs. */
 static int accompany_together(struct together *t, struct box_process *process, struct tare_err *err)
 {
 	struct child_shared *shared = &t->shared;
@@ -208,8 +238,9 @@ static int accompany_together(struct together *t, struct box_process *process, s
 		return spawn_not_execve(r, err);
 	atomic_store(&shared->go, 1);
 	(void)syscall(SYS_futex, &shared->go, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
-	for (int tid; (tid = atomic_load(&shared->tid)) != 0;)
-		(void)syscall(SYS_futex, &shared->tid, FUTEX_WAIT, tid, NULL, NULL, 0);
+	r = await_leave(shared, process->pidfd, err);
+	if (r < 0)
+		return r;
 	process->exec_ns = clock_now_ns();
 	process->up_ns = shared->report.up_ns;
 	if (shared->report.err.code) {

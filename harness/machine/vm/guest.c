@@ -124,29 +124,29 @@ int guest_check(const struct guest *guest, struct tare_err *err)
 	return err_set(err, guest->failure.code, "%s", guest->failure.msg);
 }
 
-/* Ask it to end. That it does not listen shows in how QEMU ends. */
-static void ask_to_end(struct guest *guest, uint64_t deadline_ns)
+/* Once it has said that it will, nothing is lost by how QEMU ends: its exit from a thread of the
+ * guest's (isa-debug-exit) may crash or hang. */
+static int ask_to_end(struct guest *guest, uint64_t deadline_ns, struct tare_err *err)
 {
+	struct tare_err why = {0};
+	int r = 0;
+
 	if (guest->channel && !guest->failure.code && deadline_ns)
-		(void)channel_call(guest->channel, "shutdown", NULL, deadline_ns, NULL, NULL);
+		r = channel_call(guest->channel, "shutdown", NULL, deadline_ns, NULL, &why);
+	if (r < 0)
+		r = err_wrap(err, guest_failed(guest, r, &why, err),
+			     "the guest did not shut down when asked");
 	channel_close(guest->channel);
 	guest->channel = NULL;
+	return r;
 }
 
 int guest_close(struct guest *guest, uint64_t deadline_ns, struct tare_err *err)
 {
-	bool expected = guest->channel && !guest->failure.code && deadline_ns;
-	struct tare_err words = {0};
-	bool clean = false;
-	int first, r;
+	int first = ask_to_end(guest, deadline_ns, err);
+	int r = qemu_close(&guest->qemu, guest->failure.code ? 0 : deadline_ns, err);
 
-	ask_to_end(guest, deadline_ns);
-	if (guest->qemu.console)
-		(void)console_last_words(guest->qemu.console, words.msg, sizeof(words.msg));
-	first = qemu_close(&guest->qemu, guest->failure.code ? 0 : deadline_ns, &clean, err);
-	if (expected && !clean && first == 0)
-		first = err_set(err, EIO, "the guest did not shut down when asked: %.160s",
-				words.msg);
+	first = first ? first : r;
 	if (guest->cgroup) {
 		r = cgroup_kill(guest->cgroup, KILL_TIMEOUT_MS, err);
 		first = first ? first : r;

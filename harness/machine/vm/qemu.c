@@ -148,7 +148,7 @@ int qemu_start(struct qemu *qemu, const struct qemu_config *config, uint64_t dea
 	r = start(qemu, config, deadline_ns, err);
 	if (r < 0) {
 		qemu_add_last_words(qemu, err);
-		(void)qemu_close(qemu, 0, NULL, NULL);
+		(void)qemu_close(qemu, 0, NULL);
 	}
 	return r;
 }
@@ -266,9 +266,9 @@ static void close_all(struct qemu *qemu)
 	qemu->command_line = NULL;
 }
 
-int qemu_close(struct qemu *qemu, uint64_t deadline_ns, bool *ret_clean, struct tare_err *err)
+int qemu_close(struct qemu *qemu, uint64_t deadline_ns, struct tare_err *err)
 {
-	int status = 0, r = 0;
+	int r = 0;
 
 	while (qemu->process.pidfd >= 0) {
 		uint64_t now = clock_now_ns();
@@ -276,17 +276,13 @@ int qemu_close(struct qemu *qemu, uint64_t deadline_ns, bool *ret_clean, struct 
 
 		/* A full console must not be what keeps it from ending. */
 		(void)console_drain(qemu->console);
-		r = program_wait(&qemu->process, left < 20 ? left : 20, &status, NULL);
+		r = program_wait(&qemu->process, left < 20 ? left : 20, NULL, NULL);
 		if (r == -ETIMEDOUT && left > 0)
 			continue;
-		if (r < 0) {
-			status = 0;
+		if (r < 0)
 			r = program_kill(&qemu->process, KILL_TIMEOUT_MS, err);
-		}
 		break;
 	}
-	if (ret_clean)
-		*ret_clean = WIFEXITED(status) && WEXITSTATUS(status) == QEMU_EXIT_CLEAN;
 	close_all(qemu);
 	return r;
 }

@@ -80,6 +80,5 @@ int qemu_wait(struct qemu *qemu, int fd, uint64_t deadline_ns, struct tare_err *
 /* Put the console's last words behind what err says. */
 void qemu_add_last_words(struct qemu *qemu, struct tare_err *err);
 
-/* Wait for its own end until the deadline, else kill it; reap it, close everything.
- * *ret_clean: it ended by itself with QEMU_EXIT_CLEAN. May be NULL. */
-int qemu_close(struct qemu *qemu, uint64_t deadline_ns, bool *ret_clean, struct tare_err *err);
+/* Wait for its own end until the deadline, else kill it; reap it, close everything. */
+int qemu_close(struct qemu *qemu, uint64_t deadline_ns, struct tare_err *err);
