@@ -32,7 +32,6 @@ static int serve_in(const struct agent_options *options, const char *work_dir, s
 	struct trial_place place = {
 		.box = {.load_path = options->load_path,
 			.cache_dir = cache,
-			.run_dir = options->dir,
 			.work_dir = work_dir,
 			.journal = options->journal},
 		.group_prefix = prefix,

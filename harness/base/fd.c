@@ -101,8 +101,12 @@ int fd_write_file(int dirfd, const char *path, const char *text, struct tare_err
 
 int fd_make_dirs(const char *path, struct tare_err *err)
 {
-	cleanup_free char *copy = strdup(path);
+	cleanup_free char *copy = NULL;
 
+	/* Mostly all of them are there, or all but the last. */
+	if (mkdir(path, 0755) == 0 || errno == EEXIST)
+		return 0;
+	copy = strdup(path);
 	if (!copy)
 		return err_set(err, ENOMEM, "out of memory");
 	for (char *p = copy + 1;; p++) {

@@ -27,7 +27,6 @@ struct box_place {
 	const char
 		*load_path; /* the static tare-load: seen inside as /bin/tare-load (bare: as is) */
 	const char *cache_dir;   /* for the embedded root filesystem, by content */
-	const char *run_dir;     /* for mount points and the like; on tmpfs */
 	const char *image_dir;   /* the store of images; NULL: the one in cache_dir */
 	const char *work_dir;    /* the ext4 folder under test: /work inside; bare: as is */
 	struct journal *journal; /* NULL in a guest */

@@ -118,7 +118,7 @@ static int open_pieces(const struct chroot_box *c, struct chroot_launch *l, stru
 		r = root->tree_fd = mounts_clone(AT_FDCWD, root->tree_path, MOUNTS_ONE,
 						 root->writable ? 0 : MOUNT_ATTR_RDONLY, err);
 	if (r >= 0)
-		r = root->dev_fd = dev_take(0, err);
+		r = root->dev_fd = dev_take(c->place, 0, err);
 	if (r >= 0 && root->work_path)
 		r = root->work_fd = mounts_clone(AT_FDCWD, root->work_path, MOUNTS_ONE,
 						 MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, err);

@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/text.h"
 #include "kernel/journal.h"
+#include "kernel/scratch.h"
 
 /* NULL for an unset or empty variable. Only the main thread calls this, before any other is. */
 static const char *environment(const char *name)
@@ -146,24 +147,18 @@ int places_find(struct places *ret, struct tare_err *err)
 	return 0;
 }
 
-static int make_work_dir(struct places *places, struct tare_err *err)
+static int take_work_dir(struct places *places, struct tare_err *err)
 {
-	int r;
+	cleanup_free char *parent = text_format("%s/" SCRATCH_WORK, places->cache_dir);
+	char path[SCRATCH_PATH_SIZE];
 
-	places->work_dir =
-		text_format("%s/tare-%s", places->cache_dir, journal_name(places->journal));
-	if (!places->work_dir)
+	if (!parent)
 		return err_set(err, ENOMEM, "out of memory");
-	r = journal_note(places->journal, JOURNAL_PATH, places->work_dir, err);
-	if (r < 0)
-		return r;
-	r = fd_make_dirs(places->work_dir, err);
-	if (r < 0)
-		return r;
-	/* Boxes with another user inside write here too. */
-	if (chmod(places->work_dir, 01777) < 0)
-		return err_errno(err, "chmod '%s'", places->work_dir);
-	return 0;
+	places->work_fd = scratch_take(parent, path, err);
+	if (places->work_fd < 0)
+		return err_wrap(err, places->work_fd, "work folder");
+	places->work_dir = strdup(path);
+	return places->work_dir ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
 int places_open(struct places *places, struct tare_err *err)
@@ -172,7 +167,7 @@ int places_open(struct places *places, struct tare_err *err)
 
 	if (r < 0)
 		return r;
-	r = make_work_dir(places, err);
+	r = take_work_dir(places, err);
 	if (r < 0)
 		return r;
 	places->group_prefix = text_format("tare-%s", journal_name(places->journal));
@@ -185,7 +180,6 @@ int places_open(struct places *places, struct tare_err *err)
 	places->trial.box = (struct box_place){
 		.load_path = places->load_path,
 		.cache_dir = places->cache_dir,
-		.run_dir = journal_dir(places->journal),
 		.work_dir = places->work_dir,
 		.journal = places->journal,
 	};
@@ -194,10 +188,12 @@ int places_open(struct places *places, struct tare_err *err)
 
 int places_close(struct places *places, struct tare_err *err)
 {
-	int r = 0;
+	int r = 0, closed;
 
-	if (places->journal)
-		r = journal_close(places->journal, err);
+	if (places->work_dir)
+		r = scratch_give_back(places->work_fd, places->work_dir, err);
+	closed = journal_close(places->journal, err);
+	r = r < 0 ? r : closed;
 	free(places->libexec_dir);
 	free(places->load_path);
 	free(places->agent_path);

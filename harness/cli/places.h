@@ -15,7 +15,8 @@ struct places {
 	char *results_dir; /* results/ of the checkout, else tare-results here */
 	/* From places_open() on: */
 	struct journal *journal;
-	char *work_dir; /* the folder under test, journaled */
+	char *work_dir; /* the folder under test; held by work_fd: kernel/scratch.h */
+	int work_fd;
 	char *group_prefix;
 	struct trial_place trial;
 };

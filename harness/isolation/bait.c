@@ -49,10 +49,12 @@ static int make_file(const char *path, struct journal *journal, int flags, struc
 static int make_files(struct bait *bait, struct journal *journal, const char *disk_dir,
 		      struct tare_err *err)
 {
-	const char *run = journal_name(journal);
+	const char *run = journal_name(journal), *dir = journal_dir(journal, err);
 	int fd;
 
-	(void)snprintf(bait->marker, sizeof(bait->marker), "%s/bait", journal_dir(journal));
+	if (!dir)
+		return -EIO;
+	(void)snprintf(bait->marker, sizeof(bait->marker), "%s/bait", dir);
 	(void)snprintf(bait->on_disk, sizeof(bait->on_disk), "%s/tare-%s-bait", disk_dir, run);
 	(void)snprintf(bait->shm, sizeof(bait->shm), "/dev/shm/tare-%s-bait", run);
 	/* Without O_CLOEXEC: it is to leak into whoever lets it. */

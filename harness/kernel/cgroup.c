@@ -33,6 +33,7 @@ struct cgroup {
 	struct cgroup_dir dirs[CGROUP_MAX_MOUNTS];
 	size_t n_dirs;
 	uint64_t v2_id;
+	struct journal *journal; /* that it is noted in; NULL: in none */
 };
 
 static int refuse(const char *what, const char *where, struct tare_err *err)
@@ -198,6 +199,8 @@ static int make_dirs(struct cgroup *cgroup, struct journal *journal, struct tare
 				       cgroup->name);
 	}
 	r = journal_note(journal, JOURNAL_CGROUP, cgroup->name, err);
+	if (r == 0)
+		cgroup->journal = journal;
 	for (size_t i = 0; r == 0 && i < cgroup->n_dirs; i++)
 		r = make_dir(cgroup, &cgroup->dirs[i], err);
 	return r;
@@ -317,6 +320,8 @@ int cgroup_destroy(struct cgroup *cgroup, struct tare_err *err)
 		cleanup_closep(&dir->fd);
 		cleanup_closep(&dir->mount_fd);
 	}
+	if (!failed)
+		journal_gone(cgroup->journal, JOURNAL_CGROUP);
 	free(cgroup);
 	return failed;
 }

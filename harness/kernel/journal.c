@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,8 +22,10 @@
 struct journal {
 	struct journal_places places;
 	char name[JOURNAL_NAME_SIZE];
-	char dir[sizeof(((struct journal_places *)0)->runtime) + JOURNAL_NAME_SIZE];
-	int fd; /* locked as long as the run lives */
+	char path[sizeof(((struct journal_places *)0)->runtime) + JOURNAL_NAME_SIZE];
+	char dir[sizeof(((struct journal_places *)0)->runtime) + JOURNAL_NAME_SIZE + 2];
+	int fd;                            /* locked as long as the run lives */
+	atomic_size_t gone[JOURNAL_KINDS]; /* of those noted, known to be gone */
 };
 
 const char *const journal_kind_names[JOURNAL_KINDS] = {
@@ -46,28 +49,22 @@ static int make_name(struct journal *journal, struct tare_err *err)
 	return 0;
 }
 
-static int make_folder(struct journal *journal, struct tare_err *err)
+static int make_file(struct journal *journal, struct tare_err *err)
 {
-	char path[sizeof(journal->dir) + 16];
-
 	/* Two runs begun in one second share a random part once in 65536 times. */
-	for (int attempt = 0;; attempt++) {
+	for (int attempt = 0; journal->fd < 0; attempt++) {
 		int r = make_name(journal, err);
 
 		if (r < 0)
 			return r;
-		(void)snprintf(journal->dir, sizeof(journal->dir), "%s/%s", journal->places.runtime,
-			       journal->name);
-		if (mkdir(journal->dir, 0700) == 0)
-			break;
-		if (errno != EEXIST || attempt == 8)
-			return err_errno(err, "make the run's folder '%s'", journal->dir);
+		(void)snprintf(journal->path, sizeof(journal->path), "%s/%s",
+			       journal->places.runtime, journal->name);
+		journal->fd =
+			open(journal->path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
+		if (journal->fd < 0 && (errno != EEXIST || attempt == 8))
+			return err_errno(err, "make the run's journal '%s'", journal->path);
 	}
-	(void)snprintf(path, sizeof(path), "%s/journal", journal->dir);
-	journal->fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
-	if (journal->fd < 0 || flock(journal->fd, LOCK_EX) < 0)
-		return err_errno(err, "make '%s'", path);
-	return 0;
+	return flock(journal->fd, LOCK_EX) < 0 ? err_errno(err, "lock '%s'", journal->path) : 0;
 }
 
 int journal_open(struct journal **ret, struct tare_err *err)
@@ -83,13 +80,13 @@ int journal_open(struct journal **ret, struct tare_err *err)
 	if (r < 0)
 		goto failed;
 	/* Shared: whoever cleans takes it alone while he looks which runs are dead, so that he
-	 * never sees a folder without a lock that is just being made. */
+	 * never sees a journal without a lock that is just being made. */
 	runtime_fd = open(journal->places.runtime, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (runtime_fd < 0 || flock(runtime_fd, LOCK_SH) < 0) {
 		r = err_errno(err, "lock runtime folder '%s'", journal->places.runtime);
 		goto failed;
 	}
-	r = make_folder(journal, err);
+	r = make_file(journal, err);
 	if (r < 0)
 		goto failed;
 	*ret = journal;
@@ -105,8 +102,13 @@ const char *journal_name(const struct journal *journal)
 	return journal->name;
 }
 
-const char *journal_dir(const struct journal *journal)
+const char *journal_dir(struct journal *journal, struct tare_err *err)
 {
+	(void)snprintf(journal->dir, sizeof(journal->dir), "%s.d", journal->path);
+	if (mkdir(journal->dir, 0700) < 0 && errno != EEXIST) {
+		(void)err_errno(err, "make the run's folder '%s'", journal->dir);
+		return NULL;
+	}
 	return journal->dir;
 }
 
@@ -134,7 +136,7 @@ static int append(struct journal *journal, const char *line, struct tare_err *er
 		return 0;
 	if (n >= 0)
 		errno = ENOSPC;
-	(void)err_errno(err, "write to '%s/journal'", journal->dir);
+	(void)err_errno(err, "write to '%s'", journal->path);
 	/* Else the next entry would continue this one's line. */
 	if (n > 0 && ftruncate(journal->fd, before.st_size) < 0)
 		return -EIO;
@@ -183,6 +185,12 @@ int journal_note(struct journal *journal, enum journal_kind kind, const char *ar
 	return append(journal, line, err);
 }
 
+void journal_gone(struct journal *journal, enum journal_kind kind)
+{
+	if (journal)
+		atomic_fetch_add(&journal->gone[kind], 1);
+}
+
 int journal_note_process(struct journal *journal, int pid, const char *name, struct tare_err *err)
 {
 	char argument[128];
@@ -207,6 +215,8 @@ int journal_close(struct journal *journal, struct tare_err *err)
 	if (!journal)
 		return 0;
 	journal_undo_init(&undo, &journal->places, err);
+	for (size_t kind = 0; kind < JOURNAL_KINDS; kind++)
+		undo.gone[kind] = atomic_load(&journal->gone[kind]);
 	journal_undo_run(&undo, journal->name, journal->fd);
 	failed = undo.failed;
 	(void)close(journal->fd);

@@ -3,11 +3,10 @@
 /* journal: what a run is about to make on the system, written down before it is made, so that
  * `tare clean` can take it down after any death.
  *
- * One folder a run, /run/tare/NAME (without root: $XDG_RUNTIME_DIR/tare/NAME; tests choose
- * another by TARE_RUNTIME_DIR, whose runs carry a mark in their names), with a file
- * `journal` of lines "KIND ARGUMENT". The folder is also the place for the run's sockets and
- * temporary files. The run is alive as long as it holds flock(2) on that file: no pid is
- * ever guessed. Entries are never removed one by one: taking down is idempotent. */
+ * One file a run, /run/tare/NAME (without root: $XDG_RUNTIME_DIR/tare/NAME; tests choose
+ * another folder by TARE_RUNTIME_DIR, whose runs carry a mark in their names), of lines "KIND
+ * ARGUMENT". The run is alive as long as it holds flock(2) on that file: no pid is ever guessed.
+ * Entries are never removed one by one: taking down is idempotent. */
 
 #include <stddef.h>
 
@@ -31,8 +30,9 @@ int journal_open(struct journal **ret, struct tare_err *err);
 
 /* The run's name, fit for "tare-NAME..." in cgroups, interfaces and files. */
 const char *journal_name(const struct journal *journal);
-/* The run's folder under /run/tare. */
-const char *journal_dir(const struct journal *journal);
+/* The run's own folder for its sockets and temporary files, /run/tare/NAME.d, which is made by the
+ * first who asks: most runs do without. NULL: it cannot be made. */
+const char *journal_dir(struct journal *journal, struct tare_err *err);
 
 /* Write an entry down. -EPERM: taking down would refuse it, since the run may not have such a
  * thing: it must not be made. journal may be NULL (in a guest, which vanishes as a whole). */
@@ -40,6 +40,9 @@ int journal_note(struct journal *journal, enum journal_kind kind, const char *ar
 		 struct tare_err *err);
 /* As journal_note for a process that was just made. */
 int journal_note_process(struct journal *journal, int pid, const char *name, struct tare_err *err);
+
+/* One thing of that kind is known to be gone. When all are, closing does not look for them. */
+void journal_gone(struct journal *journal, enum journal_kind kind);
 
 /* Take down what the journal says is still there, and the journal itself. What could not be
  * undone is in err, and the rest is undone nevertheless; the journal then stays for

@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "kernel/cgroup_tree.h"
 #include "kernel/journal_undo.h"
+#include "kernel/scratch.h"
 
 /* The sentence of a "for each name of a folder". */
 typedef void (*name_visitor)(struct journal_undo *undo, int dirfd, const char *name, void *context);
@@ -32,10 +33,7 @@ static void for_each_name(struct journal_undo *undo, const char *path, name_visi
 
 static int open_journal(int runtime_fd, const char *run, int flags)
 {
-	char path[JOURNAL_NAME_SIZE + 16];
-
-	(void)snprintf(path, sizeof(path), "%s/journal", run);
-	return openat(runtime_fd, path, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	return openat(runtime_fd, run, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 }
 
 /* A run is alive as long as somebody holds its journal. Asked anew for each thing, since runs
@@ -55,11 +53,10 @@ static int claim(int runtime_fd, const char *run, bool *ret_alive)
 	cleanup_close int fd = -1;
 
 	*ret_alive = false;
-	/* Nobody is making a run now: see journal_open. A run that died before it had a
-	 * journal gets one. */
+	/* Nobody is making a run now: see journal_open. */
 	if (flock(runtime_fd, LOCK_EX) < 0)
 		return -1;
-	fd = open_journal(runtime_fd, run, O_RDWR | O_CREAT);
+	fd = open_journal(runtime_fd, run, O_RDWR);
 	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		*ret_alive = true;
 		cleanup_closep(&fd);
@@ -77,7 +74,7 @@ static void visit_run(struct journal_undo *undo, int runtime_fd, const char *nam
 	bool alive;
 
 	if (!journal_name_is_ours(undo->places, name) ||
-	    fstatat(runtime_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
+	    fstatat(runtime_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
 		return;
 	fd = claim(runtime_fd, name, &alive);
 	cleaned->alive += alive;
@@ -161,6 +158,21 @@ static void sweep_links(struct journal_undo *undo)
 		if_freenameindex(all);
 }
 
+static void swept(const char *path, void *context)
+{
+	journal_undo_did(context, "path", path);
+}
+
+static void sweep_scratch(struct journal_undo *undo)
+{
+	struct tare_err err = {0};
+	char path[SCRATCH_PATH_SIZE];
+
+	(void)snprintf(path, sizeof(path), "%s/" SCRATCH_WORK, undo->places->cache);
+	if (scratch_sweep(path, swept, undo, &err) < 0)
+		journal_undo_failed(undo, &err);
+}
+
 #define LOOKS 6
 static const struct timespec between_looks = {.tv_nsec = 100 * NS_PER_MS};
 
@@ -186,10 +198,11 @@ int journal_clean(struct journal_cleaned *ret, void (*say)(const char *what, voi
 		cleaned.alive = 0;
 		for_each_name(&undo, places.runtime, visit_run, &cleaned);
 	}
-	for (size_t i = 0, n = cgroup_layout_mounts(&undo.layout, mounts); i < n; i++)
+	for (size_t i = 0, n = cgroup_layout_mounts(journal_undo_layout(&undo), mounts); i < n; i++)
 		for_each_name(&undo, mounts[i]->mount, visit_cgroup, NULL);
 	sweep_links(&undo);
 	for_each_name(&undo, places.temp, visit_temp, NULL);
+	sweep_scratch(&undo);
 	cleaned.things = undo.things;
 	*ret = cleaned;
 	return undo.failed;

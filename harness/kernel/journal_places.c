@@ -204,11 +204,11 @@ static bool names_another_run(const char *text, const char *run)
 
 static bool path_is_allowed(const struct journal_places *places, const char *run, const char *path)
 {
-	char own[sizeof(places->runtime) + JOURNAL_NAME_SIZE];
+	char own[sizeof(places->runtime) + JOURNAL_NAME_SIZE + 2];
 	const char *name = strrchr(path, '/') + 1;
 	char of[JOURNAL_NAME_SIZE];
 
-	(void)snprintf(own, sizeof(own), "%s/%s", places->runtime, run);
+	(void)snprintf(own, sizeof(own), "%s/%s.d", places->runtime, run);
 	if (is_below(path, own))
 		return true;
 	/* Nothing of another run, and no folder that holds any of ours. */

@@ -32,8 +32,15 @@ void journal_undo_init(struct journal_undo *undo, const struct journal_places *p
 		       struct tare_err *err)
 {
 	*undo = (struct journal_undo){.places = places, .err = err};
+}
+
+const struct cgroup_layout *journal_undo_layout(struct journal_undo *undo)
+{
 	/* Without cgroups there are none to remove. */
-	(void)cgroup_layout_read(&undo->layout, NULL);
+	if (!undo->has_layout)
+		(void)cgroup_layout_read(&undo->layout, NULL);
+	undo->has_layout = true;
+	return &undo->layout;
 }
 
 void journal_undo_did(struct journal_undo *undo, const char *kind, const char *what)
@@ -119,7 +126,7 @@ static int wait_process(const char *argument, struct tare_err *err)
 void journal_undo_cgroup(struct journal_undo *undo, const char *name)
 {
 	struct tare_err err = {0};
-	int r = cgroup_remove_named(&undo->layout, name, KILL_TIMEOUT_MS, &err);
+	int r = cgroup_remove_named(journal_undo_layout(undo), name, KILL_TIMEOUT_MS, &err);
 
 	if (r > 0)
 		journal_undo_did(undo, "cgroup", name);
@@ -372,7 +379,7 @@ void journal_undo_text(struct journal_undo *undo, const char *run, char *text)
 		JOURNAL_LINK,   JOURNAL_SETTING, JOURNAL_PATH,
 	};
 	cleanup_free struct entry *entries = NULL;
-	size_t n = 0, lines = 0;
+	size_t n = 0, lines = 0, left[JOURNAL_KINDS] = {0};
 
 	for (const char *at = text; (at = strchr(at, '\n')); at++)
 		lines++;
@@ -387,12 +394,16 @@ void journal_undo_text(struct journal_undo *undo, const char *run, char *text)
 		*end = '\0';
 		n += parse_line(undo, at, &entries[n]);
 	}
+	for (size_t i = 0; i < n; i++)
+		left[entries[i].kind]++;
+	for (size_t kind = 0; kind < JOURNAL_KINDS; kind++)
+		left[kind] -= undo->gone[kind] == left[kind] ? left[kind] : 0;
 	for (size_t i = n; i-- > 0;)
 		if (entries[i].kind == JOURNAL_PROCESS)
 			kill_entry(undo, run, entries[i].argument);
 	/* The last first: mounts lie on mounts, and the oldest value of a setting counts. */
 	for (size_t kind = 0; kind < JOURNAL_KINDS; kind++)
-		for (size_t i = n; i-- > 0;)
+		for (size_t i = left[order[kind]] ? n : 0; i-- > 0;)
 			if (entries[i].kind == order[kind])
 				undo_entry(undo, run, entries[i].kind, entries[i].argument);
 }
@@ -429,13 +440,19 @@ void journal_undo_run(struct journal_undo *undo, const char *run, int journal_fd
 {
 	cleanup_close int runtime_fd =
 		open(undo->places->runtime, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char dir[JOURNAL_NAME_SIZE + 2];
 	struct tare_err err = {0};
+	int r;
 
 	undo->again = false;
 	undo_file(undo, run, journal_fd);
 	/* While something is left, its journal is what finds it again. */
 	if (undo->again || runtime_fd < 0)
 		return;
-	if (fd_remove_tree_at(runtime_fd, run, &err) < 0)
+	(void)snprintf(dir, sizeof(dir), "%s.d", run);
+	r = fd_remove_tree_at(runtime_fd, dir, &err);
+	if (r == 0 && unlinkat(runtime_fd, run, 0) < 0 && errno != ENOENT)
+		r = err_errno(&err, "remove journal '%s'", run);
+	if (r < 0)
 		journal_undo_failed(undo, &err);
 }

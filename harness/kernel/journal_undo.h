@@ -48,7 +48,11 @@ int journal_start_time(int pid, uint64_t *ret, struct tare_err *err);
 /* Taking down. */
 struct journal_undo {
 	const struct journal_places *places;
-	struct cgroup_layout layout;
+	struct cgroup_layout layout; /* by journal_undo_layout() */
+	bool has_layout;
+	/* So many of the journal's entries are known to be gone: where they are all of a kind,
+	 * none is looked for. */
+	size_t gone[JOURNAL_KINDS];
 	void (*say)(const char *what, void *context); /* may be NULL */
 	void *context;
 	size_t things;        /* removed so far */
@@ -59,6 +63,8 @@ struct journal_undo {
 
 void journal_undo_init(struct journal_undo *undo, const struct journal_places *places,
 		       struct tare_err *err);
+/* The layout, read by the first who needs it. */
+const struct cgroup_layout *journal_undo_layout(struct journal_undo *undo);
 /* Say and count a thing that is gone. */
 void journal_undo_did(struct journal_undo *undo, const char *kind, const char *what);
 /* Keep the first failure. */
@@ -67,5 +73,5 @@ void journal_undo_failed(struct journal_undo *undo, const struct tare_err *why);
 void journal_undo_text(struct journal_undo *undo, const char *run, char *text);
 void journal_undo_cgroup(struct journal_undo *undo, const char *name);
 void journal_undo_link(struct journal_undo *undo, const char *name);
-/* Undo what journal_fd says and remove the folder, unless something is left. */
+/* Undo what journal_fd says and remove the journal, unless something is left. */
 void journal_undo_run(struct journal_undo *undo, const char *run, int journal_fd);

@@ -26,7 +26,7 @@
 #define PATIENCE_MS 30000
 
 struct bench {
-	char base[64], cache[80], run[80], work[80], load[256];
+	char base[64], cache[80], work[80], load[256];
 	struct box_place place;
 };
 
@@ -46,21 +46,17 @@ static int bench_make(void **state)
 	assert_non_null(mkdtemp(b->base));
 	assert_int_equal(chmod(b->base, 0755), 0);
 	(void)snprintf(b->cache, sizeof(b->cache), "%s/cache", b->base);
-	(void)snprintf(b->run, sizeof(b->run), "%s/run", b->base);
 	(void)snprintf(b->work, sizeof(b->work), "%s/work", b->base);
 	(void)snprintf(b->load, sizeof(b->load), "%s/tare-load", TARE_BINARY_DIR);
 	assert_int_equal(mkdir(b->cache, 0755), 0);
-	assert_int_equal(mkdir(b->run, 0755), 0);
 	assert_int_equal(mkdir(b->work, 0755), 0);
-	b->place = (struct box_place){.load_path = b->load,
-				      .cache_dir = b->cache,
-				      .run_dir = b->run,
-				      .work_dir = b->work};
+	b->place = (struct box_place){
+		.load_path = b->load, .cache_dir = b->cache, .work_dir = b->work};
 	*state = b;
 	return 0;
 }
 
-/* Nothing of a box may be left: no child, no mount; the run folder is empty. */
+/* Nothing of a box may be left: no child, no mount. */
 static int bench_drop(void **state)
 {
 	static char mounts[1U << 18];
@@ -70,7 +66,6 @@ static int bench_drop(void **state)
 	assert_true(fd_read_file(AT_FDCWD, "/proc/self/mountinfo", mounts, sizeof(mounts), NULL) >
 		    0);
 	assert_null(strstr(mounts, b->base));
-	assert_int_equal(rmdir(b->run), 0);
 	assert_int_equal(fd_remove_tree(b->base, NULL), 0);
 	free(b);
 	return 0;

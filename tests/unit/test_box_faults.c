@@ -54,11 +54,13 @@ static int inject(long number)
 static _Noreturn void start_with_fault(const struct bench *b, const struct fault *fault)
 {
 	char busybox[] = "busybox", applet[] = "true";
-	char *argv[] = {busybox, applet, NULL};
+	char *argv[] = {busybox, applet, NULL}, dev[128];
 	struct outcome o;
 
-	/* The /dev that the boxes of this process share: this one makes its own. */
-	if (close_range(64, ~0U, 0) < 0 || inject(fault->number) < 0)
+	/* The /dev that boxes share: this one has to make its own. */
+	(void)snprintf(dev, sizeof(dev), "%s/dev", b->cache);
+	if ((fault->number == SYS_mknodat && fd_remove_tree(dev, NULL) < 0) ||
+	    inject(fault->number) < 0)
 		_exit(1);
 	run_program(b, "container", "{}", argv, &o);
 	if (o.r >= 0 || strncmp(o.err.msg, fault->words, strlen(fault->words)) != 0) {

@@ -208,35 +208,33 @@ static void name_dead_run(char ret[JOURNAL_NAME_SIZE])
 	(void)snprintf(ret, JOURNAL_NAME_SIZE, "20010101-000000-%s%04x", places.mark, n++);
 }
 
-/* A dead run's folder; text NULL: without a journal. */
 static void make_dead_journal(char ret_run[JOURNAL_NAME_SIZE], const char *text)
 {
-	char path[160];
 	cleanup_close int fd = -1;
 
 	name_dead_run(ret_run);
-	(void)snprintf(path, sizeof(path), "%s/%s", runtime, ret_run);
-	assert_int_equal(fd_make_dirs(path, NULL), 0);
-	if (!text)
-		return;
-	fd = open(make_file(path, "journal"), O_WRONLY | O_CLOEXEC);
+	fd = open(make_file(runtime, ret_run), O_WRONLY | O_CLOEXEC);
 	assert_int_equal(fd_write_all(fd, text, strlen(text), NULL), 0);
 }
 
 static void a_run_that_died_in_its_first_moments_is_cleaned(void **state)
 {
-	char no_journal[JOURNAL_NAME_SIZE], empty[JOURNAL_NAME_SIZE], torn[JOURNAL_NAME_SIZE];
-	char text[256];
+	char with_folder[JOURNAL_NAME_SIZE], empty[JOURNAL_NAME_SIZE], torn[JOURNAL_NAME_SIZE];
+	char text[256], folder_of[160];
 
 	(void)state;
 	(void)make_file(temp, "torn");
 	(void)make_file(temp, "whole");
 	(void)snprintf(text, sizeof(text), "path %s/whole\npath %s/torn", temp, temp);
-	make_dead_journal(no_journal, NULL);
+	make_dead_journal(with_folder, "");
+	(void)snprintf(folder_of, sizeof(folder_of), "%s/%s.d", runtime, with_folder);
+	assert_int_equal(mkdir(folder_of, 0700), 0);
+	(void)make_file(folder_of, "socket");
 	make_dead_journal(empty, "");
 	make_dead_journal(torn, text);
 	assert_int_equal(clean(0, NULL, 0).runs, 3);
-	assert_false(is_there(runtime, no_journal));
+	assert_false(is_there(runtime, with_folder));
+	assert_int_not_equal(access(folder_of, F_OK), 0);
 	assert_false(is_there(runtime, empty));
 	assert_false(is_there(runtime, torn));
 	assert_false(is_there(temp, "whole"));
@@ -351,7 +349,7 @@ static void a_link_in_the_runs_tree_is_not_followed(void **state)
 	(void)state;
 	(void)make_file(outside, "victim");
 	assert_int_equal(journal_open(&journal, NULL), 0);
-	(void)snprintf(path, sizeof(path), "%s/tree", journal_dir(journal));
+	(void)snprintf(path, sizeof(path), "%s/tree", journal_dir(journal, NULL));
 	assert_int_equal(journal_note(journal, JOURNAL_PATH, path, NULL), 0);
 	assert_int_equal(mkdir(path, 0700), 0);
 	(void)snprintf(link, sizeof(link), "%s/link", path);

@@ -60,7 +60,7 @@ static void mounts_on_mounts_are_taken_down_and_the_folder_too(void **state)
 	char dir[160], at[200];
 
 	(void)state;
-	(void)snprintf(dir, sizeof(dir), "%s", journal_dir(journal));
+	(void)snprintf(dir, sizeof(dir), "%s", journal_dir(journal, NULL));
 	(void)snprintf(at, sizeof(at), "%s/mnt", dir);
 	assert_int_equal(mkdir(at, 0700), 0);
 	for (int i = 0; i < 2; i++) {
@@ -89,7 +89,7 @@ static void what_is_bound_into_a_tree_is_not_removed(void **state)
 	(void)state;
 	(void)snprintf(victim, sizeof(victim), "%s/victim", outside);
 	make_file(victim);
-	(void)snprintf(dir, sizeof(dir), "%s", journal_dir(journal));
+	(void)snprintf(dir, sizeof(dir), "%s", journal_dir(journal, NULL));
 	(void)snprintf(at, sizeof(at), "%s/bound", dir);
 	assert_int_equal(mkdir(at, 0700), 0);
 	/* The same filesystem, so that the device number does not tell. */
@@ -142,7 +142,7 @@ static void loop_devices_are_detached_unless_they_are_somebody_elses(void **stat
 	int fd;
 
 	(void)state;
-	(void)snprintf(own, sizeof(own), "%s/disk", journal_dir(journal));
+	(void)snprintf(own, sizeof(own), "%s/disk", journal_dir(journal, NULL));
 	(void)snprintf(other, sizeof(other), "%s/disk", outside);
 	make_file(own);
 	make_file(other);

@@ -2,7 +2,6 @@
 #include "box/common/dev.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -13,9 +12,13 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "box/common/kept.h"
 #include "box/common/mounts.h"
 
 #define NO_EXEC (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)
+
+/* Counted up when this file makes another folder. */
+#define RECIPE 1
 
 /* Numbers: Documentation/admin-guide/devices.txt */
 static const struct node {
@@ -38,7 +41,7 @@ static const struct {
 static const struct mount_option dev_options[] = {
 	{"mode", "755"}, {"size", "64k"}, {"nr_inodes", "64"}, {NULL, NULL}};
 
-/* The folders and links, in an empty tmpfs. */
+/* The folders and links. */
 static int make_frame(int dev, struct tare_err *err)
 {
 	if (mkdirat(dev, "pts", 0755) < 0 || mkdirat(dev, "shm", 01777) < 0)
@@ -50,25 +53,23 @@ static int make_frame(int dev, struct tare_err *err)
 	return 0;
 }
 
-static int dev_make(uid_t owner, struct tare_err *err)
+static int fill_dev(void *context, int dev, struct tare_err *err)
 {
-	cleanup_close int dev = mounts_new("tmpfs", dev_options, NO_EXEC, err);
-	int r = dev < 0 ? dev : make_frame(dev, err);
+	uid_t owner = *(const uid_t *)context;
+	int r = make_frame(dev, err);
 
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < N_NODES; i++) {
+	for (size_t i = 0; i < N_NODES && r == 0; i++) {
 		const struct node *n = &nodes[i];
 
 		/* The mode after mknod, which the umask cuts. */
 		if (mknodat(dev, n->name, S_IFCHR | 0666, makedev(n->major, n->minor)) < 0 ||
 		    fchmodat(dev, n->name, 0666, 0) < 0 ||
 		    fchownat(dev, n->name, owner, (gid_t)owner, 0) < 0)
-			return err_errno(err, "step 'make /dev/%s'", n->name);
+			r = err_errno(err, "step 'make /dev/%s'", n->name);
 	}
-	if (fchownat(dev, "", owner, (gid_t)owner, AT_EMPTY_PATH) < 0)
-		return err_errno(err, "step 'give /dev to its owner'");
-	return take_fd(&dev);
+	if (r == 0 && (fchmod(dev, 0755) < 0 || fchown(dev, owner, (gid_t)owner) < 0))
+		r = err_errno(err, "step 'give /dev to its owner'");
+	return r;
 }
 
 static int bind_nodes(int dev, struct tare_err *err)
@@ -122,59 +123,33 @@ int dev_mount(int fd, int root, int stage, struct tare_err *err)
 	return r == 0 ? mount_pts_and_shm(root, stage, err) : r;
 }
 
-/* One a process and owner: made once, shown to every box, which cannot change it. */
-static struct shared_dev {
-	int fd;
-	dev_t dev; /* proves that the fd is still ours */
-	uid_t owner;
-} shared_devs[2];
-static size_t n_shared;
-static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
-
-static int clone_shared(const struct shared_dev *s)
+/* Read-only, since all boxes share it; nodev of the cache's own mount does not hold for it. */
+static int show(const char *path, uid_t owner, struct tare_err *err)
 {
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY | NO_EXEC,
+				  .attr_clr = MOUNT_ATTR_NODEV};
+	cleanup_close int fd = mounts_clone(AT_FDCWD, path, MOUNTS_ONE, 0, err);
 	struct stat st;
 
-	if (fstat(s->fd, &st) < 0 || st.st_dev != s->dev)
-		return -1;
-	return mounts_clone(s->fd, "", MOUNTS_ONE, 0, NULL);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0 || st.st_uid != owner || (st.st_mode & 022))
+		return err_set(err, EPERM, "'%s' is not a folder of user %u alone: remove it", path,
+			       owner);
+	if (mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+		return err_errno(err, "step 'bind %s': set its attributes", path);
+	return take_fd(&fd);
 }
 
-static void keep_shared(int fd, uid_t owner)
+int dev_take(const struct box_place *place, uid_t owner, struct tare_err *err)
 {
-	struct shared_dev *s = &shared_devs[n_shared++ % 2];
-	struct stat st, old;
+	char store[KEPT_PATH_SIZE], path[KEPT_PATH_SIZE];
+	int r = kept_store(place, "dev", store, err);
 
-	if (n_shared > 2 && fstat(s->fd, &old) == 0 && old.st_dev == s->dev)
-		(void)close(s->fd);
-	*s = (struct shared_dev){.fd = -1};
-	/* Out of the way of fds that somebody expects to be small. */
-	if (fstat(fd, &st) == 0)
-		*s = (struct shared_dev){
-			.fd = fcntl(fd, F_DUPFD_CLOEXEC, 64), .dev = st.st_dev, .owner = owner};
-}
-
-int dev_take(uid_t owner, struct tare_err *err)
-{
-	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
-	int fd = -1, made;
-
-	(void)pthread_mutex_lock(&shared_lock);
-	for (size_t i = 0; i < n_shared && i < 2 && fd < 0; i++)
-		if (shared_devs[i].owner == owner)
-			fd = clone_shared(&shared_devs[i]);
-	if (fd < 0) {
-		fd = made = dev_make(owner, err);
-		if (made >= 0 && mount_setattr(made, "", AT_EMPTY_PATH, &attr, sizeof(attr)) == 0) {
-			keep_shared(made, owner);
-			fd = clone_shared(&shared_devs[(n_shared - 1) % 2]);
-			/* Before Linux 6.15 a detached mount has no copy: it is this box's own. */
-			if (fd < 0)
-				fd = made;
-			else
-				(void)close(made);
-		}
-	}
-	(void)pthread_mutex_unlock(&shared_lock);
-	return fd;
+	if (r < 0)
+		return r;
+	(void)snprintf(path, sizeof(path), "%.180s/%d-%u", store, RECIPE, owner);
+	if (access(path, F_OK) < 0)
+		r = kept_make(place, path, fill_dev, &owner, err);
+	return r == 0 ? show(path, owner, err) : r;
 }

@@ -5,11 +5,12 @@
 #include <sys/types.h>
 
 struct tare_err;
+struct box_place;
 
-/* In the parent, with the right to make device nodes: a detached mount of a tmpfs that has them,
- * read-only since all boxes of this process share it. Device nodes work in a user namespace only
- * on a filesystem made outside of it. */
-int dev_take(uid_t owner, struct tare_err *err);
+/* In the parent, with the right to make device nodes: a detached mount of a folder of the cache
+ * that has them. Device nodes work in a user namespace only on a filesystem mounted outside of it.
+ */
+int dev_take(const struct box_place *place, uid_t owner, struct tare_err *err);
 
 /* In the new process: put it at `dev` of root, with its own pts and a shm that is a folder of the
  * stage, a tmpfs. fd -1: a new tmpfs on which the host's nodes are bound. */

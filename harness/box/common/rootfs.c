@@ -19,8 +19,8 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "box/box.h"
+#include "box/common/kept.h"
 #include "box/common/known.h"
-#include "kernel/journal.h"
 
 #define BUSYBOX "/bin/busybox"
 /* Counted up when this file makes another tree from the same ingredients. */
@@ -187,52 +187,33 @@ static int give_programs_to(int tree, uid_t owner, struct tare_err *err)
 	return r;
 }
 
-static int fill_tree(const char *path, const struct box_place *place,
-		     const struct ingredients *parts, uid_t owner, struct tare_err *err)
-{
-	cleanup_close int tree = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int r = 0;
+struct filling {
+	const struct box_place *place;
+	const struct ingredients *parts;
+	uid_t owner;
+};
 
-	if (tree < 0 || fchmod(tree, 0755) < 0)
-		return err_errno(err, "open '%s'", path);
+static int fill_tree(void *context, int tree, struct tare_err *err)
+{
+	const struct filling *f = context;
+	int r = fchmod(tree, 0755) < 0 ? err_errno(err, "open the tree to others") : 0;
+
 	for (size_t i = 0; i < N_ENTRIES && r == 0; i++)
 		r = make_entry(tree, &entries[i], err);
 	if (r == 0)
-		r = copy_program(place->load_path, tree, "bin/tare-load", err);
-	if (r == 0 && parts->busybox[0]) {
+		r = copy_program(f->place->load_path, tree, "bin/tare-load", err);
+	if (r == 0 && f->parts->busybox[0]) {
 		r = copy_program(BUSYBOX, tree, "bin/busybox", err);
 		if (r == 0)
 			r = install_applets(tree, err);
 	}
-	if (owner == geteuid())
+	if (f->owner == geteuid())
 		return r;
 	for (size_t i = 0; i < N_ENTRIES && r == 0; i++)
-		r = give_to(tree, entries[i].path, owner, err);
+		r = give_to(tree, entries[i].path, f->owner, err);
 	if (r == 0)
-		r = give_programs_to(tree, owner, err);
-	return r == 0 ? give_to(tree, ".", owner, err) : r;
-}
-
-/* Made aside and renamed: whoever finds it finds all of it. */
-static int make_tree(const char *store, const char *path, const struct box_place *place,
-		     const struct ingredients *parts, uid_t owner, struct tare_err *err)
-{
-	char aside[ROOTFS_PATH_SIZE];
-	int r;
-
-	(void)snprintf(aside, sizeof(aside), "%s/tare-new-%d-%.16s", store, getpid(), parts->whole);
-	r = journal_note(place->journal, JOURNAL_PATH, aside, err);
-	if (r < 0)
-		return r;
-	(void)fd_remove_tree(aside, NULL); /* of a dead process that had our pid */
-	if (mkdir(aside, 0700) < 0)
-		return err_errno(err, "make folder '%s'", aside);
-	r = fill_tree(aside, place, parts, owner, err);
-	if (r == 0 && rename(aside, path) < 0 && errno != EEXIST && errno != ENOTEMPTY)
-		r = err_errno(err, "rename '%s' to '%s'", aside, path);
-	(void)fd_remove_tree(aside,
-			     NULL); /* still there if another was faster, or after an error */
-	return r;
+		r = give_programs_to(tree, f->owner, err);
+	return r == 0 ? give_to(tree, ".", f->owner, err) : r;
 }
 
 static int verify_program(const char *store, const char *tree, const char *name,
@@ -267,37 +248,20 @@ static int verify_tree(const char *store, const char *path, const struct ingredi
 		       : r;
 }
 
-static int verify_store(const char *store, struct tare_err *err)
-{
-	struct stat st;
-
-	if (lstat(store, &st) < 0)
-		return err_errno(err, "look at '%s'", store);
-	if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022))
-		return err_set(err, EPERM, "others can write to '%s': make it yours alone", store);
-	return 0;
-}
-
 int rootfs_prepare(const struct box_place *place, uid_t owner, char ret_path[ROOTFS_PATH_SIZE],
 		   struct tare_err *err)
 {
-	char store[ROOTFS_PATH_SIZE - DIGEST_SIZE - 1];
 	struct ingredients parts = {0};
-	int n = snprintf(store, sizeof(store), "%s/rootfs", place->cache_dir);
-	int r;
+	struct filling filling = {.place = place, .parts = &parts, .owner = owner};
+	char store[KEPT_PATH_SIZE];
+	int r = kept_store(place, "rootfs", store, err);
 
-	if (n < 0 || (size_t)n >= sizeof(store))
-		return err_set(err, ENAMETOOLONG, "the cache folder's name is too long: '%.60s...'",
-			       place->cache_dir);
-	r = fd_make_dirs(store, err);
-	if (r == 0)
-		r = verify_store(store, err);
 	if (r == 0)
 		r = ingredients_read(place, store, owner, &parts, err);
 	if (r < 0)
 		return r;
-	(void)snprintf(ret_path, ROOTFS_PATH_SIZE, "%s/%s", store, parts.whole);
+	(void)snprintf(ret_path, ROOTFS_PATH_SIZE, "%.180s/%s", store, parts.whole);
 	if (access(ret_path, F_OK) < 0)
-		r = make_tree(store, ret_path, place, &parts, owner, err);
+		r = kept_make(place, ret_path, fill_tree, &filling, err);
 	return r == 0 ? verify_tree(store, ret_path, &parts, owner, err) : r;
 }

@@ -8,10 +8,12 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "box/common/kept.h"
+
 struct tare_err;
 struct box_place;
 
-#define ROOTFS_PATH_SIZE 256
+#define ROOTFS_PATH_SIZE KEPT_PATH_SIZE
 
 /* The folder of the tree, made if it is not there, verified if it is. */
 int rootfs_prepare(const struct box_place *place, uid_t owner, char ret_path[ROOTFS_PATH_SIZE],

@@ -214,7 +214,7 @@ static int open_pieces(const struct container *c, struct launch *l, struct tare_
 		if (root->tree_fd < 0)
 			return root->tree_fd;
 	}
-	root->dev_fd = dev_take(has(c, CLONE_NEWUSER) ? IDENTITY_BASE : 0, err);
+	root->dev_fd = dev_take(c->place, has(c, CLONE_NEWUSER) ? IDENTITY_BASE : 0, err);
 	if (root->dev_fd < 0 || !root->work_path)
 		return root->dev_fd < 0 ? root->dev_fd : 0;
 	root->work_fd = mounts_clone(AT_FDCWD, root->work_path, MOUNTS_ONE, INERT, err);

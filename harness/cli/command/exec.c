@@ -224,6 +224,17 @@ static int run_checked(const struct command *command, struct exec_options *own,
 	return code;
 }
 
+/* What needs the libraries that only tare-main has. */
+static bool needs_libraries(const struct exec_options *own, const struct cli_options *cli)
+{
+	const json_t *options = own->envs.n ? own->envs.items[0].options : NULL;
+	const char *net =
+		own->network ? own->network : json_string_value(json_object_get(options, "net"));
+
+	return cli->limits.net_rate || (net && strcmp(net, "veth") == 0) ||
+	       json_object_get(own->extras, "seccomp");
+}
+
 bool exec_can_start(const struct command *command, int argc, char *const *argv)
 {
 	struct exec_options own = {0};
@@ -234,7 +245,8 @@ bool exec_can_start(const struct command *command, int argc, char *const *argv)
 	if (!copy)
 		return false;
 	memcpy(copy, argv, (size_t)argc * sizeof(*copy));
-	can = options_parse(command, argc, copy, &own, &cli, NULL) == 0;
+	can = options_parse(command, argc, copy, &own, &cli, NULL) == 0 &&
+	      !needs_libraries(&own, &cli);
 	exec_options_clear(&own);
 	free(copy);
 	return can;

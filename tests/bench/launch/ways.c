@@ -297,10 +297,8 @@ int ways_open(const char *binary_dir, struct tare_err *err)
 	r = journal_note(bench.journal, JOURNAL_CGROUP, bench.peers_group, err);
 	if (r < 0)
 		return r;
-	bench.place = (struct box_place){.load_path = bench.load,
-					 .cache_dir = bench.dir,
-					 .journal = bench.journal,
-					 .run_dir = journal_dir(bench.journal)};
+	bench.place = (struct box_place){
+		.load_path = bench.load, .cache_dir = bench.dir, .journal = bench.journal};
 	r = cgroup_layout_read(&bench.layout, err);
 	if (r == 0)
 		r = rootfs_prepare(&bench.place, 0, bench.tree, err);
