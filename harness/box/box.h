@@ -52,6 +52,10 @@ struct box_exec {
 	uid_t uid;
 	gid_t gid;
 	bool terminal; /* make it a session of its own with stdin as terminal */
+	/* What else has to be done before the program runs, such as the rest of its cgroup: called
+	 * once by start(), while the box is being put up. May be NULL. */
+	int (*meanwhile)(void *context, struct tare_err *err);
+	void *context;
 };
 
 struct box_process {

@@ -186,7 +186,7 @@ static int make_dir(struct cgroup *cgroup, struct cgroup_dir *dir, struct tare_e
 	return dir->controllers & CGROUP_BIT(CGROUP_CPUSET) ? seed_cpuset(dir, err) : 0;
 }
 
-static int make_dirs(struct cgroup *cgroup, struct journal *journal, struct tare_err *err)
+static int make_first(struct cgroup *cgroup, struct journal *journal, struct tare_err *err)
 {
 	int r;
 
@@ -199,15 +199,15 @@ static int make_dirs(struct cgroup *cgroup, struct journal *journal, struct tare
 				       cgroup->name);
 	}
 	r = journal_note(journal, JOURNAL_CGROUP, cgroup->name, err);
-	if (r == 0)
-		cgroup->journal = journal;
-	for (size_t i = 0; r == 0 && i < cgroup->n_dirs; i++)
-		r = make_dir(cgroup, &cgroup->dirs[i], err);
-	return r;
+	if (r < 0)
+		return r;
+	cgroup->journal = journal;
+	/* That of v2 comes first. */
+	return cgroup->dirs[0].version == 2 ? make_dir(cgroup, &cgroup->dirs[0], err) : 0;
 }
 
-int cgroup_create(const struct cgroup_layout *layout, const char *name, unsigned int controllers,
-		  struct journal *journal, struct cgroup **ret, struct tare_err *err)
+int cgroup_begin(const struct cgroup_layout *layout, const char *name, unsigned int controllers,
+		 struct journal *journal, struct cgroup **ret, struct tare_err *err)
 {
 	struct cgroup *cgroup;
 	int r;
@@ -221,13 +221,35 @@ int cgroup_create(const struct cgroup_layout *layout, const char *name, unsigned
 	(void)snprintf(cgroup->name, sizeof(cgroup->name), "%s", name);
 	r = plan_dirs(cgroup, layout, controllers, err);
 	if (r == 0)
-		r = make_dirs(cgroup, journal, err);
+		r = make_first(cgroup, journal, err);
 	if (r < 0) {
 		(void)cgroup_destroy(cgroup, NULL);
 		return r;
 	}
 	*ret = cgroup;
 	return 0;
+}
+
+int cgroup_complete(struct cgroup *cgroup, struct tare_err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < cgroup->n_dirs; i++)
+		if (cgroup->dirs[i].version == 1)
+			r = make_dir(cgroup, &cgroup->dirs[i], err);
+	return r;
+}
+
+int cgroup_create(const struct cgroup_layout *layout, const char *name, unsigned int controllers,
+		  struct journal *journal, struct cgroup **ret, struct tare_err *err)
+{
+	int r = cgroup_begin(layout, name, controllers, journal, ret, err);
+
+	if (r == 0 && (r = cgroup_complete(*ret, err)) < 0) {
+		(void)cgroup_destroy(*ret, NULL);
+		*ret = NULL;
+	}
+	return r;
 }
 
 const char *cgroup_name(const struct cgroup *cgroup)

@@ -68,6 +68,12 @@ const char *cgroup_layout_mode(const struct cgroup_layout *layout);
 int cgroup_create(const struct cgroup_layout *layout, const char *name, unsigned int controllers,
 		  struct journal *journal, struct cgroup **ret, struct tare_err *err);
 
+/* The same in two steps. The first makes what a process is born in; the second, which may come
+ * while the process is being put up, what it joins by itself: the v1 directories. */
+int cgroup_begin(const struct cgroup_layout *layout, const char *name, unsigned int controllers,
+		 struct journal *journal, struct cgroup **ret, struct tare_err *err);
+int cgroup_complete(struct cgroup *cgroup, struct tare_err *err);
+
 const char *cgroup_name(const struct cgroup *cgroup);
 /* The v2 directory, an O_PATH-free directory fd for clone3 and openat; -1: none. */
 int cgroup_v2_fd(const struct cgroup *cgroup);

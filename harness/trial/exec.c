@@ -22,6 +22,7 @@ struct trial_exec {
 	char name[64];
 	struct box *box;
 	struct cgroup *cgroup;
+	struct limits safety, limits;
 	struct box_process process;
 };
 
@@ -43,14 +44,25 @@ static int make_cgroup(const struct trial_place *place, const struct trial_spec 
 			       : 0;
 	if (!needed && place->layout.unified.version == 0)
 		return 0;
-	r = cgroup_create(&place->layout, exec->name, controllers, place->box.journal,
-			  &exec->cgroup, needed ? err : NULL);
-	if (r < 0)
-		return needed ? r : 0;
-	r = limits_apply(&spec->safety, exec->cgroup, err);
-	if (r < 0)
-		return r;
-	return limits_apply(&limits, exec->cgroup, err);
+	r = cgroup_begin(&place->layout, exec->name, controllers, place->box.journal, &exec->cgroup,
+			 needed ? err : NULL);
+	exec->safety = spec->safety;
+	exec->limits = limits;
+	return r < 0 && needed ? r : 0;
+}
+
+/* While the box is being put up. */
+static int finish_cgroup(void *context, struct tare_err *err)
+{
+	const struct trial_exec *exec = context;
+	int r;
+
+	if (!exec->cgroup)
+		return 0;
+	r = cgroup_complete(exec->cgroup, err);
+	if (r == 0)
+		r = limits_apply(&exec->safety, exec->cgroup, err);
+	return r == 0 ? limits_apply(&exec->limits, exec->cgroup, err) : r;
 }
 
 static int start_in_box(const struct trial_place *place, const struct trial_exec_config *config,
@@ -69,7 +81,9 @@ static int start_in_box(const struct trial_place *place, const struct trial_exec
 		.cgroup = exec->cgroup,
 		.cpus = config->spec->cpus,
 		.cwd = config->cwd,
-		.terminal = config->terminal};
+		.terminal = config->terminal,
+		.meanwhile = finish_cgroup,
+		.context = exec};
 	int r;
 
 	if (box.extras && !ops->takes_extras)

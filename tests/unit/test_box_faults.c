@@ -32,7 +32,7 @@ static const struct fault {
 	{SYS_sched_setaffinity, "container: step 'run on CPUs 0x1': "},
 	{SYS_getcwd, "container: step 'stay inside': "},
 	{SYS_close_range, "container: step 'close all other file descriptors': "},
-	{SYS_unshare, "container: step 'make a cgroup namespace': "},
+	{SYS_unshare, "container: step 'make a network namespace': "},
 	{SYS_capset, "container: step 'set the capabilities': "},
 	{SYS_execve, "container: run '/bin/busybox': "},
 };

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "box/common/direct.h"
 #include "kernel/cgroup.h"
 
 #define ABOVE_STDIO 10
@@ -44,7 +45,8 @@ static void reset_signals(void)
 	sigset_t none;
 
 	for (int signal = 1; signal < SIGSYS + 1; signal++)
-		(void)sigaction(signal, &by_default, NULL); /* EINVAL for KILL and STOP */
+		if (signal != SIGKILL && signal != SIGSTOP)
+			(void)sigaction(signal, &by_default, NULL);
 	(void)sigemptyset(&none);
 	(void)pthread_sigmask(SIG_SETMASK, &none, NULL);
 }
@@ -130,11 +132,23 @@ static void wait_for_go(const struct child_link *link)
 		return;
 	}
 	while (atomic_load(&link->shared->go) == 0)
-		(void)syscall(SYS_futex, &link->shared->go, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+		(void)direct_call(SYS_futex, (long)&link->shared->go, FUTEX_WAIT_PRIVATE, 0, 0);
 }
 
-static int set_up(const struct spawn *spawn, const struct box_exec *exec,
-		  const struct child_link *link, struct tare_err *err)
+/* From here on the parent's descriptors are its own again, and this one is out of the way of the
+ * three that the program gets. */
+static int part(struct child_link *link, struct tare_err *err)
+{
+	int *fd = link->shared ? &link->parent_fd : &link->sock;
+
+	if (link->shared && unshare(CLONE_FILES) < 0)
+		return err_errno(err, "step 'have file descriptors of its own'");
+	*fd = fcntl(*fd, F_DUPFD_CLOEXEC, ABOVE_STDIO);
+	return *fd < 0 ? err_errno(err, "step 'keep a file descriptor'") : 0;
+}
+
+static int set_up(const struct spawn *spawn, const struct box_exec *exec, struct child_link *link,
+		  struct tare_err *err)
 {
 	int r = die_with_parent(link, err);
 
@@ -146,7 +160,8 @@ static int set_up(const struct spawn *spawn, const struct box_exec *exec,
 	if (r < 0)
 		return r;
 	wait_for_go(link);
-	if (spawn->inside)
+	r = part(link, err);
+	if (r == 0 && spawn->inside)
 		r = spawn->inside(spawn->context, err);
 	if (r == 0 && exec)
 		r = join_cgroups(exec->cgroup, err);
@@ -176,7 +191,7 @@ static __attribute__((noinline)) _Noreturn void run_order(const struct child_lin
 }
 
 static int child_steps(const struct spawn *spawn, const struct box_exec *exec,
-		       const struct child_link *link, struct child_report *report)
+		       struct child_link *link, struct child_report *report)
 {
 	struct child_report up = {0};
 	int r = set_up(spawn, exec, link, &report->err);
@@ -199,12 +214,7 @@ _Noreturn void child_run(const struct spawn *spawn, const struct box_exec *exec,
 			 struct child_link link)
 {
 	struct child_report report = {0};
-	/* Out of the way of the three that the program gets. */
-	int *fd = link.shared ? &link.parent_fd : &link.sock;
 
-	*fd = fcntl(*fd, F_DUPFD_CLOEXEC, ABOVE_STDIO);
-	if (*fd < 0)
-		_exit(127);
 	if (child_steps(spawn, exec, &link, &report) < 0)
 		tell(&link, &report);
 	_exit(127);

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "box/common/child.h"
+#include "box/common/direct.h"
 #include "box/common/together.h"
 #include "kernel/cgroup.h"
 #include "kernel/journal.h"
@@ -140,6 +141,16 @@ static int conclude(int r, const struct box_exec *exec, struct box_process *proc
 	return 0;
 }
 
+/* The parent's part that needs no process. */
+static int prepare(const struct spawn *spawn, const struct box_exec *exec, struct tare_err *err)
+{
+	int r = spawn->prepare ? spawn->prepare(spawn->context, err) : 0;
+
+	if (r == 0 && exec && exec->meanwhile)
+		r = exec->meanwhile(exec->context, err);
+	return spawn_not_execve(r, err);
+}
+
 static int accompany(const struct spawn *spawn, const struct box_exec *exec, int sock,
 		     struct box_process *process, struct tare_err *err)
 {
@@ -162,8 +173,10 @@ static int start_apart(const struct spawn *spawn, const struct box_exec *exec,
 {
 	struct box_process process = {.pidfd = -1};
 	struct clone_args args = plan_clone(spawn, exec, &process.pidfd);
-	int pair[2], r;
+	int pair[2], r = prepare(spawn, exec, err);
 
+	if (r < 0)
+		return r;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_errno(err, "make a socket pair");
 	cleanup_close int ours = pair[0];
@@ -216,7 +229,7 @@ static int await_leave(struct child_shared *shared, int pidfd, struct tare_err *
 	bool late = false;
 
 	for (int tid; (tid = atomic_load(&shared->tid)) != 0 && !has_ended(pidfd);) {
-		(void)syscall(SYS_futex, &shared->tid, FUTEX_WAIT, tid, &look, NULL, 0);
+		(void)direct_call(SYS_futex, (long)&shared->tid, FUTEX_WAIT, tid, (long)&look);
 		if (!late && clock_now_ns() > deadline) {
 			late = true;
 			(void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
@@ -227,15 +240,17 @@ static int await_leave(struct child_shared *shared, int pidfd, struct tare_err *
 		    : 0;
 }
 
-/* The errno of this thread is the child's too as long as it runs: here only calls whose errno
- * nobody reads are made meanwhile, and no signal's handler runs. */
+/* The errno of this thread is the child's too as long as it runs. Until `go` the child leaves it
+ * alone, from then on we do; no signal's handler runs meanwhile. */
 static int accompany_together(struct together *t, struct box_process *process, struct tare_err *err)
 {
 	struct child_shared *shared = &t->shared;
-	int r = t->spawn->outside ? t->spawn->outside(t->spawn->context, process->pid, err) : 0;
+	int r = prepare(t->spawn, t->exec, err);
 
+	if (r == 0 && t->spawn->outside)
+		r = spawn_not_execve(t->spawn->outside(t->spawn->context, process->pid, err), err);
 	if (r < 0)
-		return spawn_not_execve(r, err);
+		return r;
 	atomic_store(&shared->go, 1);
 	(void)syscall(SYS_futex, &shared->go, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 	r = await_leave(shared, process->pidfd, err);
@@ -285,7 +300,7 @@ static int start_together(const struct spawn *spawn, const struct box_exec *exec
 	t.link = (struct child_link){.sock = -1, .parent_fd = self, .shared = &t.shared};
 	memset(&t.shared, 0, sizeof(t.shared));
 	atomic_store(&t.shared.tid, 1);
-	args.flags |= CLONE_VM | CLONE_CHILD_CLEARTID;
+	args.flags |= CLONE_VM | CLONE_FILES | CLONE_CHILD_CLEARTID;
 	args.child_tid = (uint64_t)(uintptr_t)&t.shared.tid;
 	args.stack = (uint64_t)(uintptr_t)t.stack;
 	args.stack_size = sizeof(t.stack);

@@ -3,7 +3,8 @@
 /* spawn: start a process inside what a box puts around it, and learn what went wrong there.
  *
  * The child runs in the parent's memory until execve, as with vfork(2), but beside it: no page is
- * copied, and the parent writes its maps meanwhile. It dies with the thread that started it
+ * copied, and the parent opens files and writes maps meanwhile, since the two share descriptors
+ * until the parent has done its part. It dies with the thread that started it
  * (PR_SET_PDEATHSIG). Where that way is not open (another processor, a sanitizer that minds
  * stacks, an init that stays) it is a copy, which tells by messages over a socket. */
 
@@ -23,9 +24,12 @@ struct spawn {
 	const char *box; /* begins every message: "container" */
 	struct journal *journal;
 	uint64_t clone_flags; /* CLONE_NEW..., not CLONE_NEWCGROUP: see lock */
-	/* In the child, at the same time as outside: what needs no identity. */
+	/* In the child, at the same time as prepare and outside: what needs no identity, and none
+	 * of our descriptors. By direct_call() alone, since errno is the parent's meanwhile. */
 	int (*early)(void *context, struct tare_err *err);
-	/* In the parent, while the process waits: identity maps. */
+	/* In the parent: open what the child is to have. */
+	int (*prepare)(void *context, struct tare_err *err);
+	/* In the parent, then, while the process waits: identity maps. */
 	int (*outside)(void *context, pid_t pid, struct tare_err *err);
 	/* In the child: mounts, root. It must leave the working directory inside. */
 	int (*inside)(void *context, struct tare_err *err);

@@ -40,7 +40,7 @@ int furnish_open(const struct extras *extras, struct furnish *ret, struct tare_e
 
 void furnish_close(struct furnish *furnish)
 {
-	for (size_t i = 0; i < EXTRAS_MOUNTS; i++)
+	for (size_t i = 0; furnish->extras && i < EXTRAS_MOUNTS; i++)
 		cleanup_closep(&furnish->volume_fds[i]);
 }
 

@@ -16,6 +16,7 @@ struct furnish {
 
 /* In the parent: take copies of the sources. */
 int furnish_open(const struct extras *extras, struct furnish *ret, struct tare_err *err);
+/* Zeroed is fine. */
 void furnish_close(struct furnish *furnish);
 
 /* In the parent: let the volumes' files belong inside to whom they belong outside, where their

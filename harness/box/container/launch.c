@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "box/common/dev.h"
+#include "box/common/direct.h"
 #include "box/common/mounts.h"
 #include "box/common/spawn.h"
 #include "box/container/container.h"
@@ -91,24 +92,55 @@ static int outside(void *context, pid_t pid, struct tare_err *err)
 	return r < 0 && !l->container->work_given ? give_work(l, err) : 0;
 }
 
-static int bring_loopback_up(struct tare_err *err)
+static int failed(long code, const char *step, struct tare_err *err)
 {
-	cleanup_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
-
-	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0)
-		return err_errno(err, "step 'bring loopback up'");
-	return 0;
+	errno = (int)-code;
+	return err_errno(err, "step '%s'", step);
 }
 
-/* Both need the namespaces only, not who we are in there. */
+static int bring_loopback_up(struct tare_err *err)
+{
+	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+	long fd = direct_call(SYS_socket, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0, 0), r = fd;
+
+	if (fd >= 0) {
+		r = direct_call(SYS_ioctl, fd, SIOCSIFFLAGS, (long)&request, 0);
+		(void)direct_call(SYS_close, fd, 0, 0, 0);
+	}
+	return r < 0 ? failed(r, "bring loopback up", err) : 0;
+}
+
+/* A device that comes from outside needs its network to be there before anything else. */
+static bool makes_network_early(const struct container *c)
+{
+	return has(c, CLONE_NEWNET) && !c->net;
+}
+
+/* The dearest of the namespaces by far: it is made by the process itself, while its parent does
+ * other things. */
+static int make_network(struct tare_err *err)
+{
+	long r = direct_call(SYS_unshare, CLONE_NEWNET, 0, 0, 0);
+
+	if (r == -ENOSPC)
+		return err_set(err, ENOSPC,
+			       "step 'make a network namespace': there are too many "
+			       "(/proc/sys/user/max_net_namespaces)");
+	return r < 0 ? failed(r, "make a network namespace", err) : 0;
+}
+
+/* All of it needs the namespaces only, not who we are in there. */
 static int early(void *context, struct tare_err *err)
 {
 	const struct container *c = ((const struct launch *)context)->container;
+	long named = has(c, CLONE_NEWUTS) ? direct_call(SYS_sethostname, (long)c->name,
+							(long)strlen(c->name), 0, 0)
+					  : 0;
+	int r = named < 0 ? failed(named, "set the host name", err) : 0;
 
-	if (has(c, CLONE_NEWUTS) && sethostname(c->name, strlen(c->name)) < 0)
-		return err_errno(err, "step 'set the host name'");
-	return has(c, CLONE_NEWNET) ? bring_loopback_up(err) : 0;
+	if (r == 0 && makes_network_early(c))
+		r = make_network(err);
+	return r == 0 && has(c, CLONE_NEWNET) ? bring_loopback_up(err) : r;
 }
 
 static int take_identity(const struct launch *l, struct tare_err *err)
@@ -221,6 +253,16 @@ static int open_pieces(const struct container *c, struct launch *l, struct tare_
 	return root->work_fd < 0 ? root->work_fd : 0;
 }
 
+static int prepare(void *context, struct tare_err *err)
+{
+	struct launch *l = context;
+	const struct container *c = l->container;
+	int r = furnish_open(&c->extras, &l->furnish, err);
+
+	return r == 0 && !c->rootless && c->root != CONTAINER_HOST_ROOT ? open_pieces(c, l, err)
+									: r;
+}
+
 int container_launch(struct container *container, const struct box_exec *exec,
 		     struct box_process *ret, int *ret_order_fd, struct tare_err *err)
 {
@@ -238,8 +280,11 @@ int container_launch(struct container *container, const struct box_exec *exec,
 	const struct spawn spawn = {
 		.box = "container",
 		.journal = container->place->journal,
-		/* Made later, see lock(). */
-		.clone_flags = container->namespaces & ~(uint64_t)CLONE_NEWCGROUP,
+		/* Made later, see lock() and early(). */
+		.clone_flags = container->namespaces &
+			       ~(uint64_t)(CLONE_NEWCGROUP |
+					   (makes_network_early(container) ? CLONE_NEWNET : 0)),
+		.prepare = prepare,
 		.outside = (has(container, CLONE_NEWUSER) && !container->rootless) || container->net
 				   ? outside
 				   : NULL,
@@ -250,15 +295,9 @@ int container_launch(struct container *container, const struct box_exec *exec,
 		.apart = container->init,
 		.init = container->init,
 	};
-	int r = furnish_open(&container->extras, &l.furnish, err);
+	int r = ret_order_fd ? spawn_prepare(&spawn, exec, ret, ret_order_fd, err)
+			     : spawn_start(&spawn, exec, ret, err);
 
-	if (r == 0 && !container->rootless && container->root != CONTAINER_HOST_ROOT)
-		r = open_pieces(container, &l, err);
-	if (r < 0)
-		r = err_wrap(err, spawn_not_execve(r, err), "container");
-	else
-		r = ret_order_fd ? spawn_prepare(&spawn, exec, ret, ret_order_fd, err)
-				 : spawn_start(&spawn, exec, ret, err);
 	/* The child has its own; ours would keep the mounts alive after it. */
 	furnish_close(&l.furnish);
 	imaged_drop_pieces(&l.pieces);

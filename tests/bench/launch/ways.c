@@ -61,13 +61,20 @@ static int launch_floor(struct tare_err *err)
 	return judge(alone_run(payload, no_environment), "the floor", err);
 }
 
-static int run_in_box(const char *name, const struct cgroup *group, struct tare_err *err)
+static int finish_group(void *context, struct tare_err *err)
+{
+	return context ? cgroup_complete(context, err) : 0;
+}
+
+static int run_in_box(const char *name, struct cgroup *group, struct tare_err *err)
 {
 	const struct box_config config = {.place = &bench.place, .name = bench.group};
 	const struct box_exec exec = {.argv = payload,
 				      .envp = no_environment,
 				      .stdio = {bench.null, bench.null, bench.null},
-				      .cgroup = group};
+				      .cgroup = group,
+				      .meanwhile = finish_group,
+				      .context = group};
 	const struct box_ops *ops;
 	struct box_process process;
 	struct box *box = NULL;
@@ -96,7 +103,7 @@ static int launch_plain(struct tare_err *err)
 static int launch_fresh(struct tare_err *err)
 {
 	struct cgroup *group = NULL;
-	int r = cgroup_create(&bench.layout, bench.group, CONTROLLERS, bench.journal, &group, err);
+	int r = cgroup_begin(&bench.layout, bench.group, CONTROLLERS, bench.journal, &group, err);
 	int destroyed;
 
 	if (r < 0)
