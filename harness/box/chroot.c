@@ -44,6 +44,8 @@ static int enter(void *context, struct tare_err *err)
 	const struct chroot_launch *l = context;
 	int r = mounts_make_private(err);
 
+	if (r == 0)
+		r = root_build(&l->root, err);
 	return r == 0 ? root_enter(&l->root, err) : r;
 }
 

@@ -81,10 +81,11 @@ static int prepare_root(struct container *c, const struct box_config *config, ui
 {
 	int r = imaged_open(&box_ops_container, config, &c->imaged, err);
 
-	if (r == 0 && !c->imaged.given)
-		r = rootfs_prepare(c->place, owner, c->tree, err);
-	return r == 0 && c->root == CONTAINER_COPY ? imaged_copy(&c->imaged, config, c->tree, err)
-						   : r;
+	c->owner = owner;
+	if (r < 0 || c->root != CONTAINER_COPY)
+		return r;
+	r = container_find_tree(c, err);
+	return r == 0 ? imaged_copy(&c->imaged, config, c->tree, err) : r;
 }
 
 static int prepare_network(struct container *c, const struct box_config *config,

@@ -161,7 +161,7 @@ static int take_work_dir(struct places *places, struct tare_err *err)
 	return places->work_dir ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
-int places_open(struct places *places, struct tare_err *err)
+int places_open(struct places *places, bool limits, struct tare_err *err)
 {
 	int r = journal_open(&places->journal, err);
 
@@ -173,7 +173,8 @@ int places_open(struct places *places, struct tare_err *err)
 	places->group_prefix = text_format("tare-%s", journal_name(places->journal));
 	if (!places->group_prefix)
 		return err_set(err, ENOMEM, "out of memory");
-	r = cgroup_layout_read(&places->trial.layout, err);
+	if (limits || !cgroup_layout_read_v2(&places->trial.layout))
+		r = cgroup_layout_read(&places->trial.layout, err);
 	if (r < 0)
 		return r;
 	places->trial.group_prefix = places->group_prefix;

@@ -24,8 +24,9 @@ struct places {
 /* Find everything; makes nothing. -ENOENT: tare-load or tare-agent is nowhere. */
 int places_find(struct places *ret, struct tare_err *err);
 
-/* Begin a journal, make the cache and work folders, read the cgroup layout. */
-int places_open(struct places *places, struct tare_err *err);
+/* Begin a journal, make the cache and work folders, read the cgroup layout: as far as a group
+ * without limits needs it unless `limits`, which takes longer. */
+int places_open(struct places *places, bool limits, struct tare_err *err);
 
 /* Take down what places_open() made and what else the journal holds; frees everything. */
 int places_close(struct places *places, struct tare_err *err);

@@ -130,6 +130,8 @@ static int enable_controllers(const struct cgroup_dir *dir, struct tare_err *err
 	char have[512];
 	int r;
 
+	if (!bits)
+		return 0;
 	if (bits & CGROUP_BIT(CGROUP_CPUACCT))
 		bits |= CGROUP_BIT(CGROUP_CPU);
 	if (fd_read_file_quiet(dir->mount_fd, "cgroup.subtree_control", have, sizeof(have)) < 0)

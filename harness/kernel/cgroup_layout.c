@@ -196,6 +196,19 @@ int cgroup_layout_read(struct cgroup_layout *ret, struct tare_err *err)
 	return 0;
 }
 
+bool cgroup_layout_read_v2(struct cgroup_layout *ret)
+{
+	static const char *const places[] = {"/sys/fs/cgroup/unified", "/sys/fs/cgroup"};
+
+	*ret = (struct cgroup_layout){0};
+	for (size_t i = 0; i < 2 && !ret->unified.version; i++) {
+		ret->unified.version = 2;
+		(void)snprintf(ret->unified.mount, sizeof(ret->unified.mount), "%s", places[i]);
+		drop_if_covered(&ret->unified);
+	}
+	return ret->unified.version == 2;
+}
+
 const char *cgroup_layout_mode(const struct cgroup_layout *layout)
 {
 	bool v1 = false;

@@ -53,7 +53,7 @@ static inline int scene_setup(void **state)
 	if (err.code || scene_ops->probe(&err) < 0)
 		return scene_cannot(&err);
 	scene_need(places_find(&scene_places, &err), &err);
-	scene_need(places_open(&scene_places, &err), &err);
+	scene_need(places_open(&scene_places, true, &err), &err);
 	const struct image_config config = {.cache_dir = scene_places.cache_dir,
 					    .libexec_dir = scene_places.libexec_dir,
 					    .journal = scene_places.journal};

@@ -38,7 +38,7 @@ static int open_host(void **state)
 	(void)state;
 	(void)setenv("TARE_LIBEXEC", TARE_BINARY_DIR, 1); /* NOLINT(concurrency-mt-unsafe) */
 	need(places_find(&places, &err), &err);
-	need(places_open(&places, &err), &err);
+	need(places_open(&places, true, &err), &err);
 	const struct machine_config config = {
 		.place = &places.trial, .name = places.group_prefix, .journal = places.journal};
 

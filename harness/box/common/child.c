@@ -121,8 +121,7 @@ static void tell(const struct child_link *link, const struct child_report *repor
 		(void)send(link->sock, report, sizeof(*report), MSG_NOSIGNAL);
 }
 
-/* Until we are journaled and mapped. */
-static void wait_for_go(const struct child_link *link)
+void child_wait_for_go(const struct child_link *link)
 {
 	char go;
 
@@ -151,6 +150,7 @@ static int set_up(const struct spawn *spawn, const struct box_exec *exec, struct
 		  struct tare_err *err)
 {
 	int r = die_with_parent(link, err);
+	bool beside = r == 0 && child_beside_start(spawn, exec, link);
 
 	if (r < 0)
 		return r;
@@ -159,10 +159,15 @@ static int set_up(const struct spawn *spawn, const struct box_exec *exec, struct
 		r = spawn->early(spawn->context, err);
 	if (r < 0)
 		return r;
-	wait_for_go(link);
-	r = part(link, err);
-	if (r == 0 && spawn->inside)
+	child_wait_for_go(link);
+	if (beside)
+		r = child_beside_join(&link->shared->beside, err);
+	if (r == 0)
+		r = part(link, err);
+	if (r == 0 && spawn->inside && !beside)
 		r = spawn->inside(spawn->context, err);
+	if (r == 0 && spawn->finish)
+		r = spawn->finish(spawn->context, err);
 	if (r == 0 && exec)
 		r = join_cgroups(exec->cgroup, err);
 	if (r == 0 && exec && !spawn->waits)

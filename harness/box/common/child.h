@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "box/common/spawn.h"
+#include "box/common/together.h"
 
 /* One message to the parent: err.code 0 says that the box stands. */
 struct child_report {
@@ -15,11 +16,24 @@ struct child_report {
 	struct tare_err err;
 };
 
+struct child_link;
+
+/* Its second thread. */
+struct child_beside {
+	const struct spawn *spawn;
+	const struct child_link *link;
+	atomic_int tid; /* futex: 0 when it has ended */
+	int r;
+	struct tare_err err;
+	_Alignas(16) char stack[TOGETHER_STACK];
+};
+
 /* What both write and read where the child runs in the parent's memory. */
 struct child_shared {
 	atomic_int go;  /* futex: 1 when the parent has done its part */
 	atomic_int tid; /* futex: 0 from execve or the end on (CLONE_CHILD_CLEARTID) */
 	struct child_report report;
+	struct child_beside beside;
 };
 
 /* How the two talk: by a socket, or through shared memory. */
@@ -32,6 +46,17 @@ struct child_link {
 /* Never comes back: neither must the parent's cleanups run here. */
 _Noreturn void child_run(const struct spawn *spawn, const struct box_exec *exec,
 			 struct child_link link);
+
+/* Wait until the parent has done its part. */
+void child_wait_for_go(const struct child_link *link);
+
+/* Let a second thread of the child wait for that too, and then do spawn->inside. False: there can
+ * be none, or it would be seen in the figures of the group. Until it has been joined its maker goes
+ * by direct_call() alone. */
+bool child_beside_start(const struct spawn *spawn, const struct box_exec *exec,
+			const struct child_link *link);
+/* What inside gave back. */
+int child_beside_join(struct child_beside *beside, struct tare_err *err);
 
 /* What spawn_order() sends, with the three streams as SCM_RIGHTS. The texts are argv, envp and
  * cwd, each ended by a NUL. */

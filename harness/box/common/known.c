@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -15,10 +16,12 @@
 #include "base/err.h"
 #include "base/fd.h"
 
-#define KNOWN_MAX 64
+#define KNOWN_MAX     64
+/* Five numbers of at most 20 digits, and a digest. */
+#define LINE_MAX_SIZE 176
 /* A note is only made of a file whose last change is this old: what is written within one tick of
  * the kernel's clock has the same ctime as before. */
-#define SETTLED_S 2
+#define SETTLED_S     2
 
 /* ctime cannot be set back. */
 struct known {
@@ -40,25 +43,39 @@ static void keep(const struct known *k)
 	known[n_known++ % KNOWN_MAX] = *k;
 }
 
+/* What is behind the line; NULL: it is none. A number out of range is another file's, which is
+ * never asked for. */
+static const char *read_note(const char *line, struct known *ret)
+{
+	uint64_t *const numbers[] = {&ret->dev, &ret->ino, &ret->size, &ret->changed_s,
+				     &ret->changed_ns};
+	char *at = (char *)(uintptr_t)line; /* NOLINT(performance-no-int-to-ptr) */
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		*numbers[i] = strtoull(at, &at, 10);
+		if (*at++ != ' ')
+			return NULL;
+	}
+	if (strspn(at, "0123456789abcdef") != DIGEST_SIZE - 1 || at[DIGEST_SIZE - 1] != '\n')
+		return NULL;
+	memcpy(ret->hex, at, DIGEST_SIZE - 1);
+	ret->hex[DIGEST_SIZE - 1] = '\0';
+	return at + DIGEST_SIZE;
+}
+
 /* A torn or foreign line ends it: what is not known is read again. */
 static void read_notes(const char *folder)
 {
-	char path[4096];
+	char path[4096], text[KNOWN_MAX * LINE_MAX_SIZE];
+	const char *at = text;
 	struct known k;
 
 	was_read = true;
 	note_path(folder, path, sizeof(path));
-	cleanup_fclose FILE *notes = fopen(path, "re");
-
-	/* A number out of range is another file's, which is never asked for. */
-	while (notes && n_known < KNOWN_MAX &&
-	       /* NOLINTNEXTLINE(cert-err34-c) */
-	       fscanf(notes, "%" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %64s\n",
-		      &k.dev, &k.ino, &k.size, &k.changed_s, &k.changed_ns, k.hex) == 6) {
-		if (strspn(k.hex, "0123456789abcdef") != DIGEST_SIZE - 1)
-			break;
+	if (fd_read_file_quiet(AT_FDCWD, path, text, sizeof(text)) < 0)
+		return;
+	while (n_known < KNOWN_MAX && (at = read_note(at, &k)))
 		keep(&k);
-	}
 }
 
 /* Losing a note costs time and nothing else. A full file is begun anew. */

@@ -30,7 +30,14 @@ static const char *const masked_files[] = {
 	"proc/timer_list", "proc/timer_stats", "proc/sched_debug", NULL,
 };
 static const char *const masked_folders[] = {
-	"proc/acpi", "proc/asound", "proc/scsi", "sys/firmware", "sys/devices/virtual/powercap",
+	"proc/acpi",
+	"proc/asound",
+	"proc/scsi",
+	NULL,
+};
+static const char *const masked_in_sys[] = {
+	"sys/firmware",
+	"sys/devices/virtual/powercap",
 	NULL,
 };
 static const char *const read_only[] = {
@@ -182,19 +189,13 @@ static int mount_root(const struct root *root, int stage, int tree, struct tare_
 	return r < 0 ? r : take_fd(&place);
 }
 
-static int mount_kernel_files(const struct root *root, int at, int host_proc, struct tare_err *err)
+static int mount_proc(int at, int host_proc, struct tare_err *err)
 {
 	cleanup_close int proc = host_proc >= 0 ? -1 : mounts_new("proc", NULL, DATA, err);
-	cleanup_close int sys = -1;
-	int r;
 
 	if (host_proc < 0 && proc < 0)
 		return proc;
-	r = mounts_attach(host_proc >= 0 ? host_proc : proc, at, "proc", err);
-	if (r < 0 || !root->sys)
-		return r;
-	sys = mounts_new("sysfs", NULL, DATA | MOUNT_ATTR_RDONLY, err);
-	return sys < 0 ? sys : mounts_attach(sys, at, "sys", err);
+	return mounts_attach(host_proc >= 0 ? host_proc : proc, at, "proc", err);
 }
 
 static int make_read_only(const char *path, struct tare_err *err)
@@ -215,6 +216,15 @@ static int cover(const char *from, const char *path, bool read_only_too, struct 
 	return read_only_too ? make_read_only(path, err) : 0;
 }
 
+static int cover_folders(const char *const *paths, struct tare_err *err)
+{
+	int r = 0;
+
+	for (; *paths && r == 0; paths++)
+		r = cover(STAGE "/empty", *paths, true, err);
+	return r;
+}
+
 /* The working folder is the tree. */
 static int mask_paths(int stage, struct tare_err *err)
 {
@@ -223,8 +233,8 @@ static int mask_paths(int stage, struct tare_err *err)
 
 	for (const char *const *p = masked_files; *p && r == 0; p++)
 		r = cover("dev/null", *p, false, err);
-	for (const char *const *p = masked_folders; *p && r == 0; p++)
-		r = cover(STAGE "/empty", *p, true, err);
+	if (r == 0)
+		r = cover_folders(masked_folders, err);
 	for (const char *const *p = read_only; *p && r == 0; p++)
 		r = cover(*p, *p, true, err);
 	return r;
@@ -249,15 +259,29 @@ static int furnish(const struct root *root, int at, int stage, int host_proc, in
 	int r = dev_mount(root->dev_fd, at, stage, err);
 
 	if (r == 0)
-		r = mount_kernel_files(root, at, host_proc, err);
+		r = mount_proc(at, host_proc, err);
 	if (r == 0 && work >= 0)
 		r = mounts_attach(work, at, "work", err);
 	if (r == 0 && root->load_fd >= 0)
 		r = mounts_attach(root->load_fd, at, LOAD_PLACE, err);
 	if (r == 0 && fchdir(at) < 0)
 		r = err_errno(err, "step 'enter the root'");
-	if (r == 0 && root->mask)
-		r = mask_paths(stage, err);
+	return r == 0 && root->mask ? mask_paths(stage, err) : r;
+}
+
+/* The working folder is the tree. */
+static int mount_sys(const struct root *root, struct tare_err *err)
+{
+	cleanup_close int sys = mounts_new("sysfs", NULL, DATA | MOUNT_ATTR_RDONLY, err);
+	int r = sys < 0 ? sys : mounts_attach(sys, AT_FDCWD, "sys", err);
+
+	return r == 0 && root->mask ? cover_folders(masked_in_sys, err) : r;
+}
+
+int root_enter(const struct root *root, struct tare_err *err)
+{
+	int r = root->sys ? mount_sys(root, err) : 0;
+
 	return r == 0 ? become_root(root, err) : r;
 }
 
@@ -277,7 +301,7 @@ static int mount_stage(struct tare_err *err)
 	return take_fd(&stage);
 }
 
-int root_enter(const struct root *root, struct tare_err *err)
+int root_build(const struct root *root, struct tare_err *err)
 {
 	cleanup_close int work = -1;
 	cleanup_close int host_proc = -1;

@@ -32,8 +32,10 @@ struct root {
 	bool root_pivot; /* make it the root for good; else chroot(2) only */
 };
 
-/* In the new process, in its own mount namespace and as its root: afterwards "/" is the tree
- * and the working folder. */
+/* In the new process, in its own mount namespace and as its root: put the tree together; it is the
+ * working folder afterwards. */
+int root_build(const struct root *root, struct tare_err *err);
+/* Then, in its own network: /sys, which shows that, and "/" becomes the tree. */
 int root_enter(const struct root *root, struct tare_err *err);
 
 /* In the root folder at: make the places for our mounts. For a box's own copy of an image. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "box/common/spawn.h"
 
+#include <limits.h>
 #include <linux/futex.h>
 #include <linux/sched.h>
 #include <signal.h>
@@ -252,7 +253,7 @@ static int accompany_together(struct together *t, struct box_process *process, s
 	if (r < 0)
 		return r;
 	atomic_store(&shared->go, 1);
-	(void)syscall(SYS_futex, &shared->go, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+	(void)direct_call(SYS_futex, (long)&shared->go, FUTEX_WAKE_PRIVATE, INT_MAX, 0);
 	r = await_leave(shared, process->pidfd, err);
 	if (r < 0)
 		return r;
@@ -298,7 +299,7 @@ static int start_together(const struct spawn *spawn, const struct box_exec *exec
 	t.spawn = spawn;
 	t.exec = exec;
 	t.link = (struct child_link){.sock = -1, .parent_fd = self, .shared = &t.shared};
-	memset(&t.shared, 0, sizeof(t.shared));
+	memset(&t.shared, 0, offsetof(struct child_shared, beside.stack));
 	atomic_store(&t.shared.tid, 1);
 	args.flags |= CLONE_VM | CLONE_FILES | CLONE_CHILD_CLEARTID;
 	args.child_tid = (uint64_t)(uintptr_t)&t.shared.tid;

@@ -31,8 +31,11 @@ struct spawn {
 	int (*prepare)(void *context, struct tare_err *err);
 	/* In the parent, then, while the process waits: identity maps. */
 	int (*outside)(void *context, pid_t pid, struct tare_err *err);
-	/* In the child: mounts, root. It must leave the working directory inside. */
+	/* In the child: mounts. Where the child can have a second thread that one does it, at the
+	 * same time as early: what belongs to a thread, such as an identity, is its own. */
 	int (*inside)(void *context, struct tare_err *err);
+	/* In the child, after both: root. It must leave the working directory inside. */
+	int (*finish)(void *context, struct tare_err *err);
 	/* In the child, after the cgroups are joined: what takes rights away. The last hook. */
 	int (*lock)(void *context, struct tare_err *err);
 	void *context;

@@ -28,9 +28,10 @@ struct container {
 	struct sock_fprog filter; /* of a user's profile; filter NULL: the one made at build time */
 	uint64_t capabilities;    /* those kept, if drop_caps */
 	bool rootless;            /* not root outside: only our own ids, pieces made from inside */
-	char tree[ROOTFS_PATH_SIZE];
-	struct imaged imaged; /* instead of the tree, or its copy */
-	uid_t work_owner;     /* of the work folder before it was given away */
+	uid_t owner;              /* of the tree, and of the nodes in /dev */
+	char tree[ROOTFS_PATH_SIZE]; /* by container_find_tree() */
+	struct imaged imaged;        /* instead of the tree, or its copy */
+	uid_t work_owner;            /* of the work folder before it was given away */
 	gid_t work_group;
 	bool work_given;
 	struct extras extras;
@@ -45,6 +46,9 @@ int container_read_options(const struct box_ops *ops, const json_t *options, str
 /* Put the box up around a new process. ret_order_fd not NULL: which waits, see box_ops.prepare. */
 int container_launch(struct container *container, const struct box_exec *exec,
 		     struct box_process *ret, int *ret_order_fd, struct tare_err *err);
+
+/* Find, or make, tare's own tree unless the root is an image. */
+int container_find_tree(struct container *container, struct tare_err *err);
 
 /* Try all of it that does not need a tree. */
 int container_try(const struct container *container, struct tare_err *err);

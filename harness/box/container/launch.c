@@ -176,9 +176,19 @@ static int inside(void *context, struct tare_err *err)
 	/* The mounts of a new user namespace only follow those outside: mount_namespaces(7). */
 	if (r == 0 && has(c, CLONE_NEWNS) && !has(c, CLONE_NEWUSER))
 		r = mounts_make_private(err);
-	if (r == 0 && c->root == CONTAINER_HOST_ROOT)
-		r = enter_host_root(c, err);
-	else if (r == 0)
+	if (r < 0)
+		return r;
+	return c->root == CONTAINER_HOST_ROOT ? enter_host_root(c, err) : root_build(&l->root, err);
+}
+
+static int finish(void *context, struct tare_err *err)
+{
+	struct launch *l = context;
+	const struct container *c = l->container;
+	/* Mostly it was another thread that took it. */
+	int r = c->rootless ? 0 : take_identity(l, err);
+
+	if (r == 0 && c->root != CONTAINER_HOST_ROOT)
 		r = root_enter(&l->root, err);
 	if (r == 0)
 		r = furnish_place(&l->furnish, err);
@@ -246,19 +256,30 @@ static int open_pieces(const struct container *c, struct launch *l, struct tare_
 		if (root->tree_fd < 0)
 			return root->tree_fd;
 	}
-	root->dev_fd = dev_take(c->place, has(c, CLONE_NEWUSER) ? IDENTITY_BASE : 0, err);
+	root->dev_fd = dev_take(c->place, c->owner, err);
 	if (root->dev_fd < 0 || !root->work_path)
 		return root->dev_fd < 0 ? root->dev_fd : 0;
 	root->work_fd = mounts_clone(AT_FDCWD, root->work_path, MOUNTS_ONE, INERT, err);
 	return root->work_fd < 0 ? root->work_fd : 0;
 }
 
+int container_find_tree(struct container *container, struct tare_err *err)
+{
+	if (container->imaged.given || container->tree[0])
+		return 0;
+	return err_wrap(err,
+			rootfs_prepare(container->place, container->owner, container->tree, err),
+			"root filesystem");
+}
+
 static int prepare(void *context, struct tare_err *err)
 {
 	struct launch *l = context;
-	const struct container *c = l->container;
+	struct container *c = l->container;
 	int r = furnish_open(&c->extras, &l->furnish, err);
 
+	if (r == 0 && c->root != CONTAINER_HOST_ROOT)
+		r = container_find_tree(c, err);
 	return r == 0 && !c->rootless && c->root != CONTAINER_HOST_ROOT ? open_pieces(c, l, err)
 									: r;
 }
@@ -290,6 +311,7 @@ int container_launch(struct container *container, const struct box_exec *exec,
 				   : NULL,
 		.early = early,
 		.inside = inside,
+		.finish = finish,
 		.lock = lock,
 		.context = &l,
 		.apart = container->init,

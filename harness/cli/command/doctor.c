@@ -157,7 +157,7 @@ static int run_doctor(const struct command *command, int argc, char **argv)
 		return command_misuse(command, &err);
 	if (places_find(&places, &err) < 0)
 		return command_fail(command, &err);
-	if (doctor.root && places_open(&places, &err) < 0)
+	if (doctor.root && places_open(&places, true, &err) < 0)
 		code = command_fail(command, &err);
 	else
 		code = examine(&doctor, &cli);

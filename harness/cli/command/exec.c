@@ -207,7 +207,7 @@ static int run_checked(const struct command *command, struct exec_options *own,
 	}
 	if (places_find(&places, &err) < 0)
 		return command_fail(command, &err);
-	code = places_open(&places, &err);
+	code = places_open(&places, limits_any(&cli->limits), &err);
 	if (code == 0)
 		code = find_command(own, cli, &places, &image, &image_argv, &err);
 	if (code == 0)

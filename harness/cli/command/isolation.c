@@ -128,7 +128,7 @@ static int run_checked(const struct command *command, struct isolation_options *
 		return command_fail(command, &err);
 	if (places_find(&places, &err) < 0)
 		return command_fail(command, &err);
-	code = places_open(&places, &err);
+	code = places_open(&places, true, &err);
 	if (code == 0)
 		code = run_in_places(own, cli, &places, &err);
 	if (places_close(&places, &err) < 0 && code >= 0)

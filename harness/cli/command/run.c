@@ -429,7 +429,7 @@ static int run_places(const struct command *command, struct run_options *options
 		if (r == 0)
 			r = run_check_collectors(&campaign, options->collectors.n > 0, &err);
 		if (r == 0)
-			r = places_open(places, &err);
+			r = places_open(places, true, &err);
 		if (r == 0)
 			r = carry_out(options, cli, places, &campaign, described, dir, &err);
 	}

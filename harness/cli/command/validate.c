@@ -178,7 +178,7 @@ static int validate_in_places(struct validate *v, const struct cli_options *cli,
 			      struct tare_err *err)
 {
 	cleanup_json json_t *machines = json_object();
-	int r = places_open(&v->places, err), q;
+	int r = places_open(&v->places, true, err), q;
 
 	for (size_t i = 0; i < v->envs.n && r == 0; i++)
 		r = validate_env(v, &v->envs.items[i], machines, err);

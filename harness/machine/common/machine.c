@@ -23,6 +23,9 @@ int machine_find(const char *name, const struct machine_ops **ret, struct tare_e
 		if (i < NAMES_MAX)
 			names[i] = machine_ops_table[i]->name;
 	}
+	/* Who only asks whether there is one needs no advice. */
+	if (!err)
+		return -ENOENT;
 	return err_set(err, ENOENT, "no machine '%.40s'%s", name,
 		       text_hint(name, names, hint, sizeof(hint)));
 }
