@@ -99,8 +99,8 @@ int cgroup_join(const struct cgroup *cgroup, pid_t pid, struct tare_err *err);
  * is cloned into a v2 group whose cgroup.kill was written once is born dead. */
 int cgroup_kill(const struct cgroup *cgroup, int timeout_ms, struct tare_err *err);
 
-/* Remove the directories (empty by then) and free it. -EBUSY after a bounded wait. NULL is
- * fine. */
+/* Remove the directories (empty by then) and free it, while its journal is still open. -EBUSY after
+ * a bounded wait. NULL is fine. */
 int cgroup_destroy(struct cgroup *cgroup, struct tare_err *err);
 
 /* Files. Keys are matched whole at the start of a line. -ENOENT: no such file, or no key. */
