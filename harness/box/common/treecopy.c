@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/fs.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
@@ -14,10 +15,19 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/fd.h"
 
 /* As deep as an image may be, and a bit. */
 #define DEPTH_MAX   200
 #define XATTRS_SIZE 65536
+#define LINKS_SIZE  40
+
+/* Files with more than one name get another one in a folder of the copy, DEV-INO of the original:
+ * a hostile tree may have a million of them, which would be too much to remember otherwise. */
+struct links {
+	int fd;
+	char folder[LINKS_SIZE]; /* in the copy, only while it is made */
+};
 
 /* overlayfs and another filesystem copy nothing between them, but pages can be sent. */
 static ssize_t copy_some(int in, int out, off_t *begin, off_t *to, size_t size)
@@ -90,7 +100,8 @@ static int copy_metadata(int in, int out, const struct stat *st, struct tare_err
 	return r == 0 && futimens(out, times) < 0 ? err_errno(err, "set the times") : r;
 }
 
-static int copy_folder(int from, int to, int depth, struct tare_err *err);
+static int copy_folder(int from, int to, int depth, const struct links *links,
+		       struct tare_err *err);
 
 static int copy_file(int from, int to, const char *name, const struct stat *st,
 		     struct tare_err *err)
@@ -108,7 +119,7 @@ static int copy_file(int from, int to, const char *name, const struct stat *st,
 }
 
 static int copy_below(int from, int to, const char *name, const struct stat *st, int depth,
-		      struct tare_err *err)
+		      const struct links *links, struct tare_err *err)
 {
 	cleanup_close int in = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	cleanup_close int out = -1;
@@ -123,7 +134,7 @@ static int copy_below(int from, int to, const char *name, const struct stat *st,
 	out = openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (out < 0)
 		return err_errno(err, "open the folder");
-	r = copy_folder(in, out, depth - 1, err);
+	r = copy_folder(in, out, depth - 1, links, err);
 	return r == 0 ? copy_metadata(in, out, st, err) : r;
 }
 
@@ -152,20 +163,46 @@ static int copy_other(int from, int to, const char *name, const struct stat *st,
 	return 0;
 }
 
-static int copy_entry(int from, int to, const char *name, int depth, struct tare_err *err)
+static int copy_file_or_other(int from, int to, const char *name, const struct stat *st,
+			      struct tare_err *err)
+{
+	return S_ISREG(st->st_mode) ? copy_file(from, to, name, st, err)
+				    : copy_other(from, to, name, st, err);
+}
+
+/* The second and further names of a file are links to its copy. */
+static int copy_linked(int from, int to, const char *name, const struct stat *st,
+		       const struct links *links, struct tare_err *err)
+{
+	char known[LINKS_SIZE];
+	int r;
+
+	(void)snprintf(known, sizeof(known), "%llx-%llx", (unsigned long long)st->st_dev,
+		       (unsigned long long)st->st_ino);
+	if (linkat(links->fd, known, to, name, 0) == 0)
+		return 0;
+	if (errno != ENOENT)
+		return err_errno(err, "make the hard link");
+	r = copy_file_or_other(from, to, name, st, err);
+	return r == 0 && linkat(to, name, links->fd, known, 0) < 0
+		       ? err_errno(err, "make another name of it")
+		       : r;
+}
+
+static int copy_entry(int from, int to, const char *name, int depth, const struct links *links,
+		      struct tare_err *err)
 {
 	struct stat st;
 
 	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_errno(err, "look at it");
-	if (S_ISREG(st.st_mode))
-		return copy_file(from, to, name, &st, err);
 	if (S_ISDIR(st.st_mode))
-		return copy_below(from, to, name, &st, depth, err);
-	return copy_other(from, to, name, &st, err);
+		return copy_below(from, to, name, &st, depth, links, err);
+	return st.st_nlink > 1 ? copy_linked(from, to, name, &st, links, err)
+			       : copy_file_or_other(from, to, name, &st, err);
 }
 
-static int copy_folder(int from, int to, int depth, struct tare_err *err)
+static int copy_folder(int from, int to, int depth, const struct links *links, struct tare_err *err)
 {
 	int again = openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	cleanup_dir DIR *dir = again < 0 ? NULL : fdopendir(again);
@@ -182,18 +219,39 @@ static int copy_folder(int from, int to, int depth, struct tare_err *err)
 
 		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 			continue;
-		r = copy_entry(from, to, name, depth, err);
+		r = copy_entry(from, to, name, depth, links, err);
 		if (r < 0)
 			return err_wrap(err, r, "%.60s", name);
 	}
 	return 0;
 }
 
-int treecopy(int from_fd, int to_fd, struct tare_err *err)
+/* By a name that the tree does not have. */
+static int open_links(int from, int to, struct links *ret, struct tare_err *err)
 {
 	struct stat st;
-	int r = copy_folder(from_fd, to_fd, DEPTH_MAX, err);
+	unsigned int i = 0;
 
+	do
+		(void)snprintf(ret->folder, sizeof(ret->folder), ".tare-links-%u", i++);
+	while (fstatat(from, ret->folder, &st, AT_SYMLINK_NOFOLLOW) == 0);
+	if (mkdirat(to, ret->folder, 0700) < 0)
+		return err_errno(err, "make the folder of hard links");
+	ret->fd = openat(to, ret->folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return ret->fd < 0 ? err_errno(err, "open the folder of hard links") : 0;
+}
+
+int treecopy(int from_fd, int to_fd, struct tare_err *err)
+{
+	struct links links = {.fd = -1};
+	struct stat st;
+	int r = open_links(from_fd, to_fd, &links, err);
+
+	if (r == 0)
+		r = copy_folder(from_fd, to_fd, DEPTH_MAX, &links, err);
+	cleanup_closep(&links.fd);
+	if (r == 0)
+		r = fd_remove_tree_at(to_fd, links.folder, err);
 	if (r == 0 && fstat(from_fd, &st) < 0)
 		r = err_errno(err, "look at the tree");
 	if (r == 0)

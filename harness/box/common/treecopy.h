@@ -5,5 +5,5 @@
 struct tare_err;
 
 /* From the folder from_fd into the empty folder to_fd; both stay open. Follows no link, shares
- * blocks where the filesystem can, leaves holes out. Hard links become files of their own. */
+ * blocks where the filesystem can, leaves holes out; hard links within the tree stay one file. */
 int treecopy(int from_fd, int to_fd, struct tare_err *err);
