@@ -38,6 +38,16 @@ no_devices() { make devices && import devices && inside devices sh -c '! test -e
 last_wins() { make duplicates && import duplicates && test last = "$(inside duplicates cat /twice)" &&
 	inside duplicates sh -c 'test -f /was && test -d /then && test -d /l && test -f /l/in' &&
 	test ! -e /tmp/in; }
+box() { box=$1; shift; "$tare" exec -e "$box" -- /bin/sh -c "$*"; }
+# Each of our mounts is in the image's own tree, and all that the inside can write to is its own.
+ours() { box "$1" 'test ! -L /proc && test -r /proc/self/stat && test ! -L /dev && test -c /dev/null &&
+		test ! -L /sys && test -d /sys/kernel && test ! -L /tmp && test ! -L /work &&
+		test ! -L /run && test -f /.tare/load && test ! -L /.tare/load && test ! -e /work/file &&
+		echo w >/work/w && echo t >/tmp/t && ! test -e /proc/passwd && ! test -e /sys/passwd' &&
+	rm -f "$VICTIM"/no && untouched && nothing_left; }
+untouched() { test "$(ls -A "$VICTIM")" = file && test safe = "$(cat "$VICTIM/file")" &&
+	test "$etc" = "$(stat -c %Y%n /etc/* /etc)"; }
+etc=$(stat -c %Y%n /etc/* /etc)
 closed() { test "$(stat -c %a "$store")" = 700; }
 
 ok "'..' is refused" refused dotdot "goes up by '..'"
@@ -63,5 +73,13 @@ ok "deep folders are refused" refused deep-folders "is too deep"
 ok "indexes in indexes come to an end" refused loop "other indexes"
 ok "an unknown media type is refused" refused media-type "application/zip"
 ok "a blob that is a link is refused" refused foreign "layer 1"
+ok "an image whose folders are links to the host's is taken in" eval 'make places && import places'
+ok "and one with links below them" eval 'make inner-places && import inner-places'
+for image in places inner-places; do
+	for box in container container,user=host container,rootfs=bind container,rootfs=copy chroot chroot,rootfs=copy; do
+		ok "$image: $box: links for /proc, /dev, /sys, /work, /.tare, /tmp lead nowhere" \
+			ours "$box,image=$image"
+	done
+done
 ok "the store is closed to others" closed
 finish
