@@ -60,36 +60,34 @@ static int set_text(int context, const char *key, const char *value, struct tare
 	return 0;
 }
 
-static int set_lowers_joined(int context, const struct mounts_overlay *o, struct tare_err *err)
+static bool join_lowers(const struct mounts_overlay *o, char ret[VALUE_SIZE])
 {
-	char all[VALUE_SIZE];
 	size_t used = 0;
 
 	for (size_t i = 0; i < o->n_lowers; i++) {
-		int n = snprintf(all + used, sizeof(all) - used, "%s%s", i ? ":" : "",
-				 o->lowers[i]);
+		int n = snprintf(ret + used, VALUE_SIZE - used, "%s%s", i ? ":" : "", o->lowers[i]);
 
-		if (n < 0 || (size_t)n >= sizeof(all) - used)
+		if (n < 0 || (size_t)n >= VALUE_SIZE - used)
+			return false;
+		used += (size_t)n;
+	}
+	return true;
+}
+
+/* As one text, which every kernel takes, where it is short enough; else one by one, as Linux 6.7
+ * takes them. (One before 6.5 takes note of any option, and fails when all are there.) */
+static int set_lowers(int context, const struct mounts_overlay *o, struct tare_err *err)
+{
+	char all[VALUE_SIZE];
+
+	if (join_lowers(o, all))
+		return set_text(context, "lowerdir", all, err);
+	for (size_t i = 0; i < o->n_lowers; i++) {
+		if (fsconfig(context, FSCONFIG_SET_STRING, "lowerdir+", o->lowers[i], 0) < 0)
 			return err_set(err, E2BIG,
 				       "step 'mount overlay': %zu layers are too many for this "
 				       "kernel: Linux 6.7 takes more",
 				       o->n_lowers);
-		used += (size_t)n;
-	}
-	return set_text(context, "lowerdir", all, err);
-}
-
-/* One by one, as Linux 6.7 takes them; one layer, and an older kernel, get the one text. */
-static int set_lowers(int context, const struct mounts_overlay *o, struct tare_err *err)
-{
-	if (o->n_lowers == 1 ||
-	    fsconfig(context, FSCONFIG_SET_STRING, "lowerdir+", o->lowers[0], 0) < 0)
-		return set_lowers_joined(context, o, err);
-	for (size_t i = 1; i < o->n_lowers; i++) {
-		int r = set_text(context, "lowerdir+", o->lowers[i], err);
-
-		if (r < 0)
-			return r;
 	}
 	return 0;
 }
