@@ -58,7 +58,7 @@ static int tar_failed(const struct unpacking *u, struct tare_err *err)
 	return err_set(err, EBADMSG, "the layer is no tar archive: %s", why ? why : "damaged");
 }
 
-static int remember_folder(struct unpacking *u, const char *path, struct archive_entry *entry,
+static int remember_folder(struct unpacking *u, const char *path, const struct timespec *modified,
 			   struct tare_err *err)
 {
 	u->names_size += strlen(path) + sizeof(*u->folders);
@@ -74,12 +74,39 @@ static int remember_folder(struct unpacking *u, const char *path, struct archive
 		u->room = room;
 	}
 	u->folders[u->n_folders].path = strdup(path);
-	u->folders[u->n_folders].modified =
-		(struct timespec){archive_entry_mtime(entry), archive_entry_mtime_nsec(entry)};
+	u->folders[u->n_folders].modified = *modified;
 	if (!u->folders[u->n_folders].path)
 		return err_set(err, ENOMEM, "out of memory");
 	u->n_folders++;
 	return 0;
+}
+
+static int count_entries(struct unpacking *u, size_t n, struct tare_err *err)
+{
+	u->totals->entries += n;
+	if (u->totals->entries > u->limits->entries)
+		return err_set(err, E2BIG, "the image has more than %llu entries",
+			       (unsigned long long)u->limits->entries);
+	return 0;
+}
+
+/* A folder on the way to an entry that has none of its own counts as one, and has always the same
+ * time: a layer is the same whenever it is unpacked. */
+static int take_made(struct unpacking *u, const char *parent, size_t made, struct tare_err *err)
+{
+	static const struct timespec never = {0};
+	char path[IMAGE_PATH_MAX];
+	int r = count_entries(u, made, err);
+
+	memcpy(path, parent, strlen(parent) + 1);
+	for (; made > 0 && r == 0; made--) {
+		char *slash = strrchr(path, '/');
+
+		r = remember_folder(u, path, &never, err);
+		if (slash)
+			*slash = '\0';
+	}
+	return r;
 }
 
 static void leave_out(struct unpacking *u, const char *path)
@@ -137,21 +164,24 @@ static int make_entry(struct unpacking *u, const struct plan *plan, int parent,
 static int put_planned(struct unpacking *u, const struct plan *plan, struct archive_entry *entry,
 		       const char *path, struct tare_err *err)
 {
+	const struct timespec modified = {archive_entry_mtime(entry),
+					  archive_entry_mtime_nsec(entry)};
 	cleanup_close int parent = -1;
+	size_t made;
 	int r;
 
 	if (plan->action == PLAN_LEAVE_OUT) {
 		leave_out(u, path);
 		return 0;
 	}
-	if (archive_entry_filetype(entry) == S_IFDIR && !archive_entry_hardlink(entry)) {
-		r = remember_folder(u, path, entry, err);
-		if (r < 0)
-			return r;
-	}
-	parent = put_open_parent(u->dir_fd, plan->parent, err);
+	parent = put_open_parent(u->dir_fd, plan->parent, &made, err);
 	if (parent < 0)
 		return parent;
+	r = take_made(u, plan->parent, made, err);
+	if (r == 0 && archive_entry_filetype(entry) == S_IFDIR && !archive_entry_hardlink(entry))
+		r = remember_folder(u, path, &modified, err);
+	if (r < 0)
+		return r;
 	switch (plan->action) {
 	case PLAN_WHITEOUT:
 		return put_whiteout(parent, plan->name, err);
@@ -173,11 +203,10 @@ static int take_entry(struct unpacking *u, struct archive_entry *entry, struct p
 		      struct tare_err *err)
 {
 	const char *path = archive_entry_pathname(entry);
-	int r;
+	int r = count_entries(u, 1, err);
 
-	if (++u->totals->entries > u->limits->entries)
-		return err_set(err, E2BIG, "the image has more than %llu entries",
-			       (unsigned long long)u->limits->entries);
+	if (r < 0)
+		return r;
 	if (!path)
 		return err_set(err, EBADMSG, "an entry has no name");
 	r = plan_entry(path, archive_entry_filetype(entry), archive_entry_hardlink(entry), plan,
@@ -191,10 +220,11 @@ static void set_folder_times(const struct unpacking *u, struct plan *plan)
 	for (size_t i = 0; i < u->n_folders; i++) {
 		const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, u->folders[i].modified};
 		cleanup_close int parent = -1;
+		size_t made;
 
 		if (plan_entry(u->folders[i].path, S_IFDIR, NULL, plan, NULL) < 0)
 			continue;
-		parent = put_open_parent(u->dir_fd, plan->parent, NULL);
+		parent = put_open_parent(u->dir_fd, plan->parent, &made, NULL);
 		/* It may have been replaced by a later entry. */
 		if (parent >= 0)
 			(void)utimensat(parent, *plan->name ? plan->name : ".", times,

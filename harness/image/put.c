@@ -48,23 +48,26 @@ static bool is_whiteout(int parent_fd, const char *name)
 	       st.st_rdev == makedev(0, 0);
 }
 
-/* A folder where there is none; over a whiteout of ours it hides what is below. */
+/* A folder where there is none, which is 1, or 0; over a whiteout of ours it hides what is below.
+ */
 static int make_folder(int parent_fd, const char *name, struct tare_err *err)
 {
 	bool hides = is_whiteout(parent_fd, name);
 	cleanup_close int fd = -1;
+	int r;
 
 	if (hides && unlinkat(parent_fd, name, 0) < 0)
 		return err_errno(err, "replace '%.100s'", name);
-	if (mkdirat(parent_fd, name, 0755) < 0 && errno != EEXIST)
-		return err_errno(err, "make folder '%.100s'", name);
+	if (mkdirat(parent_fd, name, 0755) < 0)
+		return errno == EEXIST ? 0 : err_errno(err, "make folder '%.100s'", name);
 	if (!hides)
-		return 0;
+		return 1;
 	fd = open_beneath(parent_fd, name, O_RDONLY | O_DIRECTORY);
-	return fd < 0 ? err_errno(err, "open folder '%.100s'", name) : put_opaque(fd, err);
+	r = fd < 0 ? err_errno(err, "open folder '%.100s'", name) : put_opaque(fd, err);
+	return r < 0 ? r : 1;
 }
 
-static int make_way(int dir_fd, const char *parent, struct tare_err *err)
+static int make_way(int dir_fd, const char *parent, size_t *ret_made, struct tare_err *err)
 {
 	char part[IMAGE_PATH_MAX];
 	cleanup_close int at = fcntl(dir_fd, F_DUPFD_CLOEXEC, 3);
@@ -78,6 +81,7 @@ static int make_way(int dir_fd, const char *parent, struct tare_err *err)
 		r = make_folder(at, part, err);
 		if (r < 0)
 			return r;
+		*ret_made += (size_t)r;
 		next = open_beneath(at, part, O_RDONLY | O_DIRECTORY);
 		if (next < 0)
 			return parent_failed(parent, err);
@@ -88,15 +92,16 @@ static int make_way(int dir_fd, const char *parent, struct tare_err *err)
 	return at < 0 ? err_errno(err, "open folder '%.100s'", parent) : take_fd(&at);
 }
 
-int put_open_parent(int dir_fd, const char *parent, struct tare_err *err)
+int put_open_parent(int dir_fd, const char *parent, size_t *ret_made, struct tare_err *err)
 {
 	int fd = open_beneath(dir_fd, *parent ? parent : ".", O_RDONLY | O_DIRECTORY);
 
+	*ret_made = 0;
 	if (fd >= 0)
 		return fd;
 	/* A whiteout on the way is no folder yet: see make_folder(). */
 	if (errno == ENOENT || errno == ENOTDIR)
-		return make_way(dir_fd, parent, err);
+		return make_way(dir_fd, parent, ret_made, err);
 	return parent_failed(parent, err);
 }
 
@@ -179,7 +184,8 @@ int put_entry(int parent_fd, const char *name, struct archive_entry *entry, int 
 		return r;
 	switch (type) {
 	case S_IFDIR:
-		return make_folder(parent_fd, name, err);
+		r = make_folder(parent_fd, name, err);
+		return r < 0 ? r : 0;
 	case S_IFLNK:
 		link = archive_entry_symlink(entry);
 		if (!link || !*link || strlen(link) >= IMAGE_PATH_MAX)

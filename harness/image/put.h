@@ -10,9 +10,9 @@
 struct archive_entry;
 struct tare_err;
 
-/* The folder a plan names, made where it is missing, with those above it. -EBADMSG: a part of the
- * way is a link or a file. */
-int put_open_parent(int dir_fd, const char *parent, struct tare_err *err);
+/* The folder a plan names, made where it is missing, with those above it: *ret_made of them, the
+ * last parts of the way. -EBADMSG: a part of it is a link or a file. */
+int put_open_parent(int dir_fd, const char *parent, size_t *ret_made, struct tare_err *err);
 
 /* Hide name of the layers below: unless this layer has something of that name. */
 int put_whiteout(int parent_fd, const char *name, struct tare_err *err);
