@@ -33,7 +33,8 @@ static int serve_in(const struct agent_options *options, const char *work_dir, s
 		.box = {.load_path = options->load_path,
 			.cache_dir = cache,
 			.work_dir = work_dir,
-			.journal = options->journal},
+			.journal = options->journal,
+			.in_guest = !options->journal},
 		.group_prefix = prefix,
 	};
 	const struct serve_config config = {

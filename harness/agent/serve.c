@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent/serve_exec.h"
+#include "agent/serve_image.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
@@ -170,6 +171,12 @@ static int call_check(struct server *s, const json_t *arguments, json_t **ret, s
 	return r;
 }
 
+static int call_image(struct server *s, const json_t *arguments, json_t **ret, struct tare_err *err)
+{
+	*ret = json_object();
+	return serve_image(s->config->place, arguments, err);
+}
+
 static int call_shutdown(struct server *s, const json_t *arguments, json_t **ret,
 			 struct tare_err *err)
 {
@@ -187,7 +194,7 @@ static const struct {
 } calls[] = {
 	{"ping", call_ping},     {"start", call_start},       {"slice", call_slice},
 	{"finish", call_finish}, {"abort", call_abort},       {"exec", call_exec},
-	{"check", call_check},   {"shutdown", call_shutdown},
+	{"check", call_check},   {"shutdown", call_shutdown}, {"image", call_image},
 };
 
 static int carry_out(struct server *s, const json_t *call, json_t **ret, struct tare_err *err)

@@ -27,9 +27,9 @@ struct box_place {
 	const char
 		*load_path; /* the static tare-load: seen inside as /bin/tare-load (bare: as is) */
 	const char *cache_dir;   /* for the embedded root filesystem, by content */
-	const char *image_dir;   /* the store of images; NULL: the one in cache_dir */
 	const char *work_dir;    /* the ext4 folder under test: /work inside; bare: as is */
 	struct journal *journal; /* NULL in a guest */
+	bool in_guest;           /* the kernel is a guest's */
 };
 
 struct box_config {

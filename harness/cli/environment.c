@@ -30,20 +30,26 @@ int environment_probe(const struct machine_ops *machine, const struct box_ops *b
 	return box->probe(err);
 }
 
+static json_t *describe_option(const char *name, const char *values, const char *fallback,
+			       const char *summary)
+{
+	return json_pack("{s:s, s:s, s:s, s:s}", "name", name, "values", values, "default",
+			 fallback, "summary", summary);
+}
+
+/* What a machine has for its boxes is listed with them. */
 static json_t *options_of(const struct machine_ops *machine, const struct box_ops *box)
 {
 	json_t *options = json_array();
 
 	for (const struct machine_option *o = machine->options; o && o->name; o++)
-		(void)json_array_append_new(options,
-					    json_pack("{s:s, s:s, s:s, s:s}", "name", o->name,
-						      "values", o->values, "default", o->fallback,
-						      "summary", o->summary));
+		if (!o->to_box)
+			(void)json_array_append_new(
+				options,
+				describe_option(o->name, o->values, o->fallback, o->summary));
 	for (const struct box_option *o = box->options; o && o->name; o++)
-		(void)json_array_append_new(options,
-					    json_pack("{s:s, s:s, s:s, s:s}", "name", o->name,
-						      "values", o->values, "default", o->fallback,
-						      "summary", o->summary));
+		(void)json_array_append_new(
+			options, describe_option(o->name, o->values, o->fallback, o->summary));
 	return options;
 }
 

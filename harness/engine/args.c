@@ -65,12 +65,13 @@ static bool box_has_option(const struct box_ops *ops, const char *name)
 	return false;
 }
 
-static bool machine_has_option(const struct machine_ops *ops, const char *name)
+static const struct machine_option *machine_find_option(const struct machine_ops *ops,
+							const char *name)
 {
 	for (const struct machine_option *o = ops->options; o && o->name; o++)
 		if (strcmp(o->name, name) == 0)
-			return true;
-	return false;
+			return o;
+	return NULL;
 }
 
 static int unknown_env_option(const struct machine_ops *machine, const struct box_ops *box,
@@ -89,7 +90,8 @@ static int unknown_env_option(const struct machine_ops *machine, const struct bo
 			       "label, -e %.30s=%.30s",
 			       env, key, key, value);
 	for (const struct machine_option *o = machine->options; o && o->name && n < 32; o++)
-		names[n++] = o->name;
+		if (!o->to_box)
+			names[n++] = o->name;
 	for (const struct box_option *o = box->options; o && o->name && n < NAMES_MAX; o++)
 		names[n++] = o->name;
 	names[n] = NULL;
@@ -97,25 +99,35 @@ static int unknown_env_option(const struct machine_ops *machine, const struct bo
 		       text_hint(key, names, hint, sizeof(hint)));
 }
 
+static int put_env_option(json_t *into, const char *env, const struct args_piece *option,
+			  struct tare_err *err)
+{
+	if (json_object_get(into, option->key))
+		return err_set(err, EINVAL, "environment '%.40s': option '%s' is given twice", env,
+			       option->key);
+	if (json_object_set_new(into, option->key, json_string(option->value)) < 0)
+		return err_set(err, EINVAL, "environment '%.40s': option '%s' is no valid text",
+			       env, option->key);
+	return 0;
+}
+
 /* Put one KEY=VALUE where it belongs: the machine's options come first. */
 static int take_env_option(struct env_choice *env, const struct machine_ops *machine,
 			   const struct box_ops *box, const struct args_piece *option,
 			   struct tare_err *err)
 {
-	json_t *into = machine_has_option(machine, option->key) ? env->machine_options
-		       : box_has_option(box, option->key)       ? env->options
-								: NULL;
+	const struct machine_option *own = machine_find_option(machine, option->key);
+	bool to_box = box_has_option(box, option->key);
+	int r = 0;
 
-	if (!into)
+	if (own ? own->to_box && !to_box : !to_box)
 		return unknown_env_option(machine, box, env->label, option->key, option->value,
 					  err);
-	if (json_object_get(into, option->key))
-		return err_set(err, EINVAL, "environment '%.40s': option '%s' is given twice",
-			       env->label, option->key);
-	if (json_object_set_new(into, option->key, json_string(option->value)) < 0)
-		return err_set(err, EINVAL, "environment '%.40s': option '%s' is no valid text",
-			       env->label, option->key);
-	return 0;
+	if (own)
+		r = put_env_option(env->machine_options, env->label, option, err);
+	if (r == 0 && (!own || own->to_box))
+		r = put_env_option(env->options, env->label, option, err);
+	return r;
 }
 
 static int fill_env(struct env_choice *env, const struct args_item *item, struct tare_err *err)
@@ -217,7 +229,8 @@ void env_list_free(struct env_list *list)
 	*list = (struct env_list){0};
 }
 
-static int append_options(FILE *to, const json_t *options)
+/* Those that `said` has stand there already. */
+static int append_options(FILE *to, const json_t *options, const json_t *said)
 {
 	/* jansson's iteration takes no const object, and changes none. */
 	json_t *all = (json_t *)(uintptr_t)options; /* NOLINT(performance-no-int-to-ptr) */
@@ -226,7 +239,8 @@ static int append_options(FILE *to, const json_t *options)
 
 	json_object_foreach(all, key, value)
 	{
-		if (fprintf(to, ",%s=%s", key, json_string_value(value)) < 0)
+		if (!json_object_get(said, key) &&
+		    fprintf(to, ",%s=%s", key, json_string_value(value)) < 0)
 			return -EIO;
 	}
 	return 0;
@@ -241,8 +255,8 @@ static char *choice_text(const char *name, const json_t *first, const json_t *se
 
 	if (!to)
 		return NULL;
-	bad = fputs(name, to) < 0 || append_options(to, first) < 0 ||
-	      append_options(to, second) < 0;
+	bad = fputs(name, to) < 0 || append_options(to, first, NULL) < 0 ||
+	      append_options(to, second, first) < 0;
 	if (fclose(to) != 0 || bad) {
 		free(text);
 		return NULL;

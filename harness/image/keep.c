@@ -291,6 +291,28 @@ int keep_inspect(const char *cache_dir, const char *name, json_t **ret, struct t
 	return 0;
 }
 
+int keep_has_image(const char *cache_dir, const json_t *layers, bool *ret, struct tare_err *err)
+{
+	cleanup_json json_t *names = NULL;
+	char store[STORED_PATH_SIZE];
+	json_t *name;
+	size_t i;
+	int r = stored_folder(cache_dir, store, err);
+
+	if (r == 0)
+		r = list_folder(store, "names", &names, err);
+	if (r < 0)
+		return r;
+	*ret = false;
+	json_array_foreach(names, i, name)
+	{
+		cleanup_json json_t *about = load(store, "names", json_string_value(name));
+
+		*ret = *ret || json_equal(json_object_get(about, "layers"), layers);
+	}
+	return 0;
+}
+
 static bool is_used(const char *store, const json_t *names, const char *layer)
 {
 	json_t *name, *used;

@@ -32,6 +32,8 @@ int keep_name(struct keep *keep, const char *name, json_t *about, struct tare_er
 int keep_list(const char *cache_dir, json_t **ret, struct tare_err *err);
 /* All that is stored of one, and of its layers. -ENOENT. */
 int keep_inspect(const char *cache_dir, const char *name, json_t **ret, struct tare_err *err);
+/* Whether an image has exactly these layers. */
+int keep_has_image(const char *cache_dir, const json_t *layers, bool *ret, struct tare_err *err);
 /* Remove a name (NULL: all) and the layers that no other image has. -ENOENT; -EBUSY: a box uses
  * one. */
 int keep_remove(const char *cache_dir, const char *name, struct tare_err *err);

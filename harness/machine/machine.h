@@ -22,6 +22,7 @@ struct machine_option {
 	const char *values;   /* "auto|kvm|tcg" */
 	const char *fallback; /* "auto" */
 	const char *summary;
+	bool to_box; /* the box in it has the same option, and is given it too */
 };
 
 struct machine_config {

@@ -110,6 +110,8 @@ static json_t *vm_describe(struct machine *machine)
 	(void)json_put(d, "image", json_string(vm->boot.image.id));
 	(void)json_put(d, "kernel_sha256", json_string(vm->boot.image.kernel_sha256));
 	(void)json_object_set(d, "command_line", guest->qemu.command_line);
+	if (vm->boot.root.about)
+		(void)json_put(d, "root_disk", json_string(vm->boot.root.id));
 	if (guest->limits)
 		(void)json_object_set(d, "limits", guest->limits);
 	if (s->tsc_khz)

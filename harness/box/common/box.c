@@ -115,12 +115,12 @@ const char *box_option(const struct box_ops *ops, const json_t *options, const c
 
 const char *box_load_path(const struct box *box, const struct box_place *place)
 {
-	if (!box->ops->has_root || box->host_root)
-		return place->load_path;
-	return box->image ? "/.tare/load" : "/bin/tare-load";
+	if (box->image)
+		return "/.tare/load";
+	return box->ops->has_root && !box->host_root ? "/bin/tare-load" : place->load_path;
 }
 
 const char *box_work_path(const struct box *box, const struct box_place *place)
 {
-	return box->ops->has_root && !box->host_root ? "/work" : place->work_dir;
+	return box->image || (box->ops->has_root && !box->host_root) ? "/work" : place->work_dir;
 }

@@ -30,11 +30,9 @@ int imaged_open(const struct box_ops *ops, const struct box_config *config, stru
 		return 0;
 	if (geteuid() != 0)
 		return err_set(err, EPERM, "image=%.60s needs root: run as root", name);
-	if (config->place->image_dir)
-		(void)snprintf(store, sizeof(store), "%s", config->place->image_dir);
-	else if ((r = stored_folder(config->place->cache_dir, store, err)) < 0)
-		return r;
-	r = stored_read(store, name, &ret->image, err);
+	r = stored_folder(config->place->cache_dir, store, err);
+	if (r == 0)
+		r = stored_read(store, name, &ret->image, err);
 	ret->given = r == 0;
 	return r;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -99,6 +100,9 @@ int stored_take(const char *store, json_t *about, struct stored_image *ret, stru
 	struct stored_image image = {.lock_fd = -1, .about = json_incref(about)};
 	int r = take_layers(store, &image, err);
 
+	image.empty = text_format("%s/empty", store);
+	if (r == 0 && !image.empty)
+		r = err_set(err, ENOMEM, "out of memory");
 	if (r == 0)
 		r = take_config(&image, err);
 	if (r < 0)
@@ -119,7 +123,7 @@ int stored_read(const char *store, const char *name, struct stored_image *ret, s
 		return err_set(err, EINVAL, "'%.60s' is no name of an image", name);
 	if (!lock)
 		return err_set(err, ENOMEM, "out of memory");
-	/* A guest's disk has none: nothing is removed from it. */
+	/* A guest's store has none: nothing is removed from it. */
 	lock_fd = open(lock, O_RDONLY | O_CLOEXEC);
 	if (lock_fd >= 0 && flock(lock_fd, LOCK_SH) < 0)
 		return err_errno(err, "lock '%s'", lock);
@@ -135,28 +139,28 @@ void stored_clear(struct stored_image *image)
 {
 	for (size_t i = 0; i < image->n_layers; i++)
 		free(image->layers[i]);
+	free(image->empty);
 	json_decref(image->about);
 	cleanup_closep(&image->lock_fd);
 	*image = (struct stored_image){.lock_fd = -1};
 }
 
+/* Also of one layer: what it hides of those below, which there are none of, is not shown. */
 int stored_view(const struct stored_image *image, struct tare_err *err)
 {
+	const char *const one[] = {image->empty, image->layers[0]};
+	const bool alone = image->n_layers == 1;
+	const struct mounts_overlay overlay = {
+		.lowers = alone ? one : (const char *const *)image->layers,
+		.n_lowers = alone ? 2 : image->n_layers,
+		.userxattr = true,
+	};
 	cleanup_close int fd = -1;
 
-	if (image->n_layers == 1) {
-		fd = mounts_clone(AT_FDCWD, image->layers[0], MOUNTS_ONE,
-				  MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID, err);
-	} else {
-		const struct mounts_overlay overlay = {
-			.lowers = (const char *const *)image->layers,
-			.n_lowers = image->n_layers,
-			.userxattr = true,
-		};
-
-		fd = mounts_new_overlay(
-			&overlay, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID, err);
-	}
+	if (alone && mkdir(image->empty, 0700) < 0 && errno != EEXIST)
+		return err_errno(err, "make folder '%s'", image->empty);
+	fd = mounts_new_overlay(&overlay, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID,
+				err);
 	if (fd < 0)
 		return fd;
 	/* The mount's own fd is O_PATH: readable ones come from it. */

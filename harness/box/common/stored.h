@@ -4,8 +4,8 @@
  * overlayfs form, and what it says about running it.
  *
  * The store is a folder: names/NAME.json ("tare.image/1"), layers/DIFFID. It belongs to root
- * alone (mode 0700): layers have setuid files, which nobody outside may reach. A guest's disk has
- * the same form, with one layer. */
+ * alone (mode 0700): layers have setuid files, which nobody outside may reach. A guest has a store
+ * of the same form, with one layer: a disk on which all of them are merged. */
 
 #include <jansson.h>
 #include <stddef.h>
@@ -23,6 +23,7 @@ struct stored_image {
 	json_t *about;
 	char *layers[STORED_LAYERS_MAX]; /* their folders, the top one first */
 	size_t n_layers;
+	char *empty; /* a folder with nothing in it, made when it is needed */
 	const char *env[STORED_ENV_MAX + 1]; /* NULL-ended; the texts are of `about` */
 	const char *cwd;                     /* NULL: "/" */
 	uid_t uid;                           /* inside */

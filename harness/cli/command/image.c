@@ -16,6 +16,7 @@
 #include "image/keep.h"
 #include "kernel/journal.h"
 #include "machine/vm/image.h"
+#include "machine/vm/image_root.h"
 
 struct image_options {
 	const char *kernel;
@@ -186,6 +187,14 @@ static void print_lists(const json_t *all)
 			  json_string_or(json_object_get(item, "kernel"), "release", "?"),
 			  json_bool_or(item, "damaged", false) ? ", damaged" : "");
 	}
+	json_array_foreach(json_object_get(all, "disks"), i, item)
+	{
+		char name[48], of[48];
+
+		(void)snprintf(name, sizeof(name), "disk %.12s", json_string_or(item, "id", ""));
+		(void)snprintf(of, sizeof(of), "of %.40s", json_string_or(item, "name", "?"));
+		print_row(name, item, of, json_bool_or(item, "damaged", false) ? ", damaged" : "");
+	}
 	json_array_foreach(json_object_get(all, "kernels"), i, item)
 	{
 		cleanup_free char *name =
@@ -240,7 +249,7 @@ static int rm(const struct places *places, const struct image_options *own,
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return image_root_collect(places->cache_dir, err);
 }
 
 static const struct action actions[] = {
@@ -313,7 +322,8 @@ const struct command command_image = {
 		"themselves when there is none; they then stay with its kernel until the next "
 		"build.\n"
 		"The modules of a kernel's FILE are those of lib/modules/RELEASE beside it.\n"
-		"rm takes the beginning of an image's ID, or a kernel's name.",
+		"'-e vm,image=NAME' makes a disk of an image, once; it goes with the image.\n"
+		"rm takes the beginning of an ID, or a kernel's name.",
 	.options = image_options,
 	.run = run_image,
 };

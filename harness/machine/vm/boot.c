@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/text.h"
+#include "machine/vm/channel.h"
 #include "machine/vm/kvm_verdict.h"
 #include "machine/vm/snapshot.h"
 
@@ -30,6 +31,7 @@ static void make_plan(const struct machine_config *config, const struct vm_boot 
 			 .tsc_khz = s->tsc_khz,
 			 .kernel = b->image.vmlinux,
 			 .initrd = b->image.initrd,
+			 .root_disk = b->root.disk,
 			 .incoming_fd = -1,
 			 .cpus = config->cpus,
 			 .name = config->name,
@@ -135,7 +137,8 @@ static int confirm_kvm(const struct machine_config *config, struct vm_boot *b,
 	return r < 0 ? r : open_guest(config, b, qemu_path, err);
 }
 
-static int find_image(const struct machine_config *config, struct vm_boot *b, struct tare_err *err)
+/* What it boots from, and what its boxes have as their root. */
+static int find_images(const struct machine_config *config, struct vm_boot *b, struct tare_err *err)
 {
 	const struct image_config image = {
 		.cache_dir = config->cache_dir,
@@ -143,28 +146,53 @@ static int find_image(const struct machine_config *config, struct vm_boot *b, st
 		.kernel = b->settings.kernel,
 		.journal = config->journal,
 	};
+	int r = image_ensure(&image, &b->image, err);
 
-	return image_ensure(&image, &b->image, err);
+	return r == 0 && b->settings.root
+		       ? image_root_ensure(&image, b->settings.root, &b->root, err)
+		       : r;
+}
+
+static void release_images(struct vm_boot *b)
+{
+	image_release(&b->image);
+	image_root_release(&b->root);
+}
+
+/* Tell the agent what is on the disk, and have it mounted. */
+static int hand_over_root(struct vm_boot *b, struct tare_err *err)
+{
+	struct tare_err why = {0};
+	int r = channel_call(
+		b->guest.channel, "image",
+		json_pack("{s:s, s:O}", "name", b->settings.root, "about", b->root.about),
+		clock_now_ns() + b->settings.silence_ns, NULL, &why);
+
+	if (r == 0)
+		return 0;
+	r = guest_failed(&b->guest, r, &why, err);
+	(void)guest_close(&b->guest, 0, NULL);
+	return r;
 }
 
 int vm_boot(const struct machine_config *config, struct vm_boot *ret, struct tare_err *err)
 {
-	struct vm_boot b = {.restored = false};
+	struct vm_boot b = {.image.lock_fd = -1, .root.lock_fd = -1};
 	char qemu_path[512];
 	int r = qemu_find(qemu_path, sizeof(qemu_path), err);
 
 	if (r == 0)
 		r = vm_settings_read(config, qemu_path, &b.settings, err);
 	if (r == 0)
-		r = find_image(config, &b, err);
-	if (r < 0)
-		return r;
-	if (b.settings.accel == QEMU_KVM && !b.settings.accel_confirmed)
+		r = find_images(config, &b, err);
+	if (r == 0 && b.settings.accel == QEMU_KVM && !b.settings.accel_confirmed)
 		r = confirm_kvm(config, &b, qemu_path, err);
-	else
+	else if (r == 0)
 		r = open_guest(config, &b, qemu_path, err);
+	if (r == 0 && b.root.about)
+		r = hand_over_root(&b, err);
 	if (r < 0) {
-		image_release(&b.image);
+		release_images(&b);
 		return r;
 	}
 	*ret = b;
@@ -175,6 +203,6 @@ int vm_boot_close(struct vm_boot *boot, uint64_t deadline_ns, struct tare_err *e
 {
 	int r = guest_close(&boot->guest, deadline_ns, err);
 
-	image_release(&boot->image);
+	release_images(boot);
 	return r;
 }

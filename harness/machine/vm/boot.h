@@ -5,6 +5,7 @@
 
 #include "machine/vm/guest.h"
 #include "machine/vm/image.h"
+#include "machine/vm/image_root.h"
 #include "machine/vm/settings.h"
 
 struct tare_err;
@@ -12,6 +13,7 @@ struct tare_err;
 struct vm_boot {
 	struct vm_settings settings; /* as they turned out */
 	struct image image;
+	struct image_root root; /* folder NULL: none was asked for */
 	struct guest guest;
 	bool restored;
 };

@@ -18,12 +18,11 @@
 #include "machine/vm/image_cache.h"
 #include "machine/vm/image_initramfs.h"
 #include "machine/vm/image_kernel.h"
+#include "machine/vm/image_mke2fs.h"
 #include "machine/vm/image_modules.h"
-#include "machine/vm/image_run.h"
 #include "vm_images.h"
 
-#define MKE2FS_MS  120000
-#define DISK_WORDS 32
+#define MKE2FS_MS 120000
 
 /* All that goes into an image, before it is known whether there is one already. */
 struct making {
@@ -91,35 +90,17 @@ static int make_id(struct making *making, struct tare_err *err)
 static int make_work_disk(const struct image_config *config, const char *folder,
 			  struct tare_err *err)
 {
-	/* The times in the filesystem; 0 would mean now. */
-	static char fake_time[] = "E2FSPROGS_FAKE_TIME=1";
 	cleanup_free char *path = text_format("%s/work.img", folder);
-	cleanup_free char *recipe = strdup(VM_IMAGES_WORK_DISK);
-	const char *argv[DISK_WORDS + 5] = {"mke2fs", "-q", "-F"};
-	size_t n = 3;
-	char *save = NULL, *size = NULL;
-	const struct image_run run = {
-		.package = "e2fsprogs",
-		.argv = argv,
-		.variable = fake_time,
+	const struct image_mke2fs disk = {
+		.recipe = VM_IMAGES_WORK_DISK,
+		.path = path,
 		.timeout_ms = MKE2FS_MS,
 		.journal = config->journal,
 	};
 
-	if (!path || !recipe)
+	if (!path)
 		return err_set(err, ENOMEM, "out of memory");
-	for (char *line = strtok_r(recipe, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		if (line[0] == '#')
-			continue;
-		if (n == DISK_WORDS)
-			return err_set(err, E2BIG, "vm-images/work-disk has too many words");
-		if (size)
-			argv[n++] = size;
-		size = line; /* the last one comes after the file's name */
-	}
-	argv[n++] = path;
-	argv[n] = size;
-	return err_wrap(err, image_run(&run, NULL, 0, err), "make the work disk");
+	return err_wrap(err, image_mke2fs(&disk, err), "make the work disk");
 }
 
 /* An image whose files a crash cut off is none. */

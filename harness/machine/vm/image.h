@@ -49,10 +49,11 @@ int image_ensure(const struct image_config *config, struct image *ret, struct ta
 /* Lets go of it; also of one that is all zero with lock_fd -1. */
 void image_release(struct image *image);
 
-/* {"images": [{"id", "folder", "bytes", "kernel": {...}, ...}], "kernels": [{"name", ...}]}, by
- * name. An empty or missing cache gives empty lists. */
+/* {"images": [{"id", "folder", "bytes", "kernel": {...}, ...}], "kernels": [{"name", ...}],
+ * "disks": [{"id", "name", "layers", ...}]}, in order. An empty or missing cache gives empty
+ * lists. */
 int image_list(const char *cache_dir, json_t **ret, struct tare_err *err);
 
-/* Remove an image by its ID or the beginning of it, or a kernel by its name; NULL: all.
+/* Remove an image or a disk by its ID or the beginning of it, or a kernel by its name; NULL: all.
  * -ENOENT: there is none; -EBUSY: a guest runs from it. */
 int image_remove(const char *cache_dir, const char *name, struct tare_err *err);

@@ -9,9 +9,11 @@ struct journal;
 
 #define IMAGE_KERNELS "kernels"
 #define IMAGE_IMAGES  "images"
+#define IMAGE_DISKS   "disks"
 
 #define IMAGE_SCHEMA        "tare.guest-image/1"
 #define IMAGE_KERNEL_SCHEMA "tare.guest-kernel/1"
+#define IMAGE_DISK_SCHEMA   "tare.guest-disk/1"
 
 /* The lock of CACHE/guest, which is made: a descriptor to be closed. Waits for whoever has it,
  * after saying so by say (may be NULL). */

@@ -26,6 +26,7 @@ struct kind {
 static const struct kind kinds[] = {
 	{IMAGE_IMAGES, "image.json", IMAGE_SCHEMA, "id"},
 	{IMAGE_KERNELS, "kernel.json", IMAGE_KERNEL_SCHEMA, "name"},
+	{IMAGE_DISKS, "root.json", IMAGE_DISK_SCHEMA, "id"},
 };
 #define N_KINDS (sizeof(kinds) / sizeof(*kinds))
 
@@ -140,7 +141,7 @@ static bool matches(const struct kind *kind, const char *name, const char *asked
 {
 	if (!asked)
 		return true;
-	if (strcmp(kind->folder, IMAGE_IMAGES) == 0)
+	if (strcmp(kind->key, "id") == 0)
 		return strncmp(name, asked, strlen(asked)) == 0;
 	return strcmp(name, asked) == 0;
 }

@@ -19,6 +19,8 @@
  * |          | cols} (absent: pipes); bytes on the second    |                                  |
  * |          | stream, see stdio.h                           |                                  |
  * | check    | check, box, options, scale                    | account: as check_carry_out      |
+ * | image    | name, about: as stored.h has it; its layer is |                                  |
+ * |          | the disk MESSAGE_ROOT_DISK                    |                                  |
  * | shutdown |                                               | (then the guest is gone)         |
  *
  * Neither side trusts the other's lengths: a line is bounded, and so is the time for it. */
@@ -35,6 +37,9 @@ struct message_stream;
 /* Names of the virtio-serial ports. */
 #define MESSAGE_PORT       "tare.0"
 #define MESSAGE_STDIO_PORT "tare.1"
+
+/* Serial number of the disk with an image's root. */
+#define MESSAGE_ROOT_DISK "root"
 
 /* fd stays the caller's, and is made non-blocking. */
 int message_open(int fd, struct message_stream **ret, struct tare_err *err);

@@ -39,6 +39,7 @@ struct qemu_config {
 	const char *initrd;          /* initramfs; NULL: none */
 	const char *disk;            /* raw image for /work */
 	bool disk_direct;            /* past the host's page cache */
+	const char *root_disk;       /* raw image, only read: others may have it too; NULL: none */
 	int incoming_fd;             /* a saved guest to go on with; -1: boot */
 	uint64_t cpus;               /* where the vCPU threads run: mask; 0: anywhere */
 	const char *name;            /* "tare-RUN-N" */

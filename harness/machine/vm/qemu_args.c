@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/text.h"
+#include "machine/vm/message.h"
 #include "machine/vm/qemu.h"
 
 static void add_text(struct qemu_args *args, char *taken_text)
@@ -130,6 +131,20 @@ static void add_disk(struct qemu_args *args, const struct qemu_config *config)
 	add_option(args, "-device", "virtio-blk-pci,drive=work,serial=work");
 }
 
+static void add_root_disk(struct qemu_args *args, const struct qemu_config *config)
+{
+	cleanup_free char *path = escape(config->root_disk);
+
+	if (!path) {
+		args->failed = -ENOMEM;
+		return;
+	}
+	add_option(args, "-drive",
+		   "if=none,id=root,format=raw,readonly=on,file=%s,cache=writeback,aio=threads",
+		   path);
+	add_option(args, "-device", "virtio-blk-pci,drive=root,serial=" MESSAGE_ROOT_DISK);
+}
+
 int qemu_args_make(struct qemu_args *args, const struct qemu_config *config, struct tare_err *err)
 {
 	*args = (struct qemu_args){0};
@@ -146,6 +161,8 @@ int qemu_args_make(struct qemu_args *args, const struct qemu_config *config, str
 	add_sockets(args);
 	if (config->disk)
 		add_disk(args, config);
+	if (config->root_disk)
+		add_root_disk(args, config);
 	if (config->incoming_fd >= 0)
 		add_option(args, "-incoming", "fd:%d", QEMU_FD_INCOMING);
 	if (args->failed) {

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/units.h"
+#include "box/common/imaged.h"
 #include "machine/vm/kvm_verdict.h"
 #include "machine/vm/tsc.h"
 
@@ -15,13 +16,15 @@
 #define TSC_IS_UNKNOWN "the host's TSC frequency is not to be had, which an emulated microvm needs"
 
 const struct machine_option vm_options[] = {
-	{"accel", "auto|kvm|tcg", "auto", "KVM where it is real, else QEMU's own emulation"},
-	{"machine", "auto|microvm|q35", "auto", "QEMU's machine: microvm, or a whole PC"},
-	{"memory", "SIZE", "256M", "the guest's memory; --memory has precedence"},
-	{"vcpus", "COUNT", "1", "virtual CPUs"},
-	{"kernel", "PATH", "debian", "a vmlinux or bzImage, or Debian's cloud kernel"},
-	{"boot", "cold|restore", "cold", "boot anew, or go on with a guest saved once"},
-	{"silence", "TIME", "60s", "how long the guest may take to answer"},
+	{"accel", "auto|kvm|tcg", "auto", "KVM where it is real, else QEMU's own emulation", false},
+	{"machine", "auto|microvm|q35", "auto", "QEMU's machine: microvm, or a whole PC", false},
+	{"memory", "SIZE", "256M", "the guest's memory; --memory has precedence", false},
+	{"vcpus", "COUNT", "1", "virtual CPUs", false},
+	{"kernel", "PATH", "debian", "a vmlinux or bzImage, or Debian's cloud kernel", false},
+	{"image", "NAME", IMAGED_NONE,
+	 "the root of what runs in it: of 'tare image list', as an ext4 disk", true},
+	{"boot", "cold|restore", "cold", "boot anew, or go on with a guest saved once", false},
+	{"silence", "TIME", "60s", "how long the guest may take to answer", false},
 	{0},
 };
 
@@ -117,7 +120,7 @@ int vm_settings_read(const struct machine_config *config, const char *qemu_path,
 		     struct vm_settings *ret, struct tare_err *err)
 {
 	struct vm_settings s = {0};
-	const char *kernel = option(config, "kernel");
+	const char *kernel = option(config, "kernel"), *root = option(config, "image");
 	uint64_t vcpus = 1;
 	int r = machine_check_options(&machine_ops_vm, config->options, err);
 
@@ -139,6 +142,7 @@ int vm_settings_read(const struct machine_config *config, const char *qemu_path,
 		return r;
 	s.vcpus = (unsigned int)vcpus;
 	s.kernel = strcmp(kernel, "debian") == 0 ? NULL : kernel;
+	s.root = strcmp(root, IMAGED_NONE) == 0 ? NULL : root;
 	s.restore = strcmp(option(config, "boot"), "restore") == 0;
 	*ret = s;
 	return 0;

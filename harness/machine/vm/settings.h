@@ -24,6 +24,7 @@ struct vm_settings {
 	unsigned int vcpus;
 	uint64_t tsc_khz;     /* 0: not told to the guest */
 	const char *kernel;   /* a file; NULL: the distribution's cloud kernel. Of the options */
+	const char *root;     /* an image of the store as a disk; NULL: none. Of the options */
 	bool restore;         /* go on with a saved guest */
 	uint64_t silence_ns;  /* how long the guest may take over a call */
 	struct limits limits; /* what is left for QEMU's cgroup: memory is memory_bytes */
