@@ -124,6 +124,32 @@ int put_whiteout(int parent_fd, const char *name, struct tare_err *err)
 	return 0;
 }
 
+/* Of a symbolic link each name has its own: nothing can tell, as nobody writes to one, and mke2fs
+ * has it so too. */
+static int put_link_again(int at, const char *target, const struct stat *st, int parent_fd,
+			  const char *name, struct tare_err *err)
+{
+	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, st->st_mtim};
+	char text[IMAGE_PATH_MAX + 1];
+	ssize_t n = readlinkat(at, target, text, sizeof(text) - 1);
+	struct stat there;
+
+	if (n < 0)
+		return err_errno(err, "read the link '%.100s'", target);
+	text[n] = '\0';
+	if (fstatat(parent_fd, name, &there, AT_SYMLINK_NOFOLLOW) == 0) {
+		int r = there.st_ino == st->st_ino ? 0 : fd_remove_tree_at(parent_fd, name, err);
+
+		if (r < 0 || there.st_ino == st->st_ino)
+			return r;
+	}
+	if (symlinkat(text, parent_fd, name) < 0 ||
+	    fchownat(parent_fd, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    utimensat(parent_fd, name, times, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_errno(err, "make the link '%.100s'", name);
+	return 0;
+}
+
 int put_hardlink(int dir_fd, const char *target, int parent_fd, const char *name,
 		 struct tare_err *err)
 {
@@ -145,7 +171,9 @@ int put_hardlink(int dir_fd, const char *target, int parent_fd, const char *name
 			       "the hard link '%.80s' is to '%.80s', which the layer "
 			       "does not have before it",
 			       name, target);
-	if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
+	if (S_ISLNK(st.st_mode))
+		return put_link_again(at, target, &st, parent_fd, name, err);
+	if (!S_ISREG(st.st_mode))
 		return err_set(err, EBADMSG, "the hard link '%.80s' is to no file", name);
 	if (linkat(at, target, parent_fd, name, 0) == 0)
 		return 0;

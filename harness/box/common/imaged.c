@@ -102,6 +102,7 @@ int imaged_make_pieces(const struct imaged *imaged, struct imaged_pieces *ret, s
 	}
 	root->layer_fds = ret->layer_fds;
 	root->n_layers = ret->n_layers;
+	root->marked = ret->n_layers && !imaged->image.merged;
 	return 0;
 }
 

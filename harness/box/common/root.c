@@ -134,8 +134,7 @@ static int mount_overlay(const struct root *root, int stage, int tree, struct ta
 	const char *lowers[STORED_LAYERS_MAX + 1];
 	struct mounts_overlay overlay = {
 		.lowers = lowers,
-		/* The layers of an image mark opaque folders so, whoever mounts them. */
-		.userxattr = root->userxattr || root->n_layers,
+		.userxattr = root->userxattr || root->marked,
 	};
 	int r = attach_layers(root, stage, tree, names, lowers, &overlay.n_lowers, err);
 

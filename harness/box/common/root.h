@@ -22,6 +22,7 @@ struct root {
 	 * overlayfs shows them as one, and a layer above them has the places for our mounts. */
 	const int *layer_fds;
 	size_t n_layers;
+	bool marked;     /* they have opaque folders, marked by user.* attributes */
 	int load_fd;     /* detached copy of tare-load for /.tare/load; -1: it is in the tree */
 	bool overlay;    /* copy on write; else the tree is read-only */
 	bool writable;   /* the tree is the box's own copy: neither of the two */

@@ -90,6 +90,7 @@ static int take_config(struct stored_image *image, struct tare_err *err)
 	image->cwd = json_string_or(image->about, "workdir", NULL);
 	if (image->cwd && image->cwd[0] != '/')
 		image->cwd = NULL;
+	image->merged = json_bool_or(image->about, "merged", false);
 	image->uid = (uid_t)uid;
 	image->gid = (gid_t)gid;
 	return 0;

@@ -8,6 +8,7 @@
  * of the same form, with one layer: a disk on which all of them are merged. */
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -23,6 +24,7 @@ struct stored_image {
 	json_t *about;
 	char *layers[STORED_LAYERS_MAX]; /* their folders, the top one first */
 	size_t n_layers;
+	bool merged; /* its one layer hides nothing, so that nothing in it is marked */
 	char *empty; /* a folder with nothing in it, made when it is needed */
 	const char *env[STORED_ENV_MAX + 1]; /* NULL-ended; the texts are of `about` */
 	const char *cwd;                     /* NULL: "/" */

@@ -82,8 +82,14 @@ static int copy_xattrs(int in, int out, struct tare_err *err)
 	for (char *name = names; name < names + n; name += strlen(name) + 1) {
 		ssize_t size = fgetxattr(in, name, value, sizeof(value));
 
-		if (size < 0 || fsetxattr(out, name, value, (size_t)size, 0) < 0)
-			return err_errno(err, "copy attribute '%s'", name);
+		if (size >= 0 && fsetxattr(out, name, value, (size_t)size, 0) == 0)
+			continue;
+		if (size >= 0 && errno == ENOTSUP) /* tmpfs before Linux 6.6: a guest's cache */
+			return err_set(err, ENOTSUP,
+				       "the cache's filesystem takes no attribute '%.60s': use "
+				       "rootfs=overlay",
+				       name);
+		return err_errno(err, "copy attribute '%.60s'", name);
 	}
 	return 0;
 }

@@ -58,6 +58,18 @@ static int give_work(struct launch *l, struct tare_err *err)
 	return 0;
 }
 
+static int map_piece(int fd, pid_t pid, struct tare_err *err)
+{
+	struct tare_err why = {0};
+	int r = identity_map_mount(fd, pid, &why);
+
+	if (r == -EINVAL) /* tmpfs before Linux 6.3: a copy in a guest's cache */
+		return err_set(err, -r,
+			       "the image's filesystem cannot map owners: use rootfs=overlay or "
+			       "user=host");
+	return r < 0 ? err_set(err, -r, "%s", why.msg) : 0;
+}
+
 /* The files of an image, and of a copy of one, belong to the image's own users: root inside is the
  * owner of what root owns there. Other trees were given to root inside when they were made. */
 static int map_root(const struct launch *l, pid_t pid, struct tare_err *err)
@@ -67,9 +79,9 @@ static int map_root(const struct launch *l, pid_t pid, struct tare_err *err)
 	if (!l->container->imaged.given)
 		return 0;
 	if (l->root.tree_fd >= 0)
-		r = identity_map_mount(l->root.tree_fd, pid, err);
+		r = map_piece(l->root.tree_fd, pid, err);
 	for (size_t i = 0; i < l->root.n_layers && r == 0; i++)
-		r = identity_map_mount(l->root.layer_fds[i], pid, err);
+		r = map_piece(l->root.layer_fds[i], pid, err);
 	return err_wrap(err, r, "step 'map the owners of the image'");
 }
 

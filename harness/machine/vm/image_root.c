@@ -172,7 +172,8 @@ static int describe(const struct stored_image *image, struct image_root *root, s
 {
 	static const char *const keys[] = {"env", "workdir", "uid", "gid"};
 
-	root->about = json_pack("{s:s, s:[s]}", "schema", STORED_SCHEMA, "layers", root->id);
+	root->about = json_pack("{s:s, s:[s], s:b}", "schema", STORED_SCHEMA, "layers", root->id,
+				"merged", 1);
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys) && root->about; i++) {
 		json_t *value = json_object_get(image->about, keys[i]);
 
