@@ -257,12 +257,12 @@ static int describe(struct import *im, struct tare_err *err)
 }
 
 /* "oci:/images/Busy Box:1.36" gives "busy-box". */
-static void name_after(const struct source *source, char ret[64])
+static void name_after(const char *path, char ret[64])
 {
-	const char *from = strrchr(source->path, '/');
+	const char *from = strrchr(path, '/');
 	size_t n = 0;
 
-	from = from && from[1] ? from + 1 : source->path;
+	from = from && from[1] ? from + 1 : path;
 	for (; *from && n < 62; from++) {
 		char c = (char)tolower((unsigned char)*from);
 
@@ -338,7 +338,8 @@ int import_image(const struct import_config *config, json_t **ret_about, struct 
 		if (config->name)
 			(void)snprintf(name, sizeof(name), "%s", config->name);
 		else
-			name_after(&im->source, name);
+			name_after(config->named_after ? config->named_after : im->source.path,
+				   name);
 		if (!text_is_name(name) || strcmp(name, "tare") == 0)
 			r = err_set(err, EINVAL, "'%.60s' is no name for an image: give --name",
 				    config->name ? config->name : name);

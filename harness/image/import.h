@@ -12,8 +12,9 @@ struct journal;
 struct import_config {
 	const char *cache_dir;
 	struct journal *journal;
-	const char *source; /* "oci:DIR:TAG" */
-	const char *name;   /* NULL: from the source */
+	const char *source;      /* "oci:DIR:TAG" */
+	const char *name;        /* NULL: from named_after */
+	const char *named_after; /* a path; NULL: the source's */
 	const struct image_limits *limits;
 	void (*say)(const char *what, void *context); /* may be NULL */
 	void *context;
