@@ -92,10 +92,35 @@ static void one_environment_twice_needs_two_labels(void **state)
 	env_list_free(&list);
 }
 
+static void an_image_is_the_guests_and_its_boxs(void **state)
+{
+	static const char *const texts[] = {"vm,image=x", "vm+container,image=x",
+					    "vm+chroot,image=x"};
+	struct env_list list;
+	struct tare_err err = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		list = envs_of(texts[i]);
+		assert_string_equal(json_string_or(list.items[0].machine_options, "image", ""),
+				    "x");
+		assert_string_equal(json_string_or(list.items[0].options, "image", ""), "x");
+		env_list_free(&list);
+	}
+	list = (struct env_list){0};
+	assert_int_equal(args_parse_envs("vm+command,image=x", &list, &err), -EINVAL);
+	assert_says(err, "no option 'image'");
+	err = (struct tare_err){0};
+	assert_int_equal(args_parse_envs("vm,image=x,image=y", &list, &err), -EINVAL);
+	assert_says(err, "given twice");
+	env_list_free(&list);
+}
+
 static void the_text_of_an_environment_gives_it_again(void **state)
 {
 	static const char *const texts[] = {"native", "a=native", "container,seccomp=off",
-					    "x=container,net=host,seccomp=off"};
+					    "x=container,net=host,seccomp=off",
+					    "v=vm+container,image=x,seccomp=off"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -108,6 +133,8 @@ static void the_text_of_an_environment_gives_it_again(void **state)
 		assert_env(&again.items[0], list.items[0].label, list.items[0].machine,
 			   list.items[0].box);
 		assert_true(json_equal(again.items[0].options, list.items[0].options));
+		assert_true(
+			json_equal(again.items[0].machine_options, list.items[0].machine_options));
 		free(text);
 		env_list_free(&list);
 		env_list_free(&again);
@@ -294,6 +321,7 @@ int main(void)
 		cmocka_unit_test(pieces_without_an_equals_sign_begin_new_items),
 		cmocka_unit_test(a_label_comes_first),
 		cmocka_unit_test(one_environment_twice_needs_two_labels),
+		cmocka_unit_test(an_image_is_the_guests_and_its_boxs),
 		cmocka_unit_test(the_text_of_an_environment_gives_it_again),
 		cmocka_unit_test(an_environment_goes_through_json),
 		cmocka_unit_test(a_wrong_environment_is_told_with_what_was_meant),

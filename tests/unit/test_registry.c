@@ -136,6 +136,7 @@ static void no_machine_is_called_like_a_box(void **state)
 }
 
 /* Else a machine's option would hide a box's. */
+/* But for those that a machine takes note of for the box in it. */
 static void no_option_is_a_machines_and_a_boxs(void **state)
 {
 	(void)state;
@@ -143,7 +144,7 @@ static void no_option_is_a_machines_and_a_boxs(void **state)
 		for (const struct machine_option *o = (*m)->options; o && o->name; o++)
 			for (const struct box_ops *const *b = box_ops_table; *b; b++)
 				for (const struct box_option *p = (*b)->options; p && p->name; p++)
-					assert_string_not_equal(o->name, p->name);
+					assert_true(o->to_box || strcmp(o->name, p->name) != 0);
 }
 
 static void collectors_are_complete(void **state)
