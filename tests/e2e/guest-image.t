@@ -14,6 +14,7 @@ need python3 python3 --version
 need busybox test -x /bin/busybox
 need qemu qemu-system-x86_64 --version
 need image "$tare" image build
+need debugfs debugfs -V
 
 # A cache of its own, in which the kernel and what guests boot from are those of the other tests.
 guest=$("$tare" image list --json | jq -r '.images[0].folder | sub("/images/[^/]*$"; "")')
@@ -125,6 +126,8 @@ ok "a disk in use is not removed" in_use
 ok "made again from another import it has the same bytes" again
 ok "the disk goes with the last image that has its layers" gone
 ok "links for /proc, /dev, /work and the like lead nowhere in a guest" places
+ok "a link for the folder that ext4 must have is refused, with a sentence" eval 'import lost &&
+	refused "lost+found" -e vm,image=lost -- true && test -z "$(find "$disks" -name "*lost*")"'
 ok "natively an image is refused, with a sentence" refused "natively the root is the host's" \
 	-e native,image=places -- true
 ok "an image that there is not is refused, with a sentence" refused "there is no image 'none'" \

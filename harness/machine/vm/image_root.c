@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fts.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,8 +75,18 @@ static int measure(const char *folder, struct size *ret, struct tare_err *err)
 	return r;
 }
 
-/* mke2fs always makes it; where the image has none, the guest shall see none. */
-static int remove_lost_and_found(const struct image_config *config, int view, const char *path,
+/* mke2fs always makes it: the image's own takes its place, or it has to go again. */
+static int find_lost_and_found(int view, bool *ret, struct tare_err *err)
+{
+	struct stat st;
+
+	*ret = fstatat(view, "lost+found", &st, AT_SYMLINK_NOFOLLOW) == 0;
+	if (*ret && !S_ISDIR(st.st_mode))
+		return err_set(err, EBADMSG, "its 'lost+found' is no folder, which ext4 must have");
+	return 0;
+}
+
+static int remove_lost_and_found(const struct image_config *config, const char *path,
 				 struct tare_err *err)
 {
 	static char fake_time[] = "E2FSPROGS_FAKE_TIME=1";
@@ -87,11 +98,23 @@ static int remove_lost_and_found(const struct image_config *config, int view, co
 		.timeout_ms = MKE2FS_MS,
 		.journal = config->journal,
 	};
-	struct stat st;
 
-	if (fstatat(view, "lost+found", &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return 0;
 	return image_run(&run, NULL, 0, err);
+}
+
+static int size_texts(const char *tree, char inodes[32], char blocks[32], struct tare_err *err)
+{
+	struct size size;
+	int r = measure(tree, &size, err);
+
+	if (r < 0)
+		return r;
+	(void)snprintf(inodes, 32, "%llu", (unsigned long long)(size.files + INODES_OF_MKE2FS));
+	(void)snprintf(blocks, 32, "%lluM",
+		       (unsigned long long)((DISK_MORE + size.bytes + size.bytes / 32 +
+					     size.files * FILE_MORE) /
+					    MIB));
+	return 0;
 }
 
 /* From what all layers together show, without a copy of it. */
@@ -109,25 +132,20 @@ static int make_disk(const struct image_config *config, const struct stored_imag
 		.timeout_ms = MKE2FS_MS,
 		.journal = config->journal,
 	};
-	struct size size;
+	bool has_lost_and_found;
 	int r;
 
 	if (view < 0)
 		return view;
 	/* By our descriptor: the view is mounted nowhere. */
 	(void)snprintf(tree, sizeof(tree), "/proc/%d/fd/%d", getpid(), view);
-	r = measure(tree, &size, err);
-	if (r < 0)
-		return r;
-	(void)snprintf(inodes, sizeof(inodes), "%llu",
-		       (unsigned long long)(size.files + INODES_OF_MKE2FS));
-	(void)snprintf(blocks, sizeof(blocks), "%lluM",
-		       (unsigned long long)((DISK_MORE + size.bytes + size.bytes / 32 +
-					     size.files * FILE_MORE) /
-					    MIB));
-	r = image_mke2fs(&disk, err);
+	r = find_lost_and_found(view, &has_lost_and_found, err);
 	if (r == 0)
-		r = remove_lost_and_found(config, view, path, err);
+		r = size_texts(tree, inodes, blocks, err);
+	if (r == 0)
+		r = image_mke2fs(&disk, err);
+	if (r == 0 && !has_lost_and_found)
+		r = remove_lost_and_found(config, path, err);
 	return r == 0 ? image_ext4_settle_times(path, err) : r;
 }
 
