@@ -217,6 +217,15 @@ static int list_folder(const char *store, const char *folder, json_t **ret, stru
 	return 0;
 }
 
+/* Where the store is, and the names of its images. */
+static int list_names(const char *cache_dir, char ret_store[STORED_PATH_SIZE], json_t **ret,
+		      struct tare_err *err)
+{
+	int r = stored_folder(cache_dir, ret_store, err);
+
+	return r == 0 ? list_folder(ret_store, "names", ret, err) : r;
+}
+
 static json_t *load(const char *store, const char *folder, const char *name)
 {
 	cleanup_free char *path = text_format("%s/%s/%s.json", store, folder, name);
@@ -259,10 +268,8 @@ int keep_list(const char *cache_dir, json_t **ret, struct tare_err *err)
 	char store[STORED_PATH_SIZE];
 	json_t *name;
 	size_t i;
-	int r = stored_folder(cache_dir, store, err);
+	int r = list_names(cache_dir, store, &names, err);
 
-	if (r == 0)
-		r = list_folder(store, "names", &names, err);
 	if (r < 0)
 		return r;
 	json_array_foreach(names, i, name)(void)
@@ -297,10 +304,8 @@ int keep_has_image(const char *cache_dir, const json_t *layers, bool *ret, struc
 	char store[STORED_PATH_SIZE];
 	json_t *name;
 	size_t i;
-	int r = stored_folder(cache_dir, store, err);
+	int r = list_names(cache_dir, store, &names, err);
 
-	if (r == 0)
-		r = list_folder(store, "names", &names, err);
 	if (r < 0)
 		return r;
 	*ret = false;
@@ -379,10 +384,8 @@ int keep_remove(const char *cache_dir, const char *name, struct tare_err *err)
 	char store[STORED_PATH_SIZE];
 	json_t *each;
 	size_t i, found = 0;
-	int r = stored_folder(cache_dir, store, err);
+	int r = list_names(cache_dir, store, &names, err);
 
-	if (r == 0)
-		r = list_folder(store, "names", &names, err);
 	if (r < 0)
 		return r;
 	json_array_foreach(names, i, each) found +=

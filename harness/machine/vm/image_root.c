@@ -105,15 +105,14 @@ static int remove_lost_and_found(const struct image_config *config, const char *
 static int size_texts(const char *tree, char inodes[32], char blocks[32], struct tare_err *err)
 {
 	struct size size;
+	uint64_t bytes;
 	int r = measure(tree, &size, err);
 
 	if (r < 0)
 		return r;
+	bytes = DISK_MORE + size.bytes + size.bytes / 32 + size.files * FILE_MORE;
 	(void)snprintf(inodes, 32, "%llu", (unsigned long long)(size.files + INODES_OF_MKE2FS));
-	(void)snprintf(blocks, 32, "%lluM",
-		       (unsigned long long)((DISK_MORE + size.bytes + size.bytes / 32 +
-					     size.files * FILE_MORE) /
-					    MIB));
+	(void)snprintf(blocks, 32, "%lluM", (unsigned long long)(bytes / MIB));
 	return 0;
 }
 
