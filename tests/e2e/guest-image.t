@@ -34,26 +34,25 @@ in_box() { box=$1; shift; "$tare" exec -e "$box" -- sh -c "$*"; }
 vm() { box=$1; shift; in_box "vm$box,boot=restore" "$@"; }
 says() { expected=$1; shift; got=$("$@" 2>&1); test "$expected" = "$got" || { echo "$got"; return 1; }; }
 
-# Each file: inode, links and size (not of folders), type, mode, owner, digest or target, name.
-list() { in_box "$1" 'find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /run \
-	-o -path /work -o -path /.tare \) -prune -o ! -path / -exec sh -c '\''for f; do
-		what=- same="- - -"
-		test -d "$f" || same=$(stat -c "%i %h %s" "$f")
-		if test -L "$f"; then what=$(readlink "$f"); elif test -f "$f"; then
-			what=$(sha256sum <"$f"); fi
-		echo "$same $(stat -c "%F %a %u:%g" "$f") $what $f"
-	done'\'' sh {} +' >"$work/listed" && canonical <"$work/listed" >"$work/list-$2" &&
+# Each file: inode, links and size (not of folders), type, mode, owner, name; and each digest.
+list() { in_box "$1" 'all() { find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o \
+		-path /run -o -path /work -o -path /.tare \) -prune -o ! -path / "$@"; }
+		all -type d -exec stat -c "- - - %F %a %u:%g %n" {} +
+		all ! -type d -exec stat -c "%i %h %s %F %a %u:%g %N" {} +
+		echo digests; all -type f -exec sha256sum {} +' >"$work/listed" &&
+	{ sed '/^digests$/,$d' "$work/listed" | canonical
+	sed '1,/^digests$/d' "$work/listed" | sort; } >"$work/list-$2" &&
 	test "$(wc -l <"$work/list-$2")" -gt 1000; }
 # Inodes by their first name: what is one file here is one there.
 canonical() { sort -k 4 | awk '$2 > 1 && !($1 in first) { first[$1] = NR } { $1 = first[$1] "" } 1'; }
 same_files() { list "$1" other && diff "$work/list-container" "$work/list-other"; }
 kept() { # what the list has to have, or equality says little
-	grep -q ' 4755 0:0 .*/set/uid$' "$work/list-container" &&
-		grep -q ' directory 700 1000:1001 - /empty$' "$work/list-container" &&
-		grep -q '^[0-9]* 3 9 regular file 644 5:0 .*/other/c$' "$work/list-container" &&
-		grep -q ' fifo 640 3:0 - /pipe$' "$work/list-container" &&
-		! grep -q '/gone$\|/hidden/below$\|/recreated/below$\|/device$' "$work/list-container" &&
-		grep -q '/hidden/above$' "$work/list-container" && grep -q '\$(id)$' "$work/list-container"; }
+	l=$work/list-container
+	grep -q " 4755 0:0 .*/set/uid" "$l" && grep -q ' directory 700 1000:1001 /empty$' "$l" &&
+		grep -q "^[0-9]* 3 9 regular file 644 5:0 .*/other/c" "$l" &&
+		grep -q ' fifo 640 3:0 .*/pipe' "$l" && grep -q '/hidden/above' "$l" &&
+		grep -q '^[0-9a-f]\{64\}  /odd/\$(id)$' "$l" && grep -q "/links/up' -> '\.\.'" "$l" &&
+		! grep -q '/gone\|/hidden/below\|/recreated/below\|/device' "$l"; }
 attributes() { # the agent's root is the only one that shows them without a tool
 	debugfs -R 'ea_list attribute' "$(disk)" 2>/dev/null | grep -q 'user.note (4) = "kept"' &&
 		debugfs -R 'ea_list attribute' "$(disk)" 2>/dev/null | grep -q 'user.long (1000)'; }

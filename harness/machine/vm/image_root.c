@@ -30,7 +30,7 @@
 #define FILE_MORE        8192
 #define DISK_MORE        (16ULL << 20)
 #define MIB              (1ULL << 20)
-#define INODES_OF_MKE2FS 64
+#define INODES_OF_MKE2FS 64ULL
 
 struct size {
 	uint64_t files, bytes;
@@ -111,8 +111,8 @@ static int size_texts(const char *tree, char inodes[32], char blocks[32], struct
 	if (r < 0)
 		return r;
 	bytes = DISK_MORE + size.bytes + size.bytes / 32 + size.files * FILE_MORE;
-	(void)snprintf(inodes, 32, "%llu", (unsigned long long)(size.files + INODES_OF_MKE2FS));
-	(void)snprintf(blocks, 32, "%lluM", (unsigned long long)(bytes / MIB));
+	(void)snprintf(inodes, 32, "%llu", size.files + INODES_OF_MKE2FS);
+	(void)snprintf(blocks, 32, "%lluM", bytes / MIB);
 	return 0;
 }
 
