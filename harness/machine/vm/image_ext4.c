@@ -103,7 +103,8 @@ static int settle(int fd, struct tare_err *err)
 		return err_set(err, EBADMSG, "it is no filesystem of vm-images/root-disk");
 	for (uint32_t group = 0; group < inodes / per_group && r == 0; group++)
 		r = settle_group(fd, group, per_group, err);
-	return r;
+	/* Its data before its name in the cache: a power cut must not leave half of it there. */
+	return r == 0 && fsync(fd) < 0 ? err_errno(err, "write to the disk") : r;
 }
 
 int image_ext4_settle_times(const char *path, struct tare_err *err)
