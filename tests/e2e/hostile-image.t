@@ -48,6 +48,21 @@ ours() { box "$1" 'test ! -L /proc && test -r /proc/self/stat && test ! -L /dev 
 untouched() { test "$(ls -A "$VICTIM")" = file && test safe = "$(cat "$VICTIM/file")" &&
 	test "$etc" = "$(stat -c %Y%n /etc/* /etc)"; }
 etc=$(stat -c %Y%n /etc/* /etc)
+# A process of the host's, by whose /proc/PID/root an image may try to get out, where it sees it.
+way_out() { # way_out OPTIONS EXEC-OPTIONS: it does not start, and nothing is made outside
+	sleep 60 & pid=$!
+	rm -rf "$work/tree" && mkdir -p "$work/tree/bin" && cp /bin/busybox "$work/tree/bin/sh" &&
+		ln -s "/proc/$pid/root$VICTIM" "$work/tree/way" &&
+		"$tare" image import "rootfs:$work/tree" --name way || return
+	options=$1; shift
+	"$tare" exec -e "container,image=way,$options" "$@" -- /bin/sh -c 'echo it runs'
+	got=$?
+	kill "$pid"
+	test "$got" = 125 && untouched; }
+volumes() { for options in user=host,pid=host pid=host user=host; do
+		way_out "$options" -v "$tests:/way/made" && way_out "$options" --tmpfs /way/made/too &&
+			way_out "$options" -v "$0:/way/file" && way_out "$options" --workdir /way || return
+	done; }
 closed() { test "$(stat -c %a "$store")" = 700; }
 
 ok "'..' is refused" refused dotdot "goes up by '..'"
@@ -81,5 +96,6 @@ for image in places inner-places; do
 			ours "$box,image=$image"
 	done
 done
+ok "links to other processes' roots lead no volume and no working folder out" volumes
 ok "the store is closed to others" closed
 finish

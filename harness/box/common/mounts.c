@@ -140,7 +140,9 @@ int mounts_clone(int dirfd, const char *path, enum mounts_depth depth, unsigned 
 
 int mounts_attach(int mount_fd, int dirfd, const char *path, struct tare_err *err)
 {
-	if (move_mount(mount_fd, "", dirfd, path, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+	unsigned int upon = path[0] ? 0 : MOVE_MOUNT_T_EMPTY_PATH;
+
+	if (move_mount(mount_fd, "", dirfd, path, MOVE_MOUNT_F_EMPTY_PATH | upon) < 0)
 		return err_errno(err, "step 'put a mount on %s'", path);
 	return 0;
 }

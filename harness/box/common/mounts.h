@@ -35,7 +35,7 @@ enum mounts_depth { MOUNTS_ONE, MOUNTS_TREE };
 int mounts_clone(int dirfd, const char *path, enum mounts_depth depth, unsigned int attributes,
 		 struct tare_err *err);
 
-/* Put a detached mount at path of dirfd. */
+/* Put a detached mount at path of dirfd ("": on dirfd itself). */
 int mounts_attach(int mount_fd, int dirfd, const char *path, struct tare_err *err);
 
 /* Nothing that is mounted from here on is seen outside of this mount namespace. */

@@ -2,11 +2,14 @@
 #include "box/container/furnish.h"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -51,45 +54,79 @@ void furnish_map(const struct furnish *furnish, pid_t pid)
 			(void)identity_map_mount(furnish->volume_fds[i], pid, NULL);
 }
 
-/* The folders above, and the last piece as a folder or an empty file. Nothing here leaves the
- * container: its root is ours by now. */
-static int make_target(const struct extras_mount *m, bool folder, struct tare_err *err)
+/* Beneath the root, which is the working folder, whatever links an image has on the way; those of
+ * /proc, which lead into other processes' roots, are none. */
+static int open_inside(const char *path, int flags)
+{
+	struct open_how how = {
+		.flags = (uint64_t)(flags | O_CLOEXEC),
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+	};
+
+	return (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+}
+
+/* What path names, made in the folder above it, at, where there is nothing. */
+static int open_or_make(int at, const char *path, bool folder, struct tare_err *err)
+{
+	const int flags = O_PATH | (folder ? O_DIRECTORY : 0);
+	const char *name = path + strlen(path);
+	cleanup_close int fd = open_inside(path, flags);
+	cleanup_close int made = -1;
+
+	while (name > path && name[-1] != '/')
+		name--;
+	if (fd < 0 && errno == ENOENT) {
+		if (!folder)
+			made = openat(at, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+		if (folder ? mkdirat(at, name, 0755) < 0 : made < 0)
+			return err_errno(err, "step 'make %s'", path);
+		fd = open_inside(path, flags);
+	}
+	return fd < 0 ? err_errno(err, "step 'open %s'", path) : take_fd(&fd);
+}
+
+/* The folders above it, and the last piece as a folder or an empty file. */
+static int open_target(const struct extras_mount *m, bool folder, struct tare_err *err)
 {
 	char path[sizeof(m->target)];
-	cleanup_close int fd = -1;
+	cleanup_close int at = open_inside(".", O_PATH | O_DIRECTORY);
 
 	memcpy(path, m->target, sizeof(path));
-	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+	for (char *slash = strchr(path + 1, '/'); slash && at >= 0;
+	     slash = strchr(slash + 1, '/')) {
+		int next;
+
 		*slash = '\0';
-		if (mkdir(path, 0755) < 0 && errno != EEXIST)
-			return err_errno(err, "step 'make folder %s'", path);
+		next = open_or_make(at, path, true, err);
 		*slash = '/';
+		if (next < 0)
+			return next;
+		(void)close(at);
+		at = next;
 	}
-	if (faccessat(AT_FDCWD, path, F_OK, 0) == 0)
-		return 0;
-	if (folder)
-		return mkdir(path, 0755) == 0 ? 0 : err_errno(err, "step 'make folder %s'", path);
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	return fd >= 0 ? 0 : err_errno(err, "step 'make file %s'", path);
+	return at < 0 ? err_errno(err, "step 'open the root'")
+		      : open_or_make(at, path, folder, err);
 }
 
 static int place_one(const struct extras_mount *m, int volume, struct tare_err *err)
 {
 	cleanup_close int made = -1;
+	cleanup_close int target = -1;
 	struct stat st = {.st_mode = S_IFDIR};
-	int r;
 
 	if (volume >= 0 && fstat(volume, &st) < 0)
 		return err_errno(err, "step 'look at volume %s'", m->source);
-	r = make_target(m, S_ISDIR(st.st_mode), err);
-	if (r < 0)
-		return r;
+	target = open_target(m, S_ISDIR(st.st_mode), err);
+	if (target < 0)
+		return target;
 	if (volume < 0) {
 		made = mounts_new("tmpfs", m->options, m->attributes, err);
 		if (made < 0)
 			return made;
 	}
-	return mounts_attach(volume < 0 ? made : volume, AT_FDCWD, m->target, err);
+	return err_wrap(err, mounts_attach(volume < 0 ? made : volume, target, "", err),
+			"mount on %s", m->target);
 }
 
 int furnish_place(const struct furnish *furnish, struct tare_err *err)
@@ -158,7 +195,7 @@ static bool is_text(const struct field *field, const char *text)
 static bool look_up(const char *file, const char *who, unsigned int *ret_id, unsigned int *ret_gid)
 {
 	static char text[ACCOUNTS_MAX + 1];
-	cleanup_close int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	cleanup_close int fd = open_inside(file, O_RDONLY | O_NONBLOCK);
 	const char *at = text;
 	struct field fields[FIELDS];
 	unsigned int number = 0, id;
