@@ -58,8 +58,8 @@ int cgroup_layout_read(struct cgroup_layout *ret, struct tare_err *err);
  * not trusted: a line that is none, or whose mount point is too long, is passed over. */
 int cgroup_layout_parse(const char *mountinfo, int root_fd, struct cgroup_layout *ret,
 			struct tare_err *err);
-/* Version 2 alone, where it usually is, without reading all mounts: what a group that limits nothing
- * needs. False: it is somewhere else, or nowhere. */
+/* Version 2 alone, where it usually is, without reading all mounts: what a group that limits
+ * nothing needs. False: it is somewhere else, or nowhere. */
 bool cgroup_layout_read_v2(struct cgroup_layout *ret);
 /* "v2", "v1", "hybrid" or "none". */
 const char *cgroup_layout_mode(const struct cgroup_layout *layout);
