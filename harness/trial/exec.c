@@ -15,7 +15,6 @@
 #include "base/json.h"
 #include "box/common/controllers.h"
 #include "trial/trial.h"
-#include "trial/unmount.h"
 
 #define KILL_TIMEOUT_MS 10000
 
@@ -94,11 +93,7 @@ static int start_in_box(const struct trial_place *place, const struct trial_exec
 	if (r < 0)
 		return r;
 	r = ops->open(&box, &exec->box, err);
-	if (r == 0)
-		r = ops->start(exec->box, &start, &exec->process, err);
-	if (r == 0 && ops->has_root)
-		unmount_beside(exec->process.pid, exec->process.pidfd);
-	return r;
+	return r == 0 ? ops->start(exec->box, &start, &exec->process, err) : r;
 }
 
 /* Everything but the process's status; the first failure is told, the rest goes on. */
