@@ -25,9 +25,8 @@ const struct protection protections[] = {
 	{"sysv-ipc", CLAIM_PRIVATE, SHOWN_ON_HOST, "container,ipc=host,user=host"},
 	{"posix-mqueue", CLAIM_PRIVATE, SHOWN_ON_HOST, "container,ipc=host,user=host"},
 	{"posix-shm", CLAIM_PRIVATE, SHOWN_ON_HOST, "container,rootfs=host"},
-	/* The namespace is its own; its offsets are 0, so that durations of both sides agree. */
-	{"boot-time", CLAIM_NOT_SHARED, SHOWN_ON_HOST, "container,time=host"},
-	{"monotonic-time", CLAIM_NOT_SHARED, SHOWN_ON_HOST, "container,time=host"},
+	{"boot-time", CLAIM_PRIVATE, SHOWN_ON_HOST, "container,time=host"},
+	{"monotonic-time", CLAIM_PRIVATE, SHOWN_ON_HOST, "container,time=host"},
 	{"devices", CLAIM_PRIVATE, SHOWN_ON_HOST, "container,rootfs=host"},
 	/* A guest has settings of its own: the native column shows it. */
 	{"settings", CLAIM_PRIVATE, SHOWN_NOWHERE, "container,user=host,rootfs=host,caps=keep"},

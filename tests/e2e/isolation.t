@@ -22,10 +22,12 @@ verdicts() { # ENV FILTER
 ok "every attack from inside of the container is contained" \
 	verdicts container 'map(select(.kind == "attack")) | length > 25 and all(.verdict == "contained")'
 ok "names inside are private" verdicts container \
-	'map(select(.kind == "name" and (.name | IN("kernel", "capabilities", "boot-time", "monotonic-time") | not)))
-	| length > 18 and all(.verdict == "private")'
+	'map(select(.kind == "name" and (.name | IN("kernel", "capabilities") | not)))
+	| length > 20 and all(.verdict == "private")'
 ok "what is not private is said so" verdicts container \
-	'map({(.name): .verdict}) | add | .kernel == "shared" and .capabilities == "partly" and ."boot-time" == "partly"'
+	'map({(.name): .verdict}) | add | .kernel == "shared" and .capabilities == "partly"'
+ok "how long the host has been up is not seen inside" verdicts container \
+	'map({(.name): .}) | add | .["boot-time", "monotonic-time"] | .verdict == "private" and .claimed'
 ok "natively the names are those of outside" verdicts native \
 	'map({(.name): .verdict}) | add | .processes == "shared" and .users == "shared" and ."sysv-ipc" == "shared"'
 ok "chroot hides files and nothing else" verdicts chroot \

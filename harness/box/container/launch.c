@@ -17,6 +17,7 @@
 #include "box/common/direct.h"
 #include "box/common/mounts.h"
 #include "box/common/spawn.h"
+#include "box/container/clocks.h"
 #include "box/container/container.h"
 #include "box/container/furnish.h"
 #include "box/container/identity.h"
@@ -30,6 +31,7 @@ struct launch {
 	struct root root;
 	struct imaged_pieces pieces; /* of an image */
 	struct furnish furnish;      /* of a user */
+	int proc_fd;                 /* ours; -1: it has no clocks of its own, see clocks.h */
 	const struct box_exec *exec;
 	bool as_user;
 	uid_t user; /* inside */
@@ -132,7 +134,8 @@ static int make_network(struct tare_err *err)
 /* All of it needs the namespaces only, not who we are in there. */
 static int early(void *context, struct tare_err *err)
 {
-	const struct container *c = ((const struct launch *)context)->container;
+	const struct launch *l = context;
+	const struct container *c = l->container;
 	long named = has(c, CLONE_NEWUTS) ? direct_call(SYS_sethostname, (long)c->name,
 							(long)strlen(c->name), 0, 0)
 					  : 0;
@@ -140,6 +143,8 @@ static int early(void *context, struct tare_err *err)
 
 	if (r == 0 && makes_network_early(c))
 		r = make_network(err);
+	if (r == 0 && l->proc_fd >= 0)
+		r = clocks_begin(l->proc_fd, err);
 	return r == 0 && has(c, CLONE_NEWNET) ? bring_loopback_up(err) : r;
 }
 
@@ -284,6 +289,13 @@ static int prepare(void *context, struct tare_err *err)
 									: r;
 }
 
+/* Namespaces that the process makes itself, see lock() and early(). */
+static uint64_t made_later(const struct launch *l)
+{
+	return CLONE_NEWCGROUP | (makes_network_early(l->container) ? CLONE_NEWNET : 0) |
+	       (l->proc_fd >= 0 ? CLONE_NEWTIME : 0);
+}
+
 int container_launch(struct container *container, const struct box_exec *exec,
 		     struct box_process *ret, int *ret_order_fd, struct tare_err *err)
 {
@@ -292,6 +304,9 @@ int container_launch(struct container *container, const struct box_exec *exec,
 		.root = plan_root(container),
 		.pieces.load_fd = -1,
 		.exec = exec,
+		.proc_fd = has(container, CLONE_NEWTIME) && clocks_can_begin()
+				   ? open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC)
+				   : -1,
 		.as_user = exec->as_user || container->extras.user[0],
 		.user = exec->uid,
 		.group = exec->gid,
@@ -301,10 +316,7 @@ int container_launch(struct container *container, const struct box_exec *exec,
 	const struct spawn spawn = {
 		.box = "container",
 		.journal = container->place->journal,
-		/* Made later, see lock() and early(). */
-		.clone_flags = container->namespaces &
-			       ~(uint64_t)(CLONE_NEWCGROUP |
-					   (makes_network_early(container) ? CLONE_NEWNET : 0)),
+		.clone_flags = container->namespaces & ~made_later(&l),
 		.prepare = prepare,
 		.outside = (has(container, CLONE_NEWUSER) && !container->rootless) || container->net
 				   ? outside
@@ -326,6 +338,7 @@ int container_launch(struct container *container, const struct box_exec *exec,
 	cleanup_closep(&l.root.tree_fd);
 	cleanup_closep(&l.root.dev_fd);
 	cleanup_closep(&l.root.work_fd);
+	cleanup_closep(&l.proc_fd);
 	return r;
 }
 
