@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# shellcheck disable=SC2317 # functions are called by ok and need
+# shellcheck disable=SC2317,SC2016 # functions are called by ok and need; scripts are for inside
 # Images that want more than to be unpacked: each is refused, or stays in its layer.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -38,6 +38,18 @@ no_devices() { make devices && import devices && inside devices sh -c '! test -e
 last_wins() { make duplicates && import duplicates && test last = "$(inside duplicates cat /twice)" &&
 	inside duplicates sh -c 'test -f /was && test -d /then && test -d /l && test -f /l/in' &&
 	test ! -e /tmp/in; }
+# Mounts go where the image has links to the host: our folders are there instead.
+places() { make places && import places && for root in overlay copy; do
+	"$tare" exec -e "container,image=places,rootfs=$root" -- sh -c 'touch /tmp/x /run/x /work/tare-x &&
+		rm /work/tare-x && test "$(stat -f -c %T /proc) $(stat -f -c %T /sys)" = "proc sysfs" &&
+		test -c /dev/null && test "$(stat -c %F /volume)" = "symbolic link"' || return; done; nothing_left; }
+volume_by_link() { # whatever is asked to be put there
+	for way in "-v $work/cache:/volume/in" "--tmpfs /volume" "-v $work/cache:/volume"; do
+		# shellcheck disable=SC2086 # an option and its value
+		fails "$tare" exec -e container,image=places $way -- true || return
+	done
+	nothing_left
+}
 closed() { test "$(stat -c %a "$store")" = 700; }
 
 ok "'..' is refused" refused dotdot "goes up by '..'"
@@ -63,5 +75,7 @@ ok "deep folders are refused" refused deep-folders "is too deep"
 ok "indexes in indexes come to an end" refused loop "other indexes"
 ok "an unknown media type is refused" refused media-type "application/zip"
 ok "a blob that is a link is refused" refused foreign "layer 1"
+ok "links at /proc, /dev and the like lead nowhere" places
+ok "nor does a volume through a link" volume_by_link
 ok "the store is closed to others" closed
 finish
