@@ -52,6 +52,8 @@ struct box_exec {
 	uid_t uid;
 	gid_t gid;
 	bool terminal; /* make it a session of its own with stdin as terminal */
+	int devpts_fd; /* a detached mount that the terminal is of, to be /dev/pts inside of a box
+			* with a /dev of its own; 0 or -1: a new one is */
 	/* What else has to be done before the program runs, such as the rest of its cgroup: called
 	 * once by start(), while the box is being put up. May be NULL. */
 	int (*meanwhile)(void *context, struct tare_err *err);

@@ -139,6 +139,7 @@ static int launch(const struct chroot_box *c, const struct box_exec *exec, struc
 				.work_fd = -1,
 				.dev_fd = -1,
 				.load_fd = -1,
+				.devpts_fd = exec->devpts_fd,
 				.writable = c->imaged.copy[0],
 				.sys = true,
 			},

@@ -83,6 +83,7 @@ static int start_in_box(const struct trial_place *place, const struct trial_exec
 		.cpus = config->spec->cpus,
 		.cwd = config->cwd,
 		.terminal = config->terminal,
+		.devpts_fd = config->devpts_fd,
 		.meanwhile = finish_cgroup,
 		.context = exec};
 	int r;

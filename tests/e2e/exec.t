@@ -129,29 +129,4 @@ asked_to_end() {
 	test $? = 9
 }
 ok "a signal is passed on" asked_to_end
-terminal() { # a session on a terminal of 33 lines and 77 columns that Ctrl-C is typed into
-	python3 - "$tare" <<-'END'
-		import fcntl, os, pty, struct, sys, termios
-		pid, fd = pty.fork()
-		if pid == 0:
-		    os.execv(sys.argv[1], [sys.argv[1], "exec", "-e", "container", "--", "sh", "-c",
-		        'read go; stty size; trap "echo caught; exit 5" INT; echo ready; while :; do sleep 0.1; done'])
-		fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 77, 0, 0))
-		os.write(fd, b"\n")
-		seen = b""
-		typed = False
-		try:
-		    while True:
-		        seen += os.read(fd, 1024)
-		        if b"ready" in seen and not typed:
-		            os.write(fd, b"\x03")
-		            typed = True
-		except OSError:
-		    pass
-		status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-		print(seen, status)
-		sys.exit(not (b"33 77" in seen and b"caught" in seen and status == 5))
-	END
-}
-ok "a terminal has its size, and Ctrl-C interrupts inside" terminal
 finish

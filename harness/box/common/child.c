@@ -83,7 +83,8 @@ static int set_stdio(const struct box_exec *exec, struct tare_err *err)
 		if (dup2(up[i], i) < 0)
 			return err_errno(err, "step 'set file descriptor %d'", i);
 	}
-	if (exec->terminal && (setsid() < 0 || ioctl(0, TIOCSCTTY, 0) < 0))
+	/* A box may have made the session already. */
+	if (exec->terminal && ((void)setsid(), ioctl(0, TIOCSCTTY, 0) < 0))
 		return err_errno(err, "step 'take the terminal'");
 	if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
 		return err_errno(err, "step 'close all other file descriptors'");

@@ -24,7 +24,8 @@
 #include "box/container/lock.h"
 #include "kernel/net.h"
 
-#define INERT (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+#define INERT     (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+#define GROUP_TTY 5 /* in the embedded /etc/group, and in most others */
 
 struct launch {
 	struct container *container;
@@ -141,6 +142,8 @@ static int early(void *context, struct tare_err *err)
 					  : 0;
 	int r = named < 0 ? failed(named, "set the host name", err) : 0;
 
+	/* Out of our session, whose terminal would be its /dev/tty. */
+	(void)direct_call(SYS_setsid, 0, 0, 0, 0);
 	if (r == 0 && makes_network_early(c))
 		r = make_network(err);
 	if (r == 0 && l->proc_fd >= 0)
@@ -199,6 +202,9 @@ static int finish(void *context, struct tare_err *err)
 		r = furnish_place(&l->furnish, err);
 	if (r == 0 && c->extras.user[0])
 		r = furnish_find_user(&c->extras, &l->user, &l->group, err);
+	if (r == 0 && l->exec->terminal && l->as_user &&
+	    fchown(l->exec->stdio[0], l->user, (gid_t)-1) < 0)
+		r = err_errno(err, "step 'give the terminal to its user'");
 	return r;
 }
 
@@ -224,7 +230,7 @@ static int lock(void *context, struct tare_err *err)
 				    : r;
 }
 
-static struct root plan_root(const struct container *c)
+static struct root plan_root(const struct container *c, const struct box_exec *exec)
 {
 	bool own_user = has(c, CLONE_NEWUSER);
 
@@ -235,6 +241,7 @@ static struct root plan_root(const struct container *c)
 		.work_fd = -1,
 		.dev_fd = -1,
 		.load_fd = -1,
+		.devpts_fd = exec->devpts_fd,
 		.overlay = c->root == CONTAINER_OVERLAY,
 		.writable = c->root == CONTAINER_COPY,
 		.userxattr = own_user,
@@ -277,12 +284,25 @@ int container_find_tree(struct container *container, struct tare_err *err)
 			"root filesystem");
 }
 
+/* It was made by us; inside it belongs to root, or to whom it is given there, and to tty. */
+static int give_terminal(const struct launch *l, struct tare_err *err)
+{
+	uid_t base = has(l->container, CLONE_NEWUSER) ? IDENTITY_BASE : 0;
+
+	if (l->exec->terminal && !l->container->rootless &&
+	    fchown(l->exec->stdio[0], base, base + GROUP_TTY) < 0)
+		return err_errno(err, "step 'give the terminal to root inside'");
+	return 0;
+}
+
 static int prepare(void *context, struct tare_err *err)
 {
 	struct launch *l = context;
 	struct container *c = l->container;
 	int r = furnish_open(&c->extras, &l->furnish, err);
 
+	if (r == 0)
+		r = give_terminal(l, err);
 	if (r == 0 && c->root != CONTAINER_HOST_ROOT)
 		r = container_find_tree(c, err);
 	return r == 0 && !c->rootless && c->root != CONTAINER_HOST_ROOT ? open_pieces(c, l, err)
@@ -301,7 +321,7 @@ int container_launch(struct container *container, const struct box_exec *exec,
 {
 	struct launch l = {
 		.container = container,
-		.root = plan_root(container),
+		.root = plan_root(container, exec),
 		.pieces.load_fd = -1,
 		.exec = exec,
 		.proc_fd = has(container, CLONE_NEWTIME) && clocks_can_begin()
@@ -359,6 +379,7 @@ int container_try(const struct container *container, struct tare_err *err)
 	struct container copy = *container;
 	struct launch l = {.container = &copy,
 			   .root.work_fd = -1,
+			   .proc_fd = -1,
 			   .furnish.extras = &copy.extras,
 			   .uid = geteuid(),
 			   .gid = getegid()};
