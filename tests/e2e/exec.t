@@ -78,6 +78,14 @@ ok "the host's network" test "$("$tare" exec -e container --network host -- read
 	"$(readlink /proc/self/ns/net)"
 ok "no network" says 1 boxed --network none -- 'ls /sys/class/net | wc -l'
 
+for env in native chroot container container,init=on; do
+	ok "ulimits in $env" says "30 40 0" "$tare" exec -e "$env" --ulimit nofile=30:40 --ulimit core=0 -- \
+		sh -c 'echo $(ulimit -Sn) $(ulimit -Hn) $(ulimit -Hc)'
+done
+ok "a ulimit holds, of which setting up needs more" says \
+	"sh: can't open /dev/null: Too many open files" boxed --ulimit nofile=3 -- 'exec 9</dev/null'
+ok "and is not there without" says "yes" boxed -- 'exec 9</dev/null && echo yes'
+
 # What is wrong is said, and nothing runs.
 ok "a bad host name" refused "--hostname: 'a b'" -e container --hostname "a b"
 ok "a bad user" refused "--user: 'a:b:c'" -e container --user a:b:c
@@ -102,8 +110,12 @@ ok "a host name natively" refused "--hostname: 'native' has no such thing" -e na
 ok "a user in a chroot" refused "--user: 'chroot' has no such thing" -e chroot --user 1
 ok "a misspelt flag" refused "did you mean '--hostname'?" -e container --hostnam x
 ok "docker's --rm, which is always so" refused "unknown flag '--rm'" -e container --rm
+ok "a ulimit that is none" refused "did you mean 'nofile'?" -e container --ulimit nofil=5
+ok "a ulimit of no number" refused "nofile: 'many' is no whole number" -e container --ulimit nofile=many
+ok "a soft ulimit above the hard one" refused "above the hard one" -e container --ulimit nofile=5:4
+ok "a ulimit of another runtime's" refused "say it to that runtime" -e command,command=env --ulimit nofile=5
 ok "no command" status_is 125 "$tare" exec -e container
-for flag in --volume --tmpfs --read-only --hostname --user --network --cap-add --security-opt; do
+for flag in --ulimit --volume --tmpfs --read-only --hostname --user --network --cap-add --security-opt; do
 	ok "help tells of $flag" sh -c "'$tare' exec --help | grep -q -- '$flag'"
 done
 

@@ -156,7 +156,8 @@ static int exec_in_places(const struct exec_options *own, const struct cli_optio
 	/* A bare guest is limited as a whole, from outside. */
 	if (ops->is_guest && strcmp(env->box, "bare") == 0) {
 		config.limits = spec.limits;
-		spec.limits = (struct limits){0};
+		config.limits.ulimits.n = 0;
+		spec.limits = limits_of_process(&spec.limits);
 	}
 	(void)snprintf(name, sizeof(name), "tare-%s-m0", journal_name(places->journal));
 	r = ops->open(&config, &machine, err);

@@ -64,13 +64,13 @@ static int make_collectors(json_t **ret, struct tare_err *err)
 	return list ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
-/* The version of the hierarchy that has the controller; 0: none has. */
+/* The version of the hierarchy that has the controller; 0: none has; -1: it is no cgroup's. */
 static int controller_version(const struct cgroup_layout *layout, const char *name)
 {
 	for (int c = 0; c < CGROUP_N_CONTROLLERS; c++)
 		if (strcmp(cgroup_controller_name((enum cgroup_controller)c), name) == 0)
 			return layout->controllers[c].version;
-	return 0;
+	return -1;
 }
 
 static int make_limits(json_t **ret, struct tare_err *err)
@@ -91,9 +91,9 @@ static int make_limits(json_t **ret, struct tare_err *err)
 		(void)json_array_append_new(
 			list, json_pack("{s:s, s:s, s:s, s:s, s:i, s:b, s:o}", "flag", l->flag,
 					"argument", l->argument, "summary", l->help, "controller",
-					l->controller, "cgroup_version", version, "available",
-					version > 0, "why",
-					version > 0 ? json_null() : json_string(why)));
+					l->controller, "cgroup_version", version > 0 ? version : 0,
+					"available", version != 0, "why",
+					version ? json_null() : json_string(why)));
 	}
 	*ret = list;
 	return list ? 0 : err_set(err, ENOMEM, "out of memory");
