@@ -41,15 +41,31 @@ const struct ulimit_kind *ulimit_find(const char *name)
 	return NULL;
 }
 
+/* Above this no right helps; 0: unknown. */
+static uint64_t most_there_can_be(const struct ulimit_kind *kind)
+{
+	char text[32];
+
+	if (kind->resource != RLIMIT_NOFILE ||
+	    fd_read_file_quiet(AT_FDCWD, "/proc/sys/fs/nr_open", text, sizeof(text)) <= 0)
+		return 0;
+	return strtoull(text, NULL, 10);
+}
+
 static int lift(const struct ulimit *u, pid_t pid, struct tare_err *err)
 {
+	uint64_t had, most = most_there_can_be(u->kind);
 	struct rlimit now;
-	uint64_t had;
 
 	if (prlimit(pid, u->kind->resource, NULL, &now) < 0)
 		return err_errno(err, "--ulimit %s: read it", u->kind->name);
 	if (u->hard <= now.rlim_max)
 		return 0;
+	if (most && u->hard > most)
+		return err_set(err, EPERM,
+			       "--ulimit %s: %" PRIu64 " is the most there can be on this machine "
+			       "(/proc/sys/fs/nr_open)",
+			       u->kind->name, most);
 	had = now.rlim_max;
 	now.rlim_max = u->hard;
 	if (prlimit(pid, u->kind->resource, &now, NULL) == 0)

@@ -141,4 +141,33 @@ asked_to_end() {
 	test $? = 9
 }
 ok "a signal is passed on" asked_to_end
+
+# The same in a guest: each option holds there, or is refused.
+if qemu-system-x86_64 --version >/dev/null 2>&1 && "$tare" image build >/dev/null 2>&1; then
+	guest=vm+container,boot=restore
+	many() {
+		"$tare" exec -e "$guest" --hostname box.lab --user 12:34 --env A=b -w /tmp --read-only \
+			--tmpfs /a/b:size=1m --cap-drop all --security-opt "seccomp=$work/profile.json" \
+			--network none -- sh -c 'echo $(hostname) $(id -u):$(id -g) $A $PWD
+			touch /x 2>/dev/null || echo read-only; df -k /a/b | tail -1 | tr -s " " | cut -d" " -f2
+			grep CapBnd /proc/self/status | cut -f2; mkdir /tmp/x 2>&1; ls /sys/class/net' >"$work/many"
+		cat "$work/many"
+		printf '%s\n' "box.lab 12:34 b /tmp" read-only 1024 0000000000000000 \
+			"mkdir: can't create directory '/tmp/x': No space left on device" lo | cmp - "$work/many"
+	}
+	ok "in a guest: name, user, variables, folder, root, tmpfs, rights, calls, network" many
+	more() {
+		"$tare" exec -e "$guest" --init --cap-add net_raw --network host --security-opt seccomp=unconfined -- \
+			sh -c 'echo $$ $(grep Seccomp: /proc/self/status | cut -f2) \
+			$((0x$(grep CapEff /proc/self/status | cut -f2) >> 13 & 1)); readlink /proc/self/ns/net; exit 5' >"$work/more"
+		test $? = 5 && cat "$work/more" && grep -qx '2 0 1' "$work/more"
+	}
+	ok "in a guest: init, a capability more, no filter, the guest's network, and the exit status" more
+	ok "in a guest: a user that is not inside" refused "container's /etc/passwd" -e "$guest" --user whoever
+	ok "in a guest: a profile that is none" refused SCMP_ACT_DANCE -e "$guest" \
+		--security-opt "seccomp=$work/bad.json"
+	ok "in a guest: a ulimit above the most there can be" refused nr_open -e "$guest" --ulimit nofile=9000000000
+	ok "in a guest: 127 for no such command" status_is 127 "$tare" exec -e "$guest" -- no-such-program
+	ok "a bare guest has none of these" refused "has no such thing" -e vm,boot=restore --hostname x
+fi
 finish
