@@ -145,8 +145,10 @@ static int choose_probes(struct isolation *i, struct tare_err *err)
 	names[n] = NULL;
 	for (char *const *p = i->plan->probes; *p; p++) {
 		if (!json_object_get(i->probes, *p))
-			return err_set(err, ENOENT, "no probe '%.60s'%s", *p,
-				       text_hint(*p, names, hint, sizeof(hint)));
+			return err_set(err, EINVAL, "no probe '%.60s'%s", *p,
+				       *text_hint(*p, names, hint, sizeof(hint))
+					       ? hint
+					       : ": 'tare list probes' shows those there are");
 	}
 	/* In the order of the table, whatever was asked. */
 	for (const struct protection *p = protections; p->probe; p++) {

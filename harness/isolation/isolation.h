@@ -23,7 +23,7 @@ struct isolation_plan {
 };
 
 /* *ret: schema tare.isolation/1. An environment that cannot be had or fails, and a proof that
- * cannot be tried, are in it, with the reason. -ENOENT: no such probe. */
+ * cannot be tried, are in it, with the reason. -EINVAL: no such probe. */
 int isolation_run(const struct isolation_plan *plan, json_t **ret, struct tare_err *err);
 
 /* The name and kind of probes: {NAME: {"kind", "summary", "changes_machine"}}. */

@@ -327,7 +327,7 @@ int isolation_report(const json_t *result, const char *dir, unsigned int formats
 	int r = fd_make_dirs(dir, err);
 
 	if (r == 0 && (!path || json_dump_file(result, path, JSON_INDENT(2)) < 0))
-		r = err_set(err, EIO, "cannot write '%.200s/%s'", dir, ISOLATION_FILE);
+		r = err_errno(err, "write '%.150s/%s'", dir, ISOLATION_FILE);
 	if (r == 0 && (formats & REPORT_HTML))
 		r = write_file(dir, "index.html", &doc_html, result, err);
 	if (r == 0 && (formats & REPORT_MARKDOWN))

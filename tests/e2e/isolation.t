@@ -92,6 +92,12 @@ claim_taken_back() { "$tare" isolation processes -e container,pid=host; }
 ok "what was switched off is reported, not a failure" claim_taken_back
 unknown() { "$tare" isolation procesess; test $? = 2; }
 ok "an unknown probe is a mistake in the command line" unknown
+listed() { "$tare" list probes --json | jq -e --slurpfile out "$work/out.json" \
+	'(.probes | map(.name) | sort) == ($out[0].probes | keys)'; }
+ok "tare list shows those there are" listed
+unwritable() { "$tare" isolation users -e native -o "$work/none/x" 2>"$work/said"; test $? != 0 &&
+	grep -q "write '.*/none/x': No such file" "$work/said" && ! grep -q -- --help "$work/said"; }
+ok "a file that cannot be written is no mistake in the command line" unwritable
 
 nothing_left() {
 	run=$(jq -r '.proofs[] | select(.name == "leaked-descriptor") | .evidence' "$work/out.json" |

@@ -271,7 +271,10 @@ const struct command command_exec = {
 	.summary = "run a command in an environment once: its terminal, signals and exit status",
 	.details =
 		"Exit: the command's own; 128+N when signal N ended it; 127 no such command, "
-		"126 not\nexecutable, 125 tare itself failed, 77 it cannot be had here.\n"
+		"126 not\nexecutable, 125 tare itself failed, 77 it cannot be had here.\nAt a "
+		"terminal a "
+		"container or a guest has one of its own. In a pipeline it has none: what is\n"
+		"not a terminal passes through as it is.\n"
 		"With 'container,image=NAME' (see 'tare image') the image's Env, WorkingDir and\n"
 		"User hold unless others are given; without COMMAND its Entrypoint and Cmd run, "
 		"a\nCOMMAND stands for both.",

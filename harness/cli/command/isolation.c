@@ -77,7 +77,7 @@ static int deliver(const struct isolation_options *own, const struct cli_options
 	int r = 0;
 
 	if (own->output && json_dump_file(result, own->output, JSON_INDENT(2)) < 0)
-		return err_set(err, EIO, "cannot write '%.200s'", own->output);
+		return err_errno(err, "write '%.200s'", own->output);
 	if (own->report)
 		r = isolation_report(result, own->report, REPORT_HTML | REPORT_MARKDOWN, err);
 	if (r < 0)
@@ -92,7 +92,7 @@ static int deliver(const struct isolation_options *own, const struct cli_options
 }
 
 static int run_in_places(const struct isolation_options *own, const struct cli_options *cli,
-			 const struct places *places, struct tare_err *err)
+			 const struct places *places, bool *ret_misuse, struct tare_err *err)
 {
 	const struct isolation_plan plan = {
 		.envs = &own->envs,
@@ -108,8 +108,11 @@ static int run_in_places(const struct isolation_options *own, const struct cli_o
 	cleanup_json json_t *result = NULL;
 	int r = isolation_run(&plan, &result, err);
 
-	if (r == 0)
-		r = deliver(own, cli, result, err);
+	if (r < 0) {
+		*ret_misuse = r == -EINVAL;
+		return r;
+	}
+	r = deliver(own, cli, result, err);
 	if (r < 0)
 		return r;
 	if (isolation_leaks(result))
@@ -122,6 +125,7 @@ static int run_checked(const struct command *command, struct isolation_options *
 {
 	struct tare_err err = {0};
 	struct places places;
+	bool misuse = false;
 	int code;
 
 	if (command_needs_root("isolation", &err) < 0) {
@@ -134,10 +138,10 @@ static int run_checked(const struct command *command, struct isolation_options *
 		return command_fail(command, &err);
 	code = places_open(&places, true, &err);
 	if (code == 0)
-		code = run_in_places(own, cli, &places, &err);
+		code = run_in_places(own, cli, &places, &misuse, &err);
 	if (places_close(&places, &err) < 0 && code >= 0)
 		code = -EIO;
-	if (err.code == ENOENT && code == -ENOENT)
+	if (misuse)
 		return command_misuse(command, &err);
 	return code < 0 ? command_fail(command, &err) : code;
 }
@@ -156,7 +160,7 @@ static int run_isolation(const struct command *command, int argc, char **argv)
 
 const struct command command_isolation = {
 	.name = "isolation",
-	.usage = "[PROBE]... [-e ENV]... [--prove] [-o FILE] [--report DIR]",
+	.usage = "[PROBE]... [-e ENV]... [--prove] [--prove-in-guest] [-o FILE] [--report DIR]",
 	.summary = "what can be seen and done from inside: names and attacks",
 	.details =
 		"Things are made outside to be looked for inside: a process, files, a socket, IPC, "
