@@ -4,11 +4,11 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "trial/pty.h"
 
 static int make_pipe(int *ours, int *theirs, int our_end, struct tare_err *err)
 {
@@ -31,35 +31,38 @@ static int open_pipes(struct exec_stdio *stdio, int theirs[3], struct tare_err *
 	return make_pipe(&stdio->err, &theirs[2], 0, err);
 }
 
-static int open_terminal(struct exec_stdio *stdio, const struct stdio_window *window, int theirs[3],
+static int open_terminal(struct exec_stdio *stdio, const struct trial_spec *spec,
+			 const struct stdio_window *window, struct exec_theirs *theirs,
 			 struct tare_err *err)
 {
-	char name[64];
+	struct pty pty;
+	int r = pty_open(spec, &pty, err);
 
-	stdio->out = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (stdio->out < 0 || unlockpt(stdio->out) < 0 ||
-	    ptsname_r(stdio->out, name, sizeof(name)) != 0)
-		return err_errno(err, "exec: make a terminal");
+	if (r < 0)
+		return err_wrap(err, r, "exec");
+	stdio->out = pty.master_fd;
 	stdio->in = fcntl(stdio->out, F_DUPFD_CLOEXEC, 0);
-	for (int i = 0; i < 3; i++) {
-		theirs[i] = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
-		if (theirs[i] < 0)
-			return err_errno(err, "exec: open terminal '%s'", name);
-	}
+	theirs->devpts_fd = pty.devpts_fd;
+	theirs->fds[0] = pty.slave_fd;
+	for (int i = 1; i < 3; i++)
+		theirs->fds[i] = fcntl(pty.slave_fd, F_DUPFD_CLOEXEC, 0);
+	if (stdio->in < 0 || theirs->fds[1] < 0 || theirs->fds[2] < 0)
+		return err_errno(err, "exec: open the terminal thrice");
 	stdio->terminal = true;
 	exec_stdio_resize(stdio, window);
 	return 0;
 }
 
-int exec_stdio_open(struct exec_stdio *ret, const struct stdio_window *window, int ret_theirs[3],
+int exec_stdio_open(struct exec_stdio *ret, const struct trial_spec *spec,
+		    const struct stdio_window *window, struct exec_theirs *ret_theirs,
 		    struct tare_err *err)
 {
 	int r;
 
 	*ret = (struct exec_stdio){.in = -1, .out = -1, .err = -1};
-	for (int i = 0; i < 3; i++)
-		ret_theirs[i] = -1;
-	r = window ? open_terminal(ret, window, ret_theirs, err) : open_pipes(ret, ret_theirs, err);
+	*ret_theirs = (struct exec_theirs){.fds = {-1, -1, -1}, .devpts_fd = -1};
+	r = window ? open_terminal(ret, spec, window, ret_theirs, err)
+		   : open_pipes(ret, ret_theirs->fds, err);
 	/* Of a terminal `in` and `out` are one open file: both are non-blocking then. */
 	if (r == 0 && fcntl(ret->in, F_SETFL, O_NONBLOCK) < 0)
 		r = err_errno(err, "exec: make stdin non-blocking");
@@ -70,12 +73,14 @@ int exec_stdio_open(struct exec_stdio *ret, const struct stdio_window *window, i
 	return r;
 }
 
-void exec_stdio_close_theirs(int theirs[3])
+void exec_stdio_close_theirs(struct exec_theirs *theirs)
 {
 	for (int i = 0; i < 3; i++) {
-		if (theirs[i] >= 0)
-			(void)close(take_fd(&theirs[i]));
+		if (theirs->fds[i] >= 0)
+			(void)close(take_fd(&theirs->fds[i]));
 	}
+	if (theirs->devpts_fd >= 0)
+		(void)close(take_fd(&theirs->devpts_fd));
 }
 
 void exec_stdio_close(struct exec_stdio *stdio)
@@ -90,8 +95,6 @@ void exec_stdio_close(struct exec_stdio *stdio)
 
 void exec_stdio_resize(const struct exec_stdio *stdio, const struct stdio_window *window)
 {
-	const struct winsize size = {.ws_row = window->rows, .ws_col = window->cols};
-
 	if (stdio->terminal && stdio->out >= 0)
-		(void)ioctl(stdio->out, TIOCSWINSZ, &size);
+		pty_resize(stdio->out, window->rows, window->cols);
 }

@@ -8,6 +8,7 @@
 #include "machine/vm/stdio.h"
 
 struct tare_err;
+struct trial_spec;
 
 /* Our ends, -1 when closed; `in` is non-blocking. A terminal has no `err`. */
 struct exec_stdio {
@@ -15,11 +16,17 @@ struct exec_stdio {
 	bool terminal;
 };
 
-/* window NULL: pipes. ret_theirs: the command's 0, 1 and 2, to be closed by
- * exec_stdio_close_theirs. */
-int exec_stdio_open(struct exec_stdio *ret, const struct stdio_window *window, int ret_theirs[3],
+/* What the command gets. */
+struct exec_theirs {
+	int fds[3];    /* its 0, 1 and 2 */
+	int devpts_fd; /* as of struct box_exec */
+};
+
+/* window NULL: pipes; else a terminal for that command. */
+int exec_stdio_open(struct exec_stdio *ret, const struct trial_spec *spec,
+		    const struct stdio_window *window, struct exec_theirs *ret_theirs,
 		    struct tare_err *err);
-void exec_stdio_close_theirs(int theirs[3]);
+void exec_stdio_close_theirs(struct exec_theirs *theirs);
 void exec_stdio_close(struct exec_stdio *stdio);
 
 /* The kernel sends SIGWINCH to the terminal's foreground group. Nothing happens to pipes. */

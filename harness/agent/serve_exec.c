@@ -209,7 +209,7 @@ static int start(const struct trial_place *place, const struct trial_spec *spec,
 		.cols = (uint16_t)json_u64_or(terminal, "cols", 80),
 	};
 	cleanup_free char **argv = NULL, **envp = NULL;
-	int theirs[3] = {-1, -1, -1};
+	struct exec_theirs theirs;
 	int r;
 
 	if ((r = words_of(json_object_get(arguments, "argv"), "argv", &argv, err)) < 0 ||
@@ -217,19 +217,21 @@ static int start(const struct trial_place *place, const struct trial_spec *spec,
 		return r;
 	if (!argv[0])
 		return err_set(err, EINVAL, "exec: no command");
-	r = exec_stdio_open(&relay->fds, json_is_object(terminal) ? &window : NULL, theirs, err);
+	r = exec_stdio_open(&relay->fds, spec, json_is_object(terminal) ? &window : NULL, &theirs,
+			    err);
 	if (r == 0) {
 		const struct trial_exec_config config = {
 			.spec = spec,
 			.argv = argv,
 			.envp = envp,
 			.cwd = json_string_or(arguments, "cwd", NULL),
-			.stdio = {theirs[0], theirs[1], theirs[2]},
+			.stdio = {theirs.fds[0], theirs.fds[1], theirs.fds[2]},
 			.terminal = relay->fds.terminal,
+			.devpts_fd = theirs.devpts_fd,
 		};
 		r = trial_exec_start(place, &config, &relay->exec, err);
 	}
-	exec_stdio_close_theirs(theirs);
+	exec_stdio_close_theirs(&theirs);
 	return r;
 }
 

@@ -13,6 +13,7 @@
 struct tare_err;
 struct journal;
 struct cgroup;
+struct ulimits;
 struct box;
 
 struct box_option {
@@ -44,14 +45,17 @@ struct box_config {
 struct box_exec {
 	char *const *argv;
 	char *const *envp;
-	int stdio[3];                /* fds that become 0, 1, 2 */
-	const struct cgroup *cgroup; /* it is born in there; NULL: where we are */
-	uint64_t cpus;               /* affinity mask; 0: leave it */
-	const char *cwd;             /* inside; NULL: "/", bare: where we are */
-	bool as_user;                /* be uid and gid inside; else the image's user, or root */
+	int stdio[3];                  /* fds that become 0, 1, 2 */
+	const struct cgroup *cgroup;   /* it is born in there; NULL: where we are */
+	const struct ulimits *ulimits; /* NULL: ours */
+	uint64_t cpus;                 /* affinity mask; 0: leave it */
+	const char *cwd;               /* inside; NULL: "/", bare: where we are */
+	bool as_user;                  /* be uid and gid inside; else the image's user, or root */
 	uid_t uid;
 	gid_t gid;
 	bool terminal; /* make it a session of its own with stdin as terminal */
+	int devpts_fd; /* a detached mount that the terminal is of, to be /dev/pts inside of a box
+			* with a /dev of its own; 0 or -1: a new one is */
 	/* What else has to be done before the program runs, such as the rest of its cgroup: called
 	 * once by start(), while the box is being put up. May be NULL. */
 	int (*meanwhile)(void *context, struct tare_err *err);
@@ -106,7 +110,8 @@ extern const struct box_ops *const box_ops_table[]; /* NULL-terminated, by name 
 int box_find(const char *name, const struct box_ops **ret, struct tare_err *err);
 /* Every option is known and has an allowed value. */
 int box_check_options(const struct box_ops *ops, const json_t *options, struct tare_err *err);
-/* -ENOTSUP: one of the limits (as limits_to_json()) is for a box with a network of its own. */
+/* -ENOTSUP: one of the limits (as limits_to_json()) is for a box with a network of its own, or for
+ * one whose processes tare starts itself. */
 int box_check_limits(const struct box_ops *ops, const json_t *limits, struct tare_err *err);
 /* The value of an option, or its fallback. */
 const char *box_option(const struct box_ops *ops, const json_t *options, const char *name);

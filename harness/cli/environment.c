@@ -20,16 +20,6 @@ void environment_name(const struct machine_ops *machine, const struct box_ops *b
 			       bare ? "" : box->name);
 }
 
-int environment_probe(const struct machine_ops *machine, const struct box_ops *box,
-		      struct tare_err *err)
-{
-	int r = machine->probe ? machine->probe(err) : 0;
-
-	if (r < 0 || machine->is_guest || !box->probe)
-		return r;
-	return box->probe(err);
-}
-
 static json_t *describe_option(const char *name, const char *values, const char *fallback,
 			       const char *summary)
 {
@@ -57,7 +47,7 @@ static json_t *describe(const struct machine_ops *machine, const struct box_ops 
 {
 	struct tare_err why = {0};
 	char name[80], summary[256];
-	int r = environment_probe(machine, box, &why);
+	int r = machine_probe(machine, box, &why);
 	bool bare = strcmp(box->name, "bare") == 0;
 
 	environment_name(machine, box, name, sizeof(name));

@@ -256,6 +256,7 @@ int exec_options_check(struct exec_options *options, struct tare_err *err)
 		return err_set(err, EINVAL, "%s: '%.60s' has no such thing; -e container has",
 			       options->first_extra, env->label);
 	if (machine->is_guest && json_object_get(options->extras, "volumes"))
-		return err_set(err, EINVAL, "-v: a guest does not see the host's files");
+		return err_set(err, EINVAL,
+			       "-v: a guest does not see the host's files: use -e container");
 	return options->network ? set_network(options, env, ops, err) : 0;
 }

@@ -15,7 +15,7 @@
 static bool says_what(const struct campaign_flags *flags)
 {
 	return flags->envs || flags->loads || flags->collectors || flags->has_mode ||
-	       limits_any(&flags->limits);
+	       limits_given(&flags->limits);
 }
 
 static int read_envs(const struct campaign_flags *flags, struct campaign_group *group,

@@ -143,13 +143,22 @@ static void put_limit(const char *flag, const char *text, void *context)
 	put(context, "      %s: '%s'\n", flag, text);
 }
 
+static void put_listed(const char *flag, const char *text, void *context)
+{
+	(void)flag;
+	put(context, "        - '%s'\n", text);
+}
+
 static void put_limits(FILE *to, const struct limits *limits)
 {
-	if (!limits_any(limits))
+	if (!limits_given(limits))
 		return;
 	put(to, "    limits:\n");
 	limits_each(limits, put_limit, to);
 	put_devices(to, limits);
+	if (limits->ulimits.n)
+		put(to, "      ulimit:\n");
+	limits_each_ulimit(limits, put_listed, to);
 }
 
 static int put_group(FILE *to, const struct campaign_group *group, struct tare_err *err)

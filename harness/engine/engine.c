@@ -57,11 +57,7 @@ static int check_env(const struct env_choice *env, struct tare_err *err)
 	if ((r = machine_find(env->machine, &machine, err)) < 0 ||
 	    (r = box_find(env->box, &box, err)) < 0)
 		return r;
-	r = machine->probe ? machine->probe(err) : 0;
-	/* What a guest's kernel offers a box is for the guest to say. */
-	if (r == 0 && !machine->is_guest && box->probe)
-		r = box->probe(err);
-	return err_wrap(err, r, "environment '%s'", env->label);
+	return err_wrap(err, machine_probe(machine, box, err), "environment '%s'", env->label);
 }
 
 static int check_envs(const struct campaign *campaign, struct tare_err *err)

@@ -40,9 +40,9 @@ static void split_limits(const struct seat *seat, bool is_guest, struct limits *
 {
 	bool whole = is_guest && strcmp(seat->env->box, "bare") == 0;
 
-	*ret_machine = (struct limits){0};
-	*ret_box = (struct limits){0};
-	*(whole ? ret_machine : ret_box) = seat->spec.limits;
+	*ret_machine = whole ? seat->spec.limits : (struct limits){0};
+	ret_machine->ulimits.n = 0;
+	*ret_box = whole ? limits_of_process(&seat->spec.limits) : seat->spec.limits;
 }
 
 int seat_start(struct set *set, struct seat *seat)

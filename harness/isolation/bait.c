@@ -14,7 +14,9 @@
 #include <sys/random.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -22,6 +24,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/fd.h"
 #include "kernel/journal.h"
 
 #define VARIABLE     "TARE_BAIT"
@@ -176,10 +179,11 @@ static int make_queue(struct bait *bait, struct tare_err *err)
 	return 0;
 }
 
-static void describe_rest(struct bait *bait)
+static void describe_rest(struct bait *bait, const char *program)
 {
 	struct timespec boot, monotonic;
-	char link[64] = "";
+	char link[64] = "", id[64] = "";
+	struct stat st;
 
 	(void)clock_gettime(CLOCK_BOOTTIME, &boot);
 	(void)clock_gettime(CLOCK_MONOTONIC, &monotonic);
@@ -190,10 +194,16 @@ static void describe_rest(struct bait *bait)
 	word(bait, "monotonic=%ld", (long)monotonic.tv_sec);
 	if (readlink("/proc/self/ns/mnt", link, sizeof(link) - 1) > 0)
 		word(bait, "mounts=%s", link);
+	if (fd_read_file_quiet(AT_FDCWD, "/proc/sys/kernel/random/boot_id", id, sizeof(id)) > 0)
+		word(bait, "boot=%.*s", (int)strcspn(id, "\n"), id);
+	if (stat(program, &st) == 0)
+		word(bait, "program=%u:%u:%llu", major(st.st_dev), minor(st.st_dev),
+		     (unsigned long long)st.st_ino);
 	describe_handle(bait);
 }
 
-int bait_lay(struct bait *ret, struct journal *journal, const char *disk_dir, struct tare_err *err)
+int bait_lay(struct bait *ret, struct journal *journal, const char *disk_dir, const char *program,
+	     struct tare_err *err)
 {
 	unsigned int random;
 	int r;
@@ -215,7 +225,7 @@ int bait_lay(struct bait *ret, struct journal *journal, const char *disk_dir, st
 	if (r == 0)
 		r = make_queue(ret, err);
 	if (r == 0)
-		describe_rest(ret);
+		describe_rest(ret, program);
 	else
 		bait_take_up(ret);
 	return r;

@@ -23,7 +23,8 @@ struct bait {
 	char words[BAIT_WORDS][BAIT_SIZE]; /* "NAME=VALUE" for tare-load probe */
 };
 
-/* disk_dir: of the disk that /work is on. All of it is journaled before it is made, or goes with
- * the last process that holds it. One at a time. */
-int bait_lay(struct bait *ret, struct journal *journal, const char *disk_dir, struct tare_err *err);
+/* disk_dir: of the disk that /work is on; program: that probes are run by. All of it is journaled
+ * before it is made, or goes with the last process that holds it. One at a time. */
+int bait_lay(struct bait *ret, struct journal *journal, const char *disk_dir, const char *program,
+	     struct tare_err *err);
 void bait_take_up(struct bait *bait);

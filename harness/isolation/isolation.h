@@ -22,16 +22,26 @@ struct isolation_plan {
 	void (*say)(const char *what); /* progress; may be NULL */
 };
 
-/* *ret: schema tare.isolation/1. An environment that cannot be had is in it, with the reason.
- * -ENOENT: no such probe. */
+/* *ret: schema tare.isolation/1. An environment that cannot be had or fails, and a proof that
+ * cannot be tried, are in it, with the reason. -EINVAL: no such probe. */
 int isolation_run(const struct isolation_plan *plan, json_t **ret, struct tare_err *err);
 
 /* The name and kind of probes: {NAME: {"kind", "summary", "changes_machine"}}. */
 int isolation_list(const char *load_path, json_t **ret, struct tare_err *err);
 
-/* True: a box that isolates leaks what it claims to keep, or a proof did not work. */
+/* True: a box that isolates leaks what it claims to keep, an environment failed that can be had, or
+ * a proof did not work. */
 bool isolation_leaks(const json_t *result);
+/* True: at least one environment could be looked at from inside. */
+bool isolation_looked(const json_t *result);
 
-/* The tables, as text on stdout, and as index.html and report.md in a folder. */
+/* The tables, as text on stdout. */
 void isolation_print(const json_t *result, bool color);
-int isolation_report(const json_t *result, const char *dir, struct tare_err *err);
+/* The result as ISOLATION_FILE in a folder, and its tables beside it: index.html and report.md,
+ * as bits of enum report_format. */
+#define ISOLATION_FILE "isolation.json"
+int isolation_report(const json_t *result, const char *dir, unsigned int formats,
+		     struct tare_err *err);
+bool isolation_is_in(const char *dir);
+/* Make them again from the folder's ISOLATION_FILE. */
+int isolation_report_again(const char *dir, unsigned int formats, struct tare_err *err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
@@ -9,12 +10,56 @@
 #include "base/text.h"
 #include "isolation/isolation.h"
 #include "report/doc.h"
+#include "report/report.h"
 
 #define NAME_WIDTH 19
 
 static const json_t *result_of(const json_t *env, size_t row)
 {
 	return json_array_get(json_object_get(env, "results"), row);
+}
+
+static bool is_ok(const json_t *env)
+{
+	return strcmp(json_string_or(env, "status", ""), "ok") == 0;
+}
+
+/* An environment that has the rows: all that could be looked at have the same. */
+static const json_t *first_of(const json_t *envs)
+{
+	json_t *env;
+	size_t i;
+
+	json_array_foreach(envs, i, env)
+	{
+		if (is_ok(env))
+			return env;
+	}
+	return NULL;
+}
+
+static size_t rows_of(const json_t *envs)
+{
+	return json_array_size(json_object_get(first_of(envs), "results"));
+}
+
+static const char *name_of(const json_t *envs, size_t row)
+{
+	return json_string_or(result_of(first_of(envs), row), "name", "?");
+}
+
+/* Of one that is not. */
+static const char *plight_of(const json_t *env)
+{
+	return strcmp(json_string_or(env, "status", ""), "unavailable") == 0 ? "is unavailable"
+									     : "has failed";
+}
+
+/* What stands in the column of an environment. */
+static const char *verdict_of(const json_t *env, const json_t *result)
+{
+	return is_ok(env) ? json_string_or(result, "verdict", "?")
+			  : json_string_or(env, "status", "?");
 }
 
 static const char *color_of(const json_t *result)
@@ -40,7 +85,7 @@ static void print_head(const json_t *envs)
 /* A cell is at least as wide as its environment's label. */
 static void print_cell(const json_t *env, const json_t *result, bool color)
 {
-	const char *verdict = json_string_or(result, "verdict", "?");
+	const char *verdict = verdict_of(env, result);
 	int width = (int)strlen(json_string_or(env, "label", "?"));
 
 	(void)printf("  %s%-*s%s", color ? color_of(result) : "", width < 14 ? 14 : width, verdict,
@@ -56,13 +101,12 @@ static void print_why(const json_t *env, const char *name, const json_t *result)
 
 static void print_rows(const json_t *envs, bool color)
 {
-	size_t rows = json_array_size(json_object_get(json_array_get(envs, 0), "results"));
+	size_t rows = rows_of(envs);
 	json_t *env;
 	size_t i;
 
 	for (size_t row = 0; row < rows; row++) {
-		const char *name =
-			json_string_or(result_of(json_array_get(envs, 0), row), "name", "?");
+		const char *name = name_of(envs, row);
 
 		(void)printf("%-*s", NAME_WIDTH, name);
 		json_array_foreach(envs, i, env)
@@ -94,14 +138,11 @@ static void print_proofs(const json_t *proofs)
 	}
 }
 
-void isolation_print(const json_t *result, bool color)
+static void print_users(const json_t *envs)
 {
-	const json_t *envs = json_object_get(result, "environments");
 	json_t *env;
 	size_t i;
 
-	print_head(envs);
-	print_rows(envs, color);
 	json_array_foreach(envs, i, env)
 	{
 		if (json_is_integer(json_object_get(env, "user_outside")))
@@ -110,6 +151,29 @@ void isolation_print(const json_t *result, bool color)
 				     i ? "" : "\n", json_string_or(env, "label", "?"),
 				     json_integer_value(json_object_get(env, "user_outside")));
 	}
+}
+
+static void print_missing(const json_t *envs)
+{
+	json_t *env;
+	size_t i;
+
+	json_array_foreach(envs, i, env)
+	{
+		if (!is_ok(env))
+			(void)printf("%s %s: %s\n", json_string_or(env, "label", "?"),
+				     plight_of(env), json_string_or(env, "why", "?"));
+	}
+}
+
+void isolation_print(const json_t *result, bool color)
+{
+	const json_t *envs = json_object_get(result, "environments");
+
+	print_head(envs);
+	print_rows(envs, color);
+	print_users(envs);
+	print_missing(envs);
 	print_proofs(json_object_get(result, "proofs"));
 }
 
@@ -120,31 +184,40 @@ static enum tone tone_of(const json_t *result)
 	return json_bool_or(result, "claimed", false) ? TONE_GOOD : TONE_PLAIN;
 }
 
-/* One table of environments beside each other, in portions that fit. */
-static int write_table(struct doc *doc, const json_t *envs, struct tare_err *err)
+/* The environments from first on beside each other, as many as a table has columns for. */
+static int write_columns(struct doc *doc, const json_t *envs, size_t first, struct tare_err *err)
 {
-	size_t n = json_array_size(envs), columns = n < TABLE_COLUMNS - 1 ? n : TABLE_COLUMNS - 1;
-	size_t rows = json_array_size(json_object_get(json_array_get(envs, 0), "results"));
+	size_t left = json_array_size(envs) - first, rows = rows_of(envs);
+	size_t columns = left < TABLE_COLUMNS - 1 ? left : TABLE_COLUMNS - 1;
 	cleanup_table struct table table = {.n_columns = columns + 1, .head = {"probe"}};
 
 	for (size_t c = 0; c < columns; c++)
-		table.head[c + 1] = json_string_or(json_array_get(envs, c), "label", "?");
+		table.head[c + 1] = json_string_or(json_array_get(envs, first + c), "label", "?");
 	for (size_t row = 0; row < rows; row++) {
 		int r = table_row(&table, err);
 
 		if (r < 0)
 			return r;
-		table_cell(&table, 0, TONE_PLAIN, "%s",
-			   json_string_or(result_of(json_array_get(envs, 0), row), "name", "?"));
+		table_cell(&table, 0, TONE_PLAIN, "%s", name_of(envs, row));
 		for (size_t c = 0; c < columns; c++) {
-			const json_t *one = result_of(json_array_get(envs, c), row);
+			const json_t *env = json_array_get(envs, first + c);
+			const json_t *one = result_of(env, row);
 
-			table_cell(&table, c + 1, tone_of(one), "%s",
-				   json_string_or(one, "verdict", "?"));
+			table_cell(&table, c + 1, is_ok(env) ? tone_of(one) : TONE_QUIET, "%s",
+				   verdict_of(env, one));
 		}
 	}
 	doc->ops->table(doc, &table);
 	return 0;
+}
+
+static int write_table(struct doc *doc, const json_t *envs, struct tare_err *err)
+{
+	int r = 0;
+
+	for (size_t first = 0; r == 0 && first < json_array_size(envs); first += TABLE_COLUMNS - 1)
+		r = write_columns(doc, envs, first, err);
+	return r;
 }
 
 static int write_evidence(struct doc *doc, const json_t *env, struct tare_err *err)
@@ -154,6 +227,11 @@ static int write_evidence(struct doc *doc, const json_t *env, struct tare_err *e
 	json_t *one;
 	size_t i;
 
+	if (!is_ok(env)) {
+		doc_say(doc, "*%s* %s: %s", json_string_or(env, "label", "?"), plight_of(env),
+			json_string_or(env, "why", "?"));
+		return 0;
+	}
 	json_array_foreach(json_object_get(env, "results"), i, one)
 	{
 		int r = table_row(&table, err);
@@ -242,11 +320,42 @@ static int write_file(const char *dir, const char *name, const struct doc_ops *o
 	return r;
 }
 
-int isolation_report(const json_t *result, const char *dir, struct tare_err *err)
+int isolation_report(const json_t *result, const char *dir, unsigned int formats,
+		     struct tare_err *err)
 {
+	cleanup_free char *path = text_format("%s/" ISOLATION_FILE, dir);
 	int r = fd_make_dirs(dir, err);
 
-	if (r == 0)
+	if (r == 0 && (!path || json_dump_file(result, path, JSON_INDENT(2)) < 0))
+		r = err_errno(err, "write '%.150s/%s'", dir, ISOLATION_FILE);
+	if (r == 0 && (formats & REPORT_HTML))
 		r = write_file(dir, "index.html", &doc_html, result, err);
-	return r == 0 ? write_file(dir, "report.md", &doc_markdown, result, err) : r;
+	if (r == 0 && (formats & REPORT_MARKDOWN))
+		r = write_file(dir, "report.md", &doc_markdown, result, err);
+	return r;
+}
+
+bool isolation_is_in(const char *dir)
+{
+	cleanup_free char *path = text_format("%s/" ISOLATION_FILE, dir);
+
+	return path && access(path, F_OK) == 0;
+}
+
+int isolation_report_again(const char *dir, unsigned int formats, struct tare_err *err)
+{
+	cleanup_free char *path = text_format("%s/" ISOLATION_FILE, dir);
+	cleanup_json json_t *result = NULL;
+	json_error_t why;
+
+	if (!path)
+		return err_set(err, ENOMEM, "out of memory");
+	result = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
+	if (strcmp(json_string_or(result, "schema", ""), "tare.isolation/1") != 0)
+		return err_set(err, EBADMSG, "'%s' is no result of tare isolation: %s", path,
+			       result ? "its schema is another" : why.text);
+	if (!(formats & (REPORT_HTML | REPORT_MARKDOWN)))
+		return err_set(err, EINVAL,
+			       "'%s' has no figures to write as csv: use -f html or -f md", path);
+	return isolation_report(result, dir, formats, err);
 }

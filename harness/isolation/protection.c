@@ -25,9 +25,8 @@ const struct protection protections[] = {
 	{"sysv-ipc", CLAIM_PRIVATE, SHOWN_ON_HOST, "container,ipc=host,user=host"},
 	{"posix-mqueue", CLAIM_PRIVATE, SHOWN_ON_HOST, "container,ipc=host,user=host"},
 	{"posix-shm", CLAIM_PRIVATE, SHOWN_ON_HOST, "container,rootfs=host"},
-	/* The namespace is its own; its offsets are 0, so that durations of both sides agree. */
-	{"boot-time", CLAIM_NOT_SHARED, SHOWN_ON_HOST, "container,time=host"},
-	{"monotonic-time", CLAIM_NOT_SHARED, SHOWN_ON_HOST, "container,time=host"},
+	{"boot-time", CLAIM_PRIVATE, SHOWN_ON_HOST, "container,time=host"},
+	{"monotonic-time", CLAIM_PRIVATE, SHOWN_ON_HOST, "container,time=host"},
 	{"devices", CLAIM_PRIVATE, SHOWN_ON_HOST, "container,rootfs=host"},
 	/* A guest has settings of its own: the native column shows it. */
 	{"settings", CLAIM_PRIVATE, SHOWN_NOWHERE, "container,user=host,rootfs=host,caps=keep"},
@@ -42,6 +41,7 @@ const struct protection protections[] = {
 	{"chroot-escape", CLAIM_CONTAINED, SHOWN_ON_HOST, "chroot"},
 	{"proc-root", CLAIM_CONTAINED, SHOWN_ON_HOST, HOST_PIDS},
 	{"runtime-exe", CLAIM_CONTAINED, SHOWN_ON_HOST, HOST_PIDS},
+	{"self-exe", CLAIM_CONTAINED, SHOWN_ON_HOST, "container,rootfs=host,user=host"},
 	{"leaked-cwd", CLAIM_CONTAINED, SHOWN_WITHOUT_BOX, NULL},
 	{"leaked-descriptor", CLAIM_CONTAINED, SHOWN_WITHOUT_BOX, NULL},
 	{"open-by-handle", CLAIM_CONTAINED, SHOWN_ON_HOST, BARE_RIGHTS},
@@ -54,6 +54,7 @@ const struct protection protections[] = {
 	{"setgroups", CLAIM_CONTAINED, SHOWN_ON_HOST, "container,user=host"},
 	{"user-namespace", CLAIM_CONTAINED, SHOWN_ON_HOST, "container,seccomp=off"},
 	{"bpf", CLAIM_CONTAINED, SHOWN_ON_HOST, BARE_RIGHTS},
+	{"perf-events", CLAIM_CONTAINED, SHOWN_ON_HOST, BARE_RIGHTS},
 	{"keyctl", CLAIM_CONTAINED, SHOWN_ON_HOST, "container,seccomp=off"},
 	{"setuid-file", CLAIM_CONTAINED, SHOWN_ON_HOST, "container,caps=keep,seccomp=off"},
 	{"abstract-socket", CLAIM_CONTAINED, SHOWN_ON_HOST, "container,net=host"},
@@ -70,6 +71,7 @@ const struct protection protections[] = {
 	{"init-module", CLAIM_CONTAINED, SHOWN_IN_GUEST, "vm"},
 	{"kexec", CLAIM_CONTAINED, SHOWN_IN_GUEST, "vm"},
 	{"reboot", CLAIM_CONTAINED, SHOWN_IN_GUEST, "vm"},
+	{"set-time", CLAIM_CONTAINED, SHOWN_IN_GUEST, "vm"},
 	{NULL, CLAIM_NOTHING, SHOWN_NOWHERE, NULL},
 };
 

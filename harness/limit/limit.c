@@ -42,6 +42,9 @@ const struct limit_option limit_options[] = {
 	 "io"},
 	{"net-rate", "RATE", "bits per second each way, such as 10mbit (container,net=veth)",
 	 "net"},
+	{"ulimit", "NAME=SOFT[:HARD]",
+	 "of the process, docker's names, such as nofile=1024:2048; -1: unlimited; again for more",
+	 "process"},
 	{"device-read-bps", "PATH:RATE", "bytes read per second, such as /dev/vda:4M", "io"},
 	{"device-write-bps", "PATH:RATE", "bytes written per second, such as /dev/vda:4M", "io"},
 	{"device-read-iops", "PATH:NUMBER", "reads per second, such as /dev/vda:100", "io"},
@@ -230,6 +233,8 @@ int limits_set(struct limits *limits, const char *flag, const char *text, struct
 		return set_memory("--memory", text, &limits->memory_bytes, err);
 	if (strcmp(flag, "memory-swap") == 0)
 		return set_memory("--memory-swap", text, &limits->memory_swap, err);
+	if (strcmp(flag, "ulimit") == 0)
+		return limit_ulimit_parse(&limits->ulimits, text, err);
 	for (size_t i = 0; i < LIMIT_RATES; i++)
 		if (strcmp(flag, limit_rate_flags[i]) == 0)
 			return set_device(limits, (enum limit_rate)i, text, err);
@@ -242,6 +247,11 @@ int limits_set(struct limits *limits, const char *flag, const char *text, struct
 bool limits_any(const struct limits *limits)
 {
 	return limits_controllers(limits) != 0 || limits->net_rate;
+}
+
+bool limits_given(const struct limits *limits)
+{
+	return limits_any(limits) || limits->ulimits.n;
 }
 
 unsigned int limits_controllers(const struct limits *limits)

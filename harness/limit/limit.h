@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "kernel/cgroup.h"
+#include "kernel/ulimit.h"
 
 struct tare_err;
 
@@ -39,6 +40,7 @@ struct limits {
 	uint64_t net_rate; /* --net-rate: bits per second each way; the box's business */
 	struct limit_device devices[LIMIT_DEVICES];
 	size_t n_devices;
+	struct ulimits ulimits; /* --ulimit: of the process, not of a group */
 };
 
 /* One row a limit: from it come the flags of every command, their help, and `tare list limits`. */
@@ -54,16 +56,26 @@ extern const struct limit_option limit_options[]; /* ended by flag NULL */
  * what is impossible here (more CPUs than there are, memory below 1M ...). */
 int limits_set(struct limits *limits, const char *flag, const char *text, struct tare_err *err);
 
-/* Hand over each limit that is set, but those on devices, as limits_set() takes it. */
+/* Hand over each limit that is set, but those on devices and ulimits, as limits_set() takes it. */
 void limits_each(const struct limits *limits,
 		 void (*take)(const char *flag, const char *text, void *context), void *context);
 
+/* One for a group or a network. */
 bool limits_any(const struct limits *limits);
+/* One of those, or a ulimit. */
+bool limits_given(const struct limits *limits);
+/* Those that are a process's own, wherever it runs: its ulimits. */
+struct limits limits_of_process(const struct limits *limits);
+/* Each ulimit as limits_set() takes it. */
+void limits_each_ulimit(const struct limits *limits,
+			void (*take)(const char *flag, const char *text, void *context),
+			void *context);
 /* The controllers they need, as bits of CGROUP_BIT. */
 unsigned int limits_controllers(const struct limits *limits);
 
 /* {"cpus": 0.5, "memory": 67108864, "cpuset-cpus": "0-1", "pids-limit": 10,
- *  "device-write-bps": [{"path": "/dev/vda", "rate": 1048576}]}; only what is set. */
+ *  "device-write-bps": [{"path": "/dev/vda", "rate": 1048576}],
+ *  "ulimit": {"nofile": {"soft": 1024, "hard": -1}}}; only what is set. */
 json_t *limits_to_json(const struct limits *limits);
 int limits_from_json(const json_t *object, struct limits *ret, struct tare_err *err);
 
@@ -74,3 +86,5 @@ int limits_apply(const struct limits *limits, const struct cgroup *cgroup, struc
  * asked (rounding to pages apart). */
 int limits_read_back(const struct limits *limits, const struct cgroup *cgroup, json_t **ret,
 		     struct tare_err *err);
+/* The ulimits of the process, as the kernel has them, into the object. -ERANGE likewise. */
+int limits_read_ulimits(const struct limits *limits, pid_t pid, json_t *into, struct tare_err *err);

@@ -27,6 +27,12 @@ uint64_t limit_number_want(const struct limit_number *number, int version, uint6
 /* CPU time is given out anew this often: docker's and the kernel's default (sched-bwc.rst). */
 #define LIMIT_PERIOD_US 100000
 
+/* "nofile=1024:2048" */
+int limit_ulimit_parse(struct ulimits *ulimits, const char *text, struct tare_err *err);
+/* {"nofile": {"soft": 1024, "hard": 2048}}; -1: unlimited. */
+json_t *limit_ulimits_to_json(const struct ulimits *ulimits);
+int limit_ulimits_from_json(const json_t *object, struct ulimits *ret, struct tare_err *err);
+
 extern const char *const limit_rate_flags[LIMIT_RATES];
 
 /* The entry of that path, made if there is none; NULL: no room. */

@@ -32,6 +32,8 @@ json_t *limits_to_json(const struct limits *limits)
 		r = json_put(object, "net-rate", json_u64(limits->net_rate));
 	if (r == 0 && limits->memory_swap)
 		r = json_put(object, "memory-swap", json_u64(limits->memory_swap));
+	if (r == 0 && limits->ulimits.n)
+		r = json_put(object, "ulimit", limit_ulimits_to_json(&limits->ulimits));
 	for (size_t rate = 0; r == 0 && rate < LIMIT_RATES; rate++) {
 		cleanup_json json_t *list = json_array();
 
@@ -101,6 +103,8 @@ static int read_one(struct limits *limits, const json_t *object, const char *key
 	for (size_t i = 0; i < LIMIT_RATES; i++)
 		if (strcmp(key, limit_rate_flags[i]) == 0)
 			return read_devices(limits, key, (enum limit_rate)i, value, err);
+	if (strcmp(key, "ulimit") == 0)
+		return limit_ulimits_from_json(value, &limits->ulimits, err);
 	if (strcmp(key, "cpuset-cpus") == 0)
 		return read_text(limits, key, value, err);
 	if (strcmp(key, "cpus") == 0) {

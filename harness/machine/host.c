@@ -40,7 +40,7 @@ static int host_open(const struct machine_config *config, struct machine **ret,
 {
 	struct host *host;
 
-	if (limits_any(&config->limits))
+	if (limits_given(&config->limits))
 		return err_set(err, EINVAL, "machine host: limits go on its boxes, not on itself");
 	host = calloc(1, sizeof(*host));
 	if (!host)

@@ -82,6 +82,10 @@ struct machine {
 extern const struct machine_ops *const machine_ops_table[]; /* NULL-terminated, by name */
 
 int machine_find(const char *name, const struct machine_ops **ret, struct tare_err *err);
+/* 0, or -errno and the reason: the machine's, else the box's. What a guest's kernel offers a box is
+ * for the guest to say: there only the machine is asked. */
+int machine_probe(const struct machine_ops *machine, const struct box_ops *box,
+		  struct tare_err *err);
 int machine_check_options(const struct machine_ops *ops, const json_t *options,
 			  struct tare_err *err);
 const char *machine_option(const struct machine_ops *ops, const json_t *options, const char *name);

@@ -79,9 +79,11 @@ static int start_in_box(const struct trial_place *place, const struct trial_exec
 		.envp = config->envp,
 		.stdio = {config->stdio[0], config->stdio[1], config->stdio[2]},
 		.cgroup = exec->cgroup,
+		.ulimits = &config->spec->limits.ulimits,
 		.cpus = config->spec->cpus,
 		.cwd = config->cwd,
 		.terminal = config->terminal,
+		.devpts_fd = config->devpts_fd,
 		.meanwhile = finish_cgroup,
 		.context = exec};
 	int r;

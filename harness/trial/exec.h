@@ -17,7 +17,8 @@ struct trial_exec_config {
 	char *const *envp;
 	const char *cwd; /* inside; NULL: "/", bare: where we are */
 	int stdio[3];
-	bool terminal; /* as box_exec.terminal */
+	bool terminal; /* as of struct box_exec */
+	int devpts_fd;
 };
 
 /* -ENOENT: no such program; -EACCES: not executable; others are tare's own failures. */

@@ -172,6 +172,7 @@ int player_start(struct player *player, struct box *box, const struct trial_plac
 		.envp = envp.items,
 		.stdio = {to_read, from_write, null_fd},
 		.cgroup = cgroup,
+		.ulimits = &spec->limits.ulimits,
 		.cpus = spec->cpus,
 		.cwd = box_work_path(box, &place->box),
 	};

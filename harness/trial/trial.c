@@ -185,6 +185,10 @@ static int put_up(struct trial *t, const struct trial_spec *spec, struct tare_er
 	    (r = player_start(&t->player, t->box, t->place, spec, t->cgroup, err)) < 0)
 		return r;
 	t->at.ready = clock_now_ns();
+	if (!ops->limits_itself)
+		r = limits_read_ulimits(&t->limits, t->player.process.pid, t->limits_read, err);
+	if (r < 0)
+		return r;
 	r = digest_player(&t->player, t->sha256, err);
 	if (r < 0)
 		return r;

@@ -78,6 +78,14 @@ ok "the host's network" test "$("$tare" exec -e container --network host -- read
 	"$(readlink /proc/self/ns/net)"
 ok "no network" says 1 boxed --network none -- 'ls /sys/class/net | wc -l'
 
+for env in native chroot container container,init=on; do
+	ok "ulimits in $env" says "30 40 0" "$tare" exec -e "$env" --ulimit nofile=30:40 --ulimit core=0 -- \
+		sh -c 'echo $(ulimit -Sn) $(ulimit -Hn) $(ulimit -Hc)'
+done
+ok "a ulimit holds, of which setting up needs more" says \
+	"sh: can't open /dev/null: Too many open files" boxed --ulimit nofile=3 -- 'exec 9</dev/null'
+ok "and is not there without" says "yes" boxed -- 'exec 9</dev/null && echo yes'
+
 # What is wrong is said, and nothing runs.
 ok "a bad host name" refused "--hostname: 'a b'" -e container --hostname "a b"
 ok "a bad user" refused "--user: 'a:b:c'" -e container --user a:b:c
@@ -102,8 +110,12 @@ ok "a host name natively" refused "--hostname: 'native' has no such thing" -e na
 ok "a user in a chroot" refused "--user: 'chroot' has no such thing" -e chroot --user 1
 ok "a misspelt flag" refused "did you mean '--hostname'?" -e container --hostnam x
 ok "docker's --rm, which is always so" refused "unknown flag '--rm'" -e container --rm
+ok "a ulimit that is none" refused "did you mean 'nofile'?" -e container --ulimit nofil=5
+ok "a ulimit of no number" refused "nofile: 'many' is no whole number" -e container --ulimit nofile=many
+ok "a soft ulimit above the hard one" refused "above the hard one" -e container --ulimit nofile=5:4
+ok "a ulimit of another runtime's" refused "say it to that runtime" -e command,command=env --ulimit nofile=5
 ok "no command" status_is 125 "$tare" exec -e container
-for flag in --volume --tmpfs --read-only --hostname --user --network --cap-add --security-opt; do
+for flag in --ulimit --volume --tmpfs --read-only --hostname --user --network --cap-add --security-opt; do
 	ok "help tells of $flag" sh -c "'$tare' exec --help | grep -q -- '$flag'"
 done
 
@@ -129,29 +141,33 @@ asked_to_end() {
 	test $? = 9
 }
 ok "a signal is passed on" asked_to_end
-terminal() { # a session on a terminal of 33 lines and 77 columns that Ctrl-C is typed into
-	python3 - "$tare" <<-'END'
-		import fcntl, os, pty, struct, sys, termios
-		pid, fd = pty.fork()
-		if pid == 0:
-		    os.execv(sys.argv[1], [sys.argv[1], "exec", "-e", "container", "--", "sh", "-c",
-		        'read go; stty size; trap "echo caught; exit 5" INT; echo ready; while :; do sleep 0.1; done'])
-		fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 77, 0, 0))
-		os.write(fd, b"\n")
-		seen = b""
-		typed = False
-		try:
-		    while True:
-		        seen += os.read(fd, 1024)
-		        if b"ready" in seen and not typed:
-		            os.write(fd, b"\x03")
-		            typed = True
-		except OSError:
-		    pass
-		status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-		print(seen, status)
-		sys.exit(not (b"33 77" in seen and b"caught" in seen and status == 5))
-	END
-}
-ok "a terminal has its size, and Ctrl-C interrupts inside" terminal
+
+# The same in a guest: each option holds there, or is refused.
+if qemu-system-x86_64 --version >/dev/null 2>&1 && "$tare" image build >/dev/null 2>&1; then
+	guest=vm+container,boot=restore
+	many() {
+		"$tare" exec -e "$guest" --hostname box.lab --user 12:34 --env A=b -w /tmp --read-only \
+			--tmpfs /a/b:size=1m --cap-drop all --security-opt "seccomp=$work/profile.json" \
+			--network none -- sh -c 'echo $(hostname) $(id -u):$(id -g) $A $PWD
+			touch /x 2>/dev/null || echo read-only; df -k /a/b | tail -1 | tr -s " " | cut -d" " -f2
+			grep CapBnd /proc/self/status | cut -f2; mkdir /tmp/x 2>&1; ls /sys/class/net' >"$work/many"
+		cat "$work/many"
+		printf '%s\n' "box.lab 12:34 b /tmp" read-only 1024 0000000000000000 \
+			"mkdir: can't create directory '/tmp/x': No space left on device" lo | cmp - "$work/many"
+	}
+	ok "in a guest: name, user, variables, folder, root, tmpfs, rights, calls, network" many
+	more() {
+		"$tare" exec -e "$guest" --init --cap-add net_raw --network host --security-opt seccomp=unconfined -- \
+			sh -c 'echo $$ $(grep Seccomp: /proc/self/status | cut -f2) \
+			$((0x$(grep CapEff /proc/self/status | cut -f2) >> 13 & 1)); readlink /proc/self/ns/net; exit 5' >"$work/more"
+		test $? = 5 && cat "$work/more" && grep -qx '2 0 1' "$work/more"
+	}
+	ok "in a guest: init, a capability more, no filter, the guest's network, and the exit status" more
+	ok "in a guest: a user that is not inside" refused "container's /etc/passwd" -e "$guest" --user whoever
+	ok "in a guest: a profile that is none" refused SCMP_ACT_DANCE -e "$guest" \
+		--security-opt "seccomp=$work/bad.json"
+	ok "in a guest: a ulimit above the most there can be" refused nr_open -e "$guest" --ulimit nofile=9000000000
+	ok "in a guest: 127 for no such command" status_is 127 "$tare" exec -e "$guest" -- no-such-program
+	ok "a bare guest has none of these" refused "has no such thing" -e vm,boot=restore --hostname x
+fi
 finish

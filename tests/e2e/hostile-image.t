@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# shellcheck disable=SC2317 # functions are called by ok and need
+# shellcheck disable=SC2317,SC2016 # functions are called by ok and need; scripts are for inside
 # Images that want more than to be unpacked: each is refused, or stays in its layer.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -63,6 +63,14 @@ volumes() { for options in user=host,pid=host pid=host user=host; do
 		way_out "$options" -v "$tests:/way/made" && way_out "$options" --tmpfs /way/made/too &&
 			way_out "$options" -v "$0:/way/file" && way_out "$options" --workdir /way || return
 	done; }
+volume_by_link() { # whatever is asked to be put there
+	rm -rf "$work/tree" && mkdir -p "$work/tree/bin" && cp /bin/busybox "$work/tree/bin/sh" &&
+		ln -s "$VICTIM" "$work/tree/volume" && "$tare" image import "rootfs:$work/tree" --name linked || return
+	for way in "-v $work/cache:/volume/in" "--tmpfs /volume" "-v $work/cache:/volume"; do
+		# shellcheck disable=SC2086 # an option and its value
+		fails "$tare" exec -e container,image=linked $way -- true || return
+	done
+	untouched && nothing_left; }
 closed() { test "$(stat -c %a "$store")" = 700; }
 
 ok "'..' is refused" refused dotdot "goes up by '..'"
@@ -97,5 +105,6 @@ for image in places inner-places; do
 	done
 done
 ok "links to other processes' roots lead no volume and no working folder out" volumes
+ok "nor does a volume through a link" volume_by_link
 ok "the store is closed to others" closed
 finish

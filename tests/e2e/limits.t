@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# shellcheck disable=SC2317 # functions are called by ok
+# shellcheck disable=SC2317,SC2016 # functions are called by ok; scripts are for the shell inside
 # Limits beside CPU time, memory and tasks, and the container's own network device; on the host
 # and, with version 2 of cgroups, in a guest.
 # shellcheck source=tests/e2e/lib.sh
@@ -53,6 +53,19 @@ ok "a rate without its unit is refused" says "lacks a unit" in_box --net-rate 20
 ok "the rate holds both ways, and nothing holds without it" "$tare" validate --scale 0.4 \
 	-e container,net=veth net-rate
 ok "the machine's own network is as before" sh -c "ls /sys/class/net | cmp - '$work/links'"
+
+ulimits() { # on a process, wherever it is; where it may, above what was the most
+	"$tare" run -q -e native -e container -e vm,boot=restore -e vm+container,boot=restore -w getppid \
+		--ulimit nofile=100:200 --ulimit core=0 --rounds 1 --passes 5 -o "$runs/ulimits" &&
+		jq -e -s 'length == 4 and all(.[]; .status == "ok" and .limits.ulimit.nofile == {soft: 100, hard: 200} and
+			.limits.ulimit.core == {soft: 0, hard: 0})' "$runs/ulimits/records.jsonl"
+}
+ok "ulimits are read back, in guests too" ulimits
+lifted() {
+	"$tare" exec -e vm+container,boot=restore --ulimit nofile=100:900000 -- \
+		sh -c 'echo $(ulimit -Sn) $(ulimit -Hn)' | grep -x '100 900000'
+}
+ok "a hard one is lifted where there is the right to" lifted
 
 guest() {
 	"$tare" exec -e vm+container,boot=restore,net=veth --cpu-shares 200 --memory 64M --memory-high 32M \

@@ -55,6 +55,25 @@ breaks summary '.ratios[0].verdict = "faster?"' "an unknown verdict"
 breaks summary '.ratios[0].level = 0.9' "an interval below 95 %"
 breaks summary '.extra = 1' "an unknown key"
 
+# What is seen from inside, of an environment that cannot be had too.
+if [ "$(id -u)" = 0 ]; then
+	# shellcheck disable=SC2317 # called by ok
+	look() {
+		"$tare" isolation users files kill ptrace --prove -e native -e container \
+			-e gone=vm,kernel=/etc/passwd --json >"$work/run/isolation.json"
+	}
+	ok "environments are looked at from inside" look
+	ok "the result is as its schema says" check isolation "$work/run/isolation.json"
+	breaks isolation '.environments[0].results[0].verdict = "contained"' "a name that is contained"
+	breaks isolation '.environments[1].results |= map(select(.name == "kill") | .verdict = "private")' \
+		"an attack that is private"
+	breaks isolation '.environments[1].results[0] += {claimed: false, leak: true}' "a leak of what nobody claims"
+	breaks isolation 'del(.environments[2].why)' "an environment that is missing without a reason"
+	breaks isolation '.environments[1].status = "failed"' "a failed environment with results"
+	breaks isolation '.proofs[0] += {verdict: "contained", shown: true}' "a proof by what was contained"
+	breaks isolation '.extra = 1' "an unknown key beside the probes"
+fi
+
 # The committed sample, and the newest run of this checkout.
 for run in "$root/results/sample" "$root/results/sample-ladder" "${TARE_TEST_RUN-}"; do
 	[ -f "$run/manifest.json" ] || continue

@@ -12,29 +12,31 @@
 
 static const struct fault {
 	long number;
-	const char *words; /* of the error */
+	const char *words;   /* of the error */
+	const char *options; /* NULL: none */
 } faults[] = {
-	{SYS_clone3, "container: step 'clone3': "},
-	{SYS_open_tree, "container: step 'bind "},
-	{SYS_mount_setattr, "container: step '"},
-	{SYS_fsopen, "container: step 'mount tmpfs': "},
-	{SYS_fsconfig, "container: step 'mount tmpfs': "},
-	{SYS_fsmount, "container: step 'mount tmpfs': "},
-	{SYS_mknodat, "container: step 'make /dev/null': "},
-	{SYS_setgroups, "container: step 'leave all groups': "},
-	{SYS_setresuid, "container: step 'become root inside': "},
-	{SYS_mount, "container: step 'cover proc/"},
-	{SYS_move_mount, "container: step 'put a mount on "},
-	{SYS_pivot_root, "container: step 'pivot_root': "},
-	{SYS_umount2, "container: step 'leave the old root': "},
-	{SYS_sethostname, "container: step 'set the host name': "},
-	{SYS_socket, "container: step 'bring loopback up': "},
-	{SYS_sched_setaffinity, "container: step 'run on CPUs 0x1': "},
-	{SYS_getcwd, "container: step 'stay inside': "},
-	{SYS_close_range, "container: step 'close all other file descriptors': "},
-	{SYS_unshare, "container: step 'make a network namespace': "},
-	{SYS_capset, "container: step 'set the capabilities': "},
-	{SYS_execve, "container: run '/bin/busybox': "},
+	{SYS_clone3, "container: step 'clone3': ", NULL},
+	{SYS_open_tree, "container: step 'bind ", NULL},
+	{SYS_mount_setattr, "container: step '", NULL},
+	{SYS_fsopen, "container: step 'mount tmpfs': ", NULL},
+	{SYS_fsconfig, "container: step 'mount tmpfs': ", NULL},
+	{SYS_fsmount, "container: step 'mount tmpfs': ", NULL},
+	{SYS_mknodat, "container: step 'make /dev/null': ", NULL},
+	{SYS_setgroups, "container: step 'leave all groups': ", NULL},
+	{SYS_setresuid, "container: step 'become root inside': ", NULL},
+	{SYS_mount, "container: step 'cover proc/", NULL},
+	{SYS_move_mount, "container: step 'put a mount on ", NULL},
+	{SYS_pivot_root, "container: step 'pivot_root': ", NULL},
+	{SYS_umount2, "container: step 'leave the old root': ", NULL},
+	{SYS_sethostname, "container: step 'set the host name': ", NULL},
+	{SYS_socket, "container: step 'bring loopback up': ", NULL},
+	{SYS_sched_setaffinity, "container: step 'run on CPUs 0x1': ", NULL},
+	{SYS_getcwd, "container: step 'stay inside': ", NULL},
+	{SYS_close_range, "container: step 'close all other file descriptors': ", NULL},
+	{SYS_unshare, "container: step 'make a network namespace': ", NULL},
+	{SYS_unshare, "container: step '", "{\"net\": \"host\"}"}, /* make a time namespace */
+	{SYS_capset, "container: step 'set the capabilities': ", NULL},
+	{SYS_execve, "container: run '/bin/busybox': ", NULL},
 };
 
 /* From here on the call fails in this process and those it makes. */
@@ -62,7 +64,7 @@ static _Noreturn void start_with_fault(const struct bench *b, const struct fault
 	if ((fault->number == SYS_mknodat && fd_remove_tree(dev, NULL) < 0) ||
 	    inject(fault->number) < 0)
 		_exit(1);
-	run_program(b, "container", "{}", argv, &o);
+	run_program(b, "container", fault->options ? fault->options : "{}", argv, &o);
 	if (o.r >= 0 || strncmp(o.err.msg, fault->words, strlen(fault->words)) != 0) {
 		print_message("%ld: %d '%s'\n", fault->number, o.r, o.err.msg);
 		_exit(2);

@@ -6,7 +6,9 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <sys/prctl.h>
+#include <time.h>
 
+#include "box/container/clocks.h"
 #include "box/container/identity.h"
 
 static void the_program_is_number_one_and_sees_no_others(void **state)
@@ -253,6 +255,46 @@ static void each_namespace_can_be_left_out(void **state)
 	}
 }
 
+/* What /proc/uptime says inside. */
+static double uptime_in(struct bench *b, const char *json)
+{
+	struct outcome o;
+
+	run_script(b, "container", json, "cat /proc/uptime", &o);
+	assert_int_equal(o.r, 0);
+	return strtod(o.out, NULL);
+}
+
+static void its_clocks_begin_when_it_does(void **state)
+{
+	static const char *const own[] = {"{}", "{\"init\": \"on\"}", "{\"user\": \"host\"}"};
+	struct timespec ours;
+
+	need_box("container");
+	if (!clocks_can_begin())
+		skip();
+	(void)clock_gettime(CLOCK_BOOTTIME, &ours);
+	assert_true(uptime_in(*state, "{\"time\": \"host\"}") >= (double)ours.tv_sec);
+	/* They may read as ours only as long as we were not up much longer than it. */
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+		double theirs = uptime_in(*state, own[i]);
+
+		assert_true(theirs >= 1);
+		(void)clock_gettime(CLOCK_BOOTTIME, &ours);
+		assert_true(ours.tv_sec < 60 || theirs < (double)ours.tv_sec - 30);
+	}
+}
+
+static void what_has_started_inside_has_started_after_its_clocks_did(void **state)
+{
+	struct outcome o;
+
+	/* Field 22 of stat(5); before the clock's 0 it would have 20 digits. */
+	need_box("container");
+	run_script(*state, "container", "{}", "cut -d' ' -f22 /proc/1/stat", &o);
+	assert_true(strtoull(o.out, NULL, 10) < 1000000000);
+}
+
 static void a_root_of_its_own_needs_a_mount_namespace(void **state)
 {
 	struct outcome o;
@@ -413,6 +455,8 @@ int main(void)
 		TEST(the_kernels_files_are_covered_or_read_only),
 		TEST(dev_has_the_usual_nodes_only),
 		TEST(each_namespace_can_be_left_out),
+		TEST(its_clocks_begin_when_it_does),
+		TEST(what_has_started_inside_has_started_after_its_clocks_did),
 		TEST(a_root_of_its_own_needs_a_mount_namespace),
 		TEST(without_root_it_works_with_our_own_id),
 		TEST(an_init_reaps_orphans_and_ends_as_the_program_does),

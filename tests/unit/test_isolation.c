@@ -138,8 +138,8 @@ static void an_option_takes_back_the_claims_it_breaks(void **state)
 static void what_changes_a_machine_is_shown_in_guests_only(void **state)
 {
 	static const char *const dangerous[] = {
-		"release-agent", "core-pattern", "sysrq",       "proc-sys", "sysfs",
-		"mknod",         "dev-mem",      "init-module", "kexec",    "reboot"};
+		"release-agent", "core-pattern", "sysrq", "proc-sys", "sysfs",   "mknod",
+		"dev-mem",       "init-module",  "kexec", "reboot",   "set-time"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(dangerous) / sizeof(dangerous[0]); i++)

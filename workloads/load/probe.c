@@ -38,6 +38,16 @@ long probe_bait_number(const char *name, long otherwise)
 	return text ? strtol(text, NULL, 10) : otherwise;
 }
 
+pid_t probe_bait_process(const char *name, struct probe_result *ret)
+{
+	const char *boot = probe_bait("boot");
+
+	if (boot && strcmp(boot, probe_boot()) == 0)
+		return (pid_t)probe_bait_number(name, 0);
+	probe_say(ret, PROBE_CONTAINED, "another kernel is here than the one of outside");
+	return 0;
+}
+
 static ssize_t read_text(const char *path, char *buf, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -107,6 +117,15 @@ void probe_say_call(struct probe_result *ret, long r, const char *what)
 		probe_say(ret, PROBE_CONTAINED, "%s: %s", what, strerrorname_np(errno));
 	else
 		probe_say(ret, PROBE_SUCCEEDED, "%s: done", what);
+}
+
+void probe_say_right(struct probe_result *ret, long r, const char *what)
+{
+	if (r < 0 && (errno == EPERM || errno == ENOSYS || errno == EACCES))
+		probe_say(ret, PROBE_CONTAINED, "%s: %s", what, strerrorname_np(errno));
+	else
+		probe_say(ret, PROBE_SUCCEEDED, "%s: the right is there (%s)", what,
+			  r < 0 ? strerrorname_np(errno) : "done");
 }
 
 void probe_open_for_writing(struct probe_result *ret, const char *path)

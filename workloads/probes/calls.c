@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/bpf.h>
+#include <linux/perf_event.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -51,34 +52,57 @@ static void attack_x32(struct probe_result *ret)
 		probe_say(ret, PROBE_CONTAINED, "x32: %s", strerrorname_np(errno));
 }
 
+/* Let go of again by our end. */
 static void attack_ptrace(struct probe_result *ret)
 {
-	long pid = probe_bait_number("pid", 0), r = ptrace(PTRACE_SEIZE, (pid_t)pid, NULL, NULL);
+	static const char *const whom[] = {"runtime", "pid"};
+	char what[64];
 
-	probe_say_call(ret, r, "ptrace a process of the host");
+	for (size_t i = 0; i < sizeof(whom) / sizeof(whom[0]); i++) {
+		pid_t pid = probe_bait_process(whom[i], ret);
+
+		if (pid <= 0)
+			return;
+		(void)snprintf(what, sizeof(what), "ptrace %s of the host",
+			       i == 0 ? "the runtime" : "a process");
+		probe_say_call(ret, ptrace(PTRACE_SEIZE, pid, NULL, NULL), what);
+		if (ret->outcome == PROBE_SUCCEEDED)
+			return;
+	}
 }
 
 static void attack_memory(struct probe_result *ret)
 {
+	pid_t pid = probe_bait_process("pid", ret);
 	char buf[16];
 	const struct iovec to = {buf, sizeof(buf)};
 	/* An address of the other process. */
 	const struct iovec from = {(void *)(uintptr_t)probe_bait_number("address", 0), /* NOLINT */
 				   sizeof(buf)};
-	long r = process_vm_readv((pid_t)probe_bait_number("pid", 0), &to, 1, &from, 1, 0);
 
-	probe_say_call(ret, r, "read the memory of a process of the host");
+	if (pid > 0)
+		probe_say_call(ret, process_vm_readv(pid, &to, 1, &from, 1, 0),
+			       "read the memory of a process of the host");
 }
 
 static void attack_kill(struct probe_result *ret)
 {
-	pid_t pid = (pid_t)probe_bait_number("pid", 0);
+	pid_t pid = probe_bait_process("pid", ret);
 
 	/* Ignored by default: the bait must live on. Never a group. */
 	if (pid > 1)
 		probe_say_call(ret, kill(pid, SIGWINCH), "send a signal to a process of the host");
-	else
-		probe_say(ret, PROBE_NOT_APPLICABLE, "no process of the host is named");
+}
+
+/* What a program does shows in what it makes the machine do. */
+static void attack_perf(struct probe_result *ret)
+{
+	struct perf_event_attr attr = {.type = PERF_TYPE_SOFTWARE,
+				       .size = sizeof(attr),
+				       .config = PERF_COUNT_SW_CONTEXT_SWITCHES};
+
+	probe_say_call(ret, syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC),
+		       "count the events of all processes of a CPU");
 }
 
 static void attack_tiocsti(struct probe_result *ret)
@@ -182,7 +206,8 @@ static const struct probe probes[] = {
 	{"i386-calls", "system calls by int 0x80, beside the filter", PROBE_ATTACK, false,
 	 attack_i386},
 	{"x32-calls", "system calls by the x32 table", PROBE_ATTACK, false, attack_x32},
-	{"ptrace", "trace a process of the host", PROBE_ATTACK, false, attack_ptrace},
+	{"ptrace", "trace the runtime or another process of the host", PROBE_ATTACK, false,
+	 attack_ptrace},
 	{"memory-read", "read the memory of a process of the host", PROBE_ATTACK, false,
 	 attack_memory},
 	{"kill", "send a signal to a process of the host", PROBE_ATTACK, false, attack_kill},
@@ -191,6 +216,8 @@ static const struct probe probes[] = {
 	{"user-namespace", "be root in a namespace of one's own", PROBE_ATTACK, false,
 	 attack_userns},
 	{"bpf", "load things into the kernel by bpf(2)", PROBE_ATTACK, false, attack_bpf},
+	{"perf-events", "watch the whole machine by perf_event_open(2)", PROBE_ATTACK, false,
+	 attack_perf},
 	{"setuid-file", "gain rights by a setuid file", PROBE_ATTACK, false, attack_setuid},
 	{0},
 };

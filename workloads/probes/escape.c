@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "probes/probe.h"
@@ -87,10 +88,12 @@ static void attack_proc_root(struct probe_result *ret)
 static void attack_runtime(struct probe_result *ret)
 {
 	char path[64], target[256] = "";
-	long pid = probe_bait_number("runtime", 0);
+	pid_t pid = probe_bait_process("runtime", ret);
 	int fd;
 
-	(void)snprintf(path, sizeof(path), "/proc/%ld/exe", pid);
+	if (pid <= 0)
+		return;
+	(void)snprintf(path, sizeof(path), "/proc/%d/exe", pid);
 	if (readlink(path, target, sizeof(target) - 1) < 0) {
 		probe_say(ret, PROBE_CONTAINED, "the runtime's /proc/PID/exe: %s",
 			  strerrorname_np(errno));
@@ -104,6 +107,30 @@ static void attack_runtime(struct probe_result *ret)
 	}
 	probe_say(ret, PROBE_SUCCEEDED, "%.80s may be opened for writing%s", target,
 		  fd < 0 ? " as soon as it ends (ETXTBSY)" : "");
+	if (fd >= 0)
+		(void)close(fd);
+}
+
+/* The same by the file that we run from ourselves, if that is a file of outside. */
+static void attack_self(struct probe_result *ret)
+{
+	static const char path[] = "/proc/self/exe";
+	const char *theirs = probe_bait("program");
+	char ours[64] = "";
+	int fd = open(path, O_WRONLY | O_CLOEXEC), code = errno;
+	struct stat st;
+
+	if (stat(path, &st) == 0)
+		(void)snprintf(ours, sizeof(ours), "%u:%u:%llu", major(st.st_dev), minor(st.st_dev),
+			       (unsigned long long)st.st_ino);
+	if (fd < 0 && code != ETXTBSY)
+		probe_say(ret, PROBE_CONTAINED, "open %s for writing: %s", path,
+			  strerrorname_np(code));
+	else if (!theirs || strcmp(theirs, ours) != 0)
+		probe_say(ret, PROBE_CONTAINED, "what can be written to is no file of the host");
+	else
+		probe_say(ret, PROBE_SUCCEEDED, "a program of the host may be opened for writing%s",
+			  fd < 0 ? " as soon as it ends (ETXTBSY)" : "");
 	if (fd >= 0)
 		(void)close(fd);
 }
@@ -164,6 +191,8 @@ static const struct probe probes[] = {
 	 attack_proc_root},
 	{"runtime-exe", "overwrite the runtime through /proc/PID/exe", PROBE_ATTACK, false,
 	 attack_runtime},
+	{"self-exe", "overwrite a program of the host through /proc/self/exe", PROBE_ATTACK, false,
+	 attack_self},
 	{"leaked-cwd", "a working folder outside of the root", PROBE_ATTACK, false, attack_cwd},
 	{"open-by-handle", "a file of the host by its handle", PROBE_ATTACK, false, attack_handle},
 	{0},

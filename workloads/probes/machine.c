@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/timex.h>
 #include <unistd.h>
 
 #include "probes/probe.h"
@@ -169,35 +170,34 @@ static void attack_mknod(struct probe_result *ret)
 		(void)close(fd);
 }
 
-/* Any errno but these says that the right was there, and only the argument was not. */
-static void say_right(struct probe_result *ret, long r, const char *what)
-{
-	if (r < 0 && (errno == EPERM || errno == ENOSYS || errno == EACCES))
-		probe_say(ret, PROBE_CONTAINED, "%s: %s", what, strerrorname_np(errno));
-	else
-		probe_say(ret, PROBE_SUCCEEDED, "%s: the right is there (%s)", what,
-			  r < 0 ? strerrorname_np(errno) : "done");
-}
-
 static void attack_module(struct probe_result *ret)
 {
 	static const char none[] = "this is no module";
 
-	say_right(ret, syscall(SYS_init_module, none, sizeof(none), ""), "init_module");
+	probe_say_right(ret, syscall(SYS_init_module, none, sizeof(none), ""), "init_module");
 }
 
 static void attack_kexec(struct probe_result *ret)
 {
 	/* Flags that do not exist: refused after the rights are looked at, before anything is
 	 * done. */
-	say_right(ret, syscall(SYS_kexec_load, 0, 0, NULL, 0xfff0UL), "kexec_load");
+	probe_say_right(ret, syscall(SYS_kexec_load, 0, 0, NULL, 0xfff0UL), "kexec_load");
 }
 
 static void attack_reboot(struct probe_result *ret)
 {
 	/* No such command: EINVAL comes after the check of the right. */
-	say_right(ret, syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, 0x7a7e, NULL),
-		  "reboot");
+	probe_say_right(ret,
+			syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, 0x7a7e, NULL),
+			"reboot");
+}
+
+static void attack_time(struct probe_result *ret)
+{
+	/* No tick is 0 long: EINVAL comes after the check of the right. */
+	struct timex change = {.modes = ADJ_TICK, .tick = 0};
+
+	probe_say_right(ret, adjtimex(&change), "adjtimex");
 }
 
 static const struct probe probes[] = {
@@ -214,6 +214,7 @@ static const struct probe probes[] = {
 	{"init-module", "load a kernel module", PROBE_ATTACK, true, attack_module},
 	{"kexec", "load another kernel", PROBE_ATTACK, true, attack_kexec},
 	{"reboot", "restart the machine", PROBE_ATTACK, true, attack_reboot},
+	{"set-time", "set the wall clock, which is the machine's", PROBE_ATTACK, true, attack_time},
 	{"mount", "mount a filesystem", PROBE_ATTACK, false, attack_mount},
 	{"unmask", "take the covers off /proc", PROBE_ATTACK, false, attack_unmask},
 	{0},

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 struct tare_err;
 
@@ -45,6 +46,9 @@ extern const struct probe_set *const probe_set_table[]; /* NULL-terminated, by n
 /* What was made outside to be found: "bait=TOKEN", "pid=N", ...; NULL: not given. */
 const char *probe_bait(const char *name);
 long probe_bait_number(const char *name, long otherwise);
+/* A process of outside by its number there; 0, and said so: another kernel answers here, to which
+ * the number means nothing. */
+pid_t probe_bait_process(const char *name, struct probe_result *ret);
 
 /* True: asked to do the real thing, and in a guest that tare booted, which is thrown away. */
 bool probe_may_damage(void);
@@ -60,6 +64,9 @@ void probe_item_namespace(struct probe_result *ret, const char *name);
 /* What came of an attack. */
 void probe_say(struct probe_result *ret, enum probe_outcome outcome, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* Of a call whose arguments are wrong: contained when the right to it is missing; any errno but
+ * those for that says that the right is there. */
+void probe_say_right(struct probe_result *ret, long r, const char *what);
 /* r as a system call gives it: contained, with errno's name, when negative; else succeeded. */
 void probe_say_call(struct probe_result *ret, long r, const char *what);
 /* Open for writing and nothing more. Contained when refused; the file is not there: not

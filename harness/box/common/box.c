@@ -95,6 +95,11 @@ int box_check_options(const struct box_ops *ops, const json_t *options, struct t
 
 int box_check_limits(const struct box_ops *ops, const json_t *limits, struct tare_err *err)
 {
+	if (json_object_get(limits, "ulimit") && ops->limits_itself)
+		return err_set(err, ENOTSUP,
+			       "limit 'ulimit': box '%s' sets what it starts its own limits: say "
+			       "it to that runtime",
+			       ops->name);
 	if (!json_object_get(limits, "net-rate") || ops->shapes_network || ops->limits_itself)
 		return 0;
 	return err_set(err, ENOTSUP,

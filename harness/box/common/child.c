@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "box/common/direct.h"
 #include "kernel/cgroup.h"
+#include "kernel/ulimit.h"
 
 #define ABOVE_STDIO 10
 #define PROGRAM_MAX 4096
@@ -83,7 +84,8 @@ static int set_stdio(const struct box_exec *exec, struct tare_err *err)
 		if (dup2(up[i], i) < 0)
 			return err_errno(err, "step 'set file descriptor %d'", i);
 	}
-	if (exec->terminal && (setsid() < 0 || ioctl(0, TIOCSCTTY, 0) < 0))
+	/* A box may have made the session already. */
+	if (exec->terminal && ((void)setsid(), ioctl(0, TIOCSCTTY, 0) < 0))
 		return err_errno(err, "step 'take the terminal'");
 	if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
 		return err_errno(err, "step 'close all other file descriptors'");
@@ -110,7 +112,10 @@ static int settle(const struct box_exec *exec, struct tare_err *err)
 
 	if (r == 0)
 		r = enter_folder(exec->cwd, err);
-	return r == 0 ? set_stdio(exec, err) : r;
+	if (r == 0)
+		r = set_stdio(exec, err);
+	/* The last thing: what is done before may need more than the program is to have. */
+	return r == 0 && exec->ulimits ? ulimits_set(exec->ulimits, err) : r;
 }
 
 static void tell(const struct child_link *link, const struct child_report *report)

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "box/common/spawn.h"
 #include "box/common/together.h"
+#include "kernel/ulimit.h"
 
 /* One message to the parent: err.code 0 says that the box stands. */
 struct child_report {
@@ -62,6 +63,7 @@ int child_beside_join(struct child_beside *beside, struct tare_err *err);
  * cwd, each ended by a NUL. */
 struct child_order {
 	uint64_t cpus;
+	struct ulimits ulimits;
 	uint32_t n_argv, n_envp;
 	bool has_cwd, terminal;
 	char texts[SPAWN_ORDER_MAX];

@@ -56,6 +56,7 @@ void child_hear_order(int sock, struct child_order *order, char *words[CHILD_ORD
 	exec.envp = words + order->n_argv + 1;
 	exec.cwd = order->has_cwd && at < end ? at : NULL;
 	exec.cpus = order->cpus;
+	exec.ulimits = &order->ulimits;
 	exec.terminal = order->terminal;
 	*ret = exec;
 }

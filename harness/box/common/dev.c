@@ -91,15 +91,23 @@ static int bind_nodes(int dev, struct tare_err *err)
 	return r;
 }
 
-/* What is shared is a folder of the stage: one filesystem less to make. */
-static int mount_pts_and_shm(int root, int stage, struct tare_err *err)
+int dev_new_devpts(struct tare_err *err)
 {
 	/* gid 5 is tty, see the embedded /etc/group; without a range of ids it is not mapped. */
-	static const struct mount_option pts_options[] = {
+	static const struct mount_option options[] = {
 		{"newinstance", NULL}, {"ptmxmode", "0666"}, {"mode", "0620"}, {NULL, NULL}};
-	cleanup_close int pts = mounts_new("devpts", pts_options, NO_EXEC, err);
+
+	return mounts_new("devpts", options, NO_EXEC, err);
+}
+
+/* What is shared is a folder of the stage: one filesystem less to make. */
+static int mount_pts_and_shm(int devpts_fd, int root, int stage, struct tare_err *err)
+{
+	cleanup_close int pts = devpts_fd > 0 ? -1 : dev_new_devpts(err);
 	cleanup_close int shm = -1;
-	int r = pts < 0 ? pts : mounts_attach(pts, root, "dev/pts", err);
+	int r = devpts_fd > 0 || pts >= 0
+			? mounts_attach(pts >= 0 ? pts : devpts_fd, root, "dev/pts", err)
+			: pts;
 
 	if (r < 0)
 		return r;
@@ -110,7 +118,7 @@ static int mount_pts_and_shm(int root, int stage, struct tare_err *err)
 	return shm < 0 ? shm : mounts_attach(shm, root, "dev/shm", err);
 }
 
-int dev_mount(int fd, int root, int stage, struct tare_err *err)
+int dev_mount(int fd, int devpts_fd, int root, int stage, struct tare_err *err)
 {
 	cleanup_close int own = fd >= 0 ? -1 : mounts_new("tmpfs", dev_options, NO_EXEC, err);
 	int r;
@@ -120,7 +128,7 @@ int dev_mount(int fd, int root, int stage, struct tare_err *err)
 	r = mounts_attach(fd >= 0 ? fd : own, root, "dev", err);
 	if (r == 0 && fd < 0)
 		r = bind_nodes(own, err);
-	return r == 0 ? mount_pts_and_shm(root, stage, err) : r;
+	return r == 0 ? mount_pts_and_shm(devpts_fd, root, stage, err) : r;
 }
 
 /* Read-only, since all boxes share it; nodev of the cache's own mount does not hold for it. */

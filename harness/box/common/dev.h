@@ -12,6 +12,10 @@ struct box_place;
  */
 int dev_take(const struct box_place *place, uid_t owner, struct tare_err *err);
 
+/* A new detached devpts. */
+int dev_new_devpts(struct tare_err *err);
+
 /* In the new process: put it at `dev` of root, with its own pts and a shm that is a folder of the
- * stage, a tmpfs. fd -1: a new tmpfs on which the host's nodes are bound. */
-int dev_mount(int fd, int root, int stage, struct tare_err *err);
+ * stage, a tmpfs. fd -1: a new tmpfs on which the host's nodes are bound; devpts_fd: as of struct
+ * box_exec. */
+int dev_mount(int fd, int devpts_fd, int root, int stage, struct tare_err *err);

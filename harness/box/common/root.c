@@ -255,7 +255,7 @@ static int become_root(const struct root *root, struct tare_err *err)
 static int furnish(const struct root *root, int at, int stage, int host_proc, int work,
 		   struct tare_err *err)
 {
-	int r = dev_mount(root->dev_fd, at, stage, err);
+	int r = dev_mount(root->dev_fd, root->devpts_fd, at, stage, err);
 
 	if (r == 0)
 		r = mount_proc(at, host_proc, err);

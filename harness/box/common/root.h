@@ -17,7 +17,8 @@ struct root {
 	const char *work_path; /* becomes /work; NULL: an empty folder */
 	int tree_fd;           /* detached copies of them; -1: to be made by path */
 	int work_fd;
-	int dev_fd; /* a filesystem with the device nodes; -1: bind the host's nodes */
+	int dev_fd;    /* a filesystem with the device nodes; -1: bind the host's nodes */
+	int devpts_fd; /* as of struct box_exec */
 	/* An image's layers, the top one first, as detached mounts, instead of the tree: an
 	 * overlayfs shows them as one, and a layer above them has the places for our mounts. */
 	const int *layer_fds;

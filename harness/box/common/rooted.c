@@ -80,6 +80,7 @@ static int launch(const struct rooted *rooted, const struct box_exec *exec, stru
 				.work_fd = -1,
 				.dev_fd = -1,
 				.load_fd = -1,
+				.devpts_fd = exec->devpts_fd,
 				.overlay = rooted->kind == ROOTED_OVERLAY,
 				.writable = rooted->kind == ROOTED_COPY,
 				.sys = true,

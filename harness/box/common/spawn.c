@@ -23,6 +23,7 @@
 #include "box/common/together.h"
 #include "kernel/cgroup.h"
 #include "kernel/journal.h"
+#include "kernel/ulimit.h"
 
 #define TOGETHER_NS (60 * NS_PER_S)
 
@@ -152,6 +153,17 @@ static int prepare(const struct spawn *spawn, const struct box_exec *exec, struc
 	return spawn_not_execve(r, err);
 }
 
+/* What only the parent may do for the process. */
+static int do_outside(const struct spawn *spawn, const struct box_exec *exec, pid_t pid,
+		      struct tare_err *err)
+{
+	int r = exec && exec->ulimits ? ulimits_lift(exec->ulimits, pid, err) : 0;
+
+	if (r == 0 && spawn->outside)
+		r = spawn->outside(spawn->context, pid, err);
+	return spawn_not_execve(r, err);
+}
+
 static int accompany(const struct spawn *spawn, const struct box_exec *exec, int sock,
 		     struct box_process *process, struct tare_err *err)
 {
@@ -160,10 +172,9 @@ static int accompany(const struct spawn *spawn, const struct box_exec *exec, int
 	if (exec)
 		r = journal_note_process(spawn->journal, process->pid,
 					 spawn->waits ? "waiting" : exec->argv[0], err);
-	if (r == 0 && spawn->outside)
-		r = spawn->outside(spawn->context, process->pid, err);
+	r = r < 0 ? spawn_not_execve(r, err) : do_outside(spawn, exec, process->pid, err);
 	if (r < 0)
-		return spawn_not_execve(r, err);
+		return r;
 	/* Go. A failed send is a dead child, which follow() tells about. */
 	(void)send(sock, "", 1, MSG_NOSIGNAL);
 	return follow(sock, process->pidfd, spawn->waits, process, err);
@@ -248,8 +259,8 @@ static int accompany_together(struct together *t, struct box_process *process, s
 	struct child_shared *shared = &t->shared;
 	int r = prepare(t->spawn, t->exec, err);
 
-	if (r == 0 && t->spawn->outside)
-		r = spawn_not_execve(t->spawn->outside(t->spawn->context, process->pid, err), err);
+	if (r == 0)
+		r = do_outside(t->spawn, t->exec, process->pid, err);
 	if (r < 0)
 		return r;
 	atomic_store(&shared->go, 1);
@@ -390,11 +401,14 @@ int spawn_order(int order_fd, const struct box_exec *exec, struct box_process *p
 {
 	cleanup_free struct child_order *order = malloc(sizeof(*order));
 	size_t used = 0;
-	int r;
+	int r = exec->ulimits ? ulimits_lift(exec->ulimits, process->pid, err) : 0;
 
+	if (r < 0)
+		return r;
 	if (!order)
 		return err_set(err, ENOMEM, "out of memory");
 	order->cpus = exec->cpus;
+	order->ulimits = exec->ulimits ? *exec->ulimits : (struct ulimits){0};
 	order->n_argv = order->n_envp = 0;
 	order->terminal = exec->terminal;
 	order->has_cwd = exec->cwd != NULL;

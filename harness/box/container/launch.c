@@ -17,19 +17,22 @@
 #include "box/common/direct.h"
 #include "box/common/mounts.h"
 #include "box/common/spawn.h"
+#include "box/container/clocks.h"
 #include "box/container/container.h"
 #include "box/container/furnish.h"
 #include "box/container/identity.h"
 #include "box/container/lock.h"
 #include "kernel/net.h"
 
-#define INERT (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+#define INERT     (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+#define GROUP_TTY 5 /* in the embedded /etc/group, and in most others */
 
 struct launch {
 	struct container *container;
 	struct root root;
 	struct imaged_pieces pieces; /* of an image */
 	struct furnish furnish;      /* of a user */
+	int proc_fd;                 /* ours; -1: it has no clocks of its own, see clocks.h */
 	const struct box_exec *exec;
 	bool as_user;
 	uid_t user; /* inside */
@@ -144,14 +147,19 @@ static int make_network(struct tare_err *err)
 /* All of it needs the namespaces only, not who we are in there. */
 static int early(void *context, struct tare_err *err)
 {
-	const struct container *c = ((const struct launch *)context)->container;
+	const struct launch *l = context;
+	const struct container *c = l->container;
 	long named = has(c, CLONE_NEWUTS) ? direct_call(SYS_sethostname, (long)c->name,
 							(long)strlen(c->name), 0, 0)
 					  : 0;
 	int r = named < 0 ? failed(named, "set the host name", err) : 0;
 
+	/* Out of our session, whose terminal would be its /dev/tty. */
+	(void)direct_call(SYS_setsid, 0, 0, 0, 0);
 	if (r == 0 && makes_network_early(c))
 		r = make_network(err);
+	if (r == 0 && l->proc_fd >= 0)
+		r = clocks_begin(l->proc_fd, err);
 	return r == 0 && has(c, CLONE_NEWNET) ? bring_loopback_up(err) : r;
 }
 
@@ -206,6 +214,9 @@ static int finish(void *context, struct tare_err *err)
 		r = furnish_place(&l->furnish, err);
 	if (r == 0 && c->extras.user[0])
 		r = furnish_find_user(&c->extras, &l->user, &l->group, err);
+	if (r == 0 && l->exec->terminal && l->as_user &&
+	    fchown(l->exec->stdio[0], l->user, (gid_t)-1) < 0)
+		r = err_errno(err, "step 'give the terminal to its user'");
 	return r;
 }
 
@@ -231,7 +242,7 @@ static int lock(void *context, struct tare_err *err)
 				    : r;
 }
 
-static struct root plan_root(const struct container *c)
+static struct root plan_root(const struct container *c, const struct box_exec *exec)
 {
 	bool own_user = has(c, CLONE_NEWUSER);
 
@@ -242,6 +253,7 @@ static struct root plan_root(const struct container *c)
 		.work_fd = -1,
 		.dev_fd = -1,
 		.load_fd = -1,
+		.devpts_fd = exec->devpts_fd,
 		.overlay = c->root == CONTAINER_OVERLAY,
 		.writable = c->root == CONTAINER_COPY,
 		.userxattr = own_user,
@@ -284,16 +296,36 @@ int container_find_tree(struct container *container, struct tare_err *err)
 			"root filesystem");
 }
 
+/* It was made by us; inside it belongs to root, or to whom it is given there, and to tty. */
+static int give_terminal(const struct launch *l, struct tare_err *err)
+{
+	uid_t base = has(l->container, CLONE_NEWUSER) ? IDENTITY_BASE : 0;
+
+	if (l->exec->terminal && !l->container->rootless &&
+	    fchown(l->exec->stdio[0], base, base + GROUP_TTY) < 0)
+		return err_errno(err, "step 'give the terminal to root inside'");
+	return 0;
+}
+
 static int prepare(void *context, struct tare_err *err)
 {
 	struct launch *l = context;
 	struct container *c = l->container;
 	int r = furnish_open(&c->extras, &l->furnish, err);
 
+	if (r == 0)
+		r = give_terminal(l, err);
 	if (r == 0 && c->root != CONTAINER_HOST_ROOT)
 		r = container_find_tree(c, err);
 	return r == 0 && !c->rootless && c->root != CONTAINER_HOST_ROOT ? open_pieces(c, l, err)
 									: r;
+}
+
+/* Namespaces that the process makes itself, see lock() and early(). */
+static uint64_t made_later(const struct launch *l)
+{
+	return CLONE_NEWCGROUP | (makes_network_early(l->container) ? CLONE_NEWNET : 0) |
+	       (l->proc_fd >= 0 ? CLONE_NEWTIME : 0);
 }
 
 int container_launch(struct container *container, const struct box_exec *exec,
@@ -301,9 +333,12 @@ int container_launch(struct container *container, const struct box_exec *exec,
 {
 	struct launch l = {
 		.container = container,
-		.root = plan_root(container),
+		.root = plan_root(container, exec),
 		.pieces.load_fd = -1,
 		.exec = exec,
+		.proc_fd = has(container, CLONE_NEWTIME) && clocks_can_begin()
+				   ? open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC)
+				   : -1,
 		.as_user = exec->as_user || container->extras.user[0],
 		.user = exec->uid,
 		.group = exec->gid,
@@ -313,10 +348,7 @@ int container_launch(struct container *container, const struct box_exec *exec,
 	const struct spawn spawn = {
 		.box = "container",
 		.journal = container->place->journal,
-		/* Made later, see lock() and early(). */
-		.clone_flags = container->namespaces &
-			       ~(uint64_t)(CLONE_NEWCGROUP |
-					   (makes_network_early(container) ? CLONE_NEWNET : 0)),
+		.clone_flags = container->namespaces & ~made_later(&l),
 		.prepare = prepare,
 		.outside = (has(container, CLONE_NEWUSER) && !container->rootless) || container->net
 				   ? outside
@@ -338,6 +370,7 @@ int container_launch(struct container *container, const struct box_exec *exec,
 	cleanup_closep(&l.root.tree_fd);
 	cleanup_closep(&l.root.dev_fd);
 	cleanup_closep(&l.root.work_fd);
+	cleanup_closep(&l.proc_fd);
 	return r;
 }
 
@@ -358,6 +391,7 @@ int container_try(const struct container *container, struct tare_err *err)
 	struct container copy = *container;
 	struct launch l = {.container = &copy,
 			   .root.work_fd = -1,
+			   .proc_fd = -1,
 			   .furnish.extras = &copy.extras,
 			   .uid = geteuid(),
 			   .gid = getegid()};

@@ -156,7 +156,8 @@ static int exec_in_places(const struct exec_options *own, const struct cli_optio
 	/* A bare guest is limited as a whole, from outside. */
 	if (ops->is_guest && strcmp(env->box, "bare") == 0) {
 		config.limits = spec.limits;
-		spec.limits = (struct limits){0};
+		config.limits.ulimits.n = 0;
+		spec.limits = limits_of_process(&spec.limits);
 	}
 	(void)snprintf(name, sizeof(name), "tare-%s-m0", journal_name(places->journal));
 	r = ops->open(&config, &machine, err);
@@ -270,7 +271,10 @@ const struct command command_exec = {
 	.summary = "run a command in an environment once: its terminal, signals and exit status",
 	.details =
 		"Exit: the command's own; 128+N when signal N ended it; 127 no such command, "
-		"126 not\nexecutable, 125 tare itself failed, 77 it cannot be had here.\n"
+		"126 not\nexecutable, 125 tare itself failed, 77 it cannot be had here.\nAt a "
+		"terminal a "
+		"container or a guest has one of its own. In a pipeline it has none: what is\n"
+		"not a terminal passes through as it is.\n"
 		"With 'container,image=NAME' (see 'tare image') the image's Env, WorkingDir and\n"
 		"User hold unless others are given; without COMMAND its Entrypoint and Cmd run, "
 		"a\nCOMMAND stands for both.",

@@ -11,6 +11,7 @@
 #include "cli/options.h"
 #include "cli/places.h"
 #include "isolation/isolation.h"
+#include "report/report.h"
 
 struct isolation_options {
 	struct env_list envs;
@@ -60,7 +61,8 @@ static const struct command_option options_table[] = {
 	{"prove-in-guest", 0, NULL, "the same for what would change the machine, in a guest",
 	 take_prove_in_guest},
 	{"output", 'o', "FILE", "write the JSON to a file", take_output},
-	{"report", 0, "DIR", "write index.html and report.md to a folder", take_report},
+	{"report", 0, "DIR", "write isolation.json, index.html and report.md to a folder",
+	 take_report},
 	{NULL, 0, NULL, NULL, NULL},
 };
 
@@ -75,9 +77,9 @@ static int deliver(const struct isolation_options *own, const struct cli_options
 	int r = 0;
 
 	if (own->output && json_dump_file(result, own->output, JSON_INDENT(2)) < 0)
-		return err_set(err, EIO, "cannot write '%.200s'", own->output);
+		return err_errno(err, "write '%.200s'", own->output);
 	if (own->report)
-		r = isolation_report(result, own->report, err);
+		r = isolation_report(result, own->report, REPORT_HTML | REPORT_MARKDOWN, err);
 	if (r < 0)
 		return r;
 	if (cli->json)
@@ -90,7 +92,7 @@ static int deliver(const struct isolation_options *own, const struct cli_options
 }
 
 static int run_in_places(const struct isolation_options *own, const struct cli_options *cli,
-			 const struct places *places, struct tare_err *err)
+			 const struct places *places, bool *ret_misuse, struct tare_err *err)
 {
 	const struct isolation_plan plan = {
 		.envs = &own->envs,
@@ -106,11 +108,16 @@ static int run_in_places(const struct isolation_options *own, const struct cli_o
 	cleanup_json json_t *result = NULL;
 	int r = isolation_run(&plan, &result, err);
 
-	if (r == 0)
-		r = deliver(own, cli, result, err);
+	if (r < 0) {
+		*ret_misuse = r == -EINVAL;
+		return r;
+	}
+	r = deliver(own, cli, result, err);
 	if (r < 0)
 		return r;
-	return isolation_leaks(result) ? EXIT_FOUND : EXIT_OK;
+	if (isolation_leaks(result))
+		return EXIT_FOUND;
+	return isolation_looked(result) ? EXIT_OK : EXIT_CANNOT_RUN;
 }
 
 static int run_checked(const struct command *command, struct isolation_options *own,
@@ -118,6 +125,7 @@ static int run_checked(const struct command *command, struct isolation_options *
 {
 	struct tare_err err = {0};
 	struct places places;
+	bool misuse = false;
 	int code;
 
 	if (command_needs_root("isolation", &err) < 0) {
@@ -130,10 +138,10 @@ static int run_checked(const struct command *command, struct isolation_options *
 		return command_fail(command, &err);
 	code = places_open(&places, true, &err);
 	if (code == 0)
-		code = run_in_places(own, cli, &places, &err);
+		code = run_in_places(own, cli, &places, &misuse, &err);
 	if (places_close(&places, &err) < 0 && code >= 0)
 		code = -EIO;
-	if (err.code == ENOENT && code == -ENOENT)
+	if (misuse)
 		return command_misuse(command, &err);
 	return code < 0 ? command_fail(command, &err) : code;
 }
@@ -152,15 +160,18 @@ static int run_isolation(const struct command *command, int argc, char **argv)
 
 const struct command command_isolation = {
 	.name = "isolation",
-	.usage = "[PROBE]... [-e ENV]... [--prove] [-o FILE] [--report DIR]",
+	.usage = "[PROBE]... [-e ENV]... [--prove] [--prove-in-guest] [-o FILE] [--report DIR]",
 	.summary = "what can be seen and done from inside: names and attacks",
 	.details =
 		"Things are made outside to be looked for inside: a process, files, a socket, IPC, "
 		"a key,\na variable. A name is private, partly private or shared. An attack is "
 		"contained or has\nsucceeded. What would change the machine is never done on the "
 		"host: there it is only\nattempted as far as opening for writing, inside of a "
-		"box that claims to hold it back.\nExit: 1 when such a box leaks what it claims "
-		"to keep.",
+		"box that claims to hold it back. An\nenvironment that cannot be had is a column "
+		"of "
+		"its own, with the reason; the others are shown.\nExit: 1 when a box leaks what "
+		"it claims to keep, a proof does not work or an environment\nfails that can be "
+		"had; 77 when none of them can be had.",
 	.options = options_table,
 	.run = run_isolation,
 };

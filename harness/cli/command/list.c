@@ -13,6 +13,7 @@
 #include "cli/options.h"
 #include "cli/places.h"
 #include "collector.h"
+#include "isolation/isolation.h"
 #include "kernel/cgroup.h"
 #include "limit/limit.h"
 #include "trial/trial.h"
@@ -64,13 +65,13 @@ static int make_collectors(json_t **ret, struct tare_err *err)
 	return list ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
-/* The version of the hierarchy that has the controller; 0: none has. */
+/* The version of the hierarchy that has the controller; 0: none has; -1: it is no cgroup's. */
 static int controller_version(const struct cgroup_layout *layout, const char *name)
 {
 	for (int c = 0; c < CGROUP_N_CONTROLLERS; c++)
 		if (strcmp(cgroup_controller_name((enum cgroup_controller)c), name) == 0)
 			return layout->controllers[c].version;
-	return 0;
+	return -1;
 }
 
 static int make_limits(json_t **ret, struct tare_err *err)
@@ -91,9 +92,9 @@ static int make_limits(json_t **ret, struct tare_err *err)
 		(void)json_array_append_new(
 			list, json_pack("{s:s, s:s, s:s, s:s, s:i, s:b, s:o}", "flag", l->flag,
 					"argument", l->argument, "summary", l->help, "controller",
-					l->controller, "cgroup_version", version, "available",
-					version > 0, "why",
-					version > 0 ? json_null() : json_string(why)));
+					l->controller, "cgroup_version", version > 0 ? version : 0,
+					"available", version != 0, "why",
+					version ? json_null() : json_string(why)));
 	}
 	*ret = list;
 	return list ? 0 : err_set(err, ENOMEM, "out of memory");
@@ -113,12 +114,34 @@ static int make_checks(json_t **ret, struct tare_err *err)
 	return list ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
+static int make_probes(json_t **ret, struct tare_err *err)
+{
+	cleanup_json json_t *probes = NULL, *list = json_array();
+	struct places places;
+	const char *name;
+	json_t *probe;
+	int r = places_find(&places, err);
+
+	if (r < 0)
+		return r;
+	r = isolation_list(places.load_path, &probes, err);
+	(void)places_close(&places, NULL);
+	json_object_foreach(probes, name, probe)
+	{
+		(void)json_array_append(list, probe);
+	}
+	if (r == 0)
+		*ret = json_incref(list);
+	return r;
+}
+
 static const struct section sections[] = {
 	{"envs", "environments (-e)", make_envs, "name", "options"},
 	{"loads", "loads (-w)", make_loads, "name", "params"},
 	{"collectors", "collectors (-c)", make_collectors, "name", NULL},
 	{"limits", "limits", make_limits, "flag", NULL},
 	{"checks", "checks (tare validate)", make_checks, "name", NULL},
+	{"probes", "probes (tare isolation)", make_probes, "name", NULL},
 	{NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -236,9 +259,9 @@ static int run_list(const struct command *command, int argc, char **argv)
 
 const struct command command_list = {
 	.name = "list",
-	.usage = "[envs|loads|collectors|limits|checks]",
+	.usage = "[envs|loads|collectors|limits|checks|probes]",
 	.summary = "what there is to choose from, and why some of it cannot run here",
-	.details = "With one of the five words, or with --verbose, options and parameters are "
+	.details = "With one of the six words, or with --verbose, options and parameters are "
 		   "listed too,\neach with its default.",
 	.run = run_list,
 };

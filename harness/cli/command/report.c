@@ -10,6 +10,7 @@
 #include "cli/command.h"
 #include "cli/log.h"
 #include "cli/options.h"
+#include "isolation/isolation.h"
 #include "report/report.h"
 
 struct report_options {
@@ -28,18 +29,19 @@ static const struct command_option report_options[] = {
 	{0},
 };
 
-/* With --json stdout is one document: the summaries of all runs. */
+/* With --json stdout is one document: the summaries of all runs, and the results of isolation. */
 static int print_summaries(char **dirs, struct tare_err *err)
 {
 	cleanup_json json_t *all = json_array();
 
 	for (char **dir = dirs; *dir; dir++) {
-		cleanup_free char *path = text_format("%s/summary.json", *dir);
+		const char *name = isolation_is_in(*dir) ? ISOLATION_FILE : "summary.json";
+		cleanup_free char *path = text_format("%s/%s", *dir, name);
 		json_error_t why;
 		json_t *summary = path ? json_load_file(path, 0, &why) : NULL;
 
 		if (!summary)
-			return err_set(err, EIO, "read '%s/summary.json' again", *dir);
+			return err_set(err, EIO, "read '%s/%s' again", *dir, name);
 		(void)json_array_append_new(all, summary);
 	}
 	if (json_dumpf(all, stdout, JSON_INDENT(1)) < 0 || printf("\n") < 0 || fflush(stdout) != 0)
@@ -47,10 +49,22 @@ static int print_summaries(char **dirs, struct tare_err *err)
 	return 0;
 }
 
+static int make_isolation(const char *dir, unsigned int formats, struct report_result *ret,
+			  struct tare_err *err)
+{
+	int r = isolation_report_again(dir, formats, err);
+
+	if (r == 0)
+		(void)snprintf(ret->path, sizeof(ret->path), "%s/%s", dir,
+			       formats & REPORT_HTML ? "index.html" : "report.md");
+	return r;
+}
+
 static int make_one(const char *dir, unsigned int formats, bool json, struct tare_err *err)
 {
-	struct report_result result;
-	int r = report_make(dir, formats, &result, err);
+	struct report_result result = {0};
+	int r = isolation_is_in(dir) ? make_isolation(dir, formats, &result, err)
+				     : report_make(dir, formats, &result, err);
 
 	if (r < 0)
 		return r;
@@ -87,12 +101,14 @@ const struct command command_report = {
 	.name = "report",
 	.usage = "RUN... [-f html,md,csv]",
 	.summary = "make the tables, plots and texts of runs again",
-	.details = "Reads RUN/manifest.json and RUN/records.jsonl and writes RUN/summary.json and "
-		   "RUN/report/: index.html, report.md, cells.csv, ratios.csv, slices.csv and the "
-		   "plots "
-		   "with their gnuplot scripts. Needs no privileges and nothing of the machine "
-		   "that was "
-		   "measured. Prints the path of each report. With --json it prints the summaries.",
+	.details =
+		"Reads RUN/manifest.json and RUN/records.jsonl and writes RUN/summary.json and "
+		"RUN/report/:\nindex.html, report.md, cells.csv, ratios.csv, slices.csv and the "
+		"plots "
+		"with their gnuplot\nscripts. Of a folder of 'tare isolation --report' it makes "
+		"the "
+		"tables again. Needs no privileges\nand nothing of the machine that was measured. "
+		"Prints the path of each report. With --json it\nprints the summaries.",
 	.options = report_options,
 	.run = run_report,
 };

@@ -381,7 +381,7 @@ static int resumed_campaign(const struct run_options *options, const json_t *des
 	if (f->file || f->envs || f->loads || f->collectors || f->has_mode || f->rounds ||
 	    f->passes || f->slice_ns || f->solo_ns || f->sample_ns || f->has_seed ||
 	    f->precision_pct > 0 || f->effect_pct > 0 || f->baseline || options->out_dir ||
-	    limits_any(&f->limits))
+	    limits_given(&f->limits))
 		return err_set(err, EINVAL,
 			       "--resume goes on with the campaign of the run: beside it there is "
 			       "only --time-budget");

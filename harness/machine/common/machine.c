@@ -84,3 +84,13 @@ const char *machine_option(const struct machine_ops *ops, const json_t *options,
 		return json_string_value(value);
 	return option ? option->fallback : NULL;
 }
+
+int machine_probe(const struct machine_ops *machine, const struct box_ops *box,
+		  struct tare_err *err)
+{
+	int r = machine->probe ? machine->probe(err) : 0;
+
+	if (r < 0 || machine->is_guest || !box->probe)
+		return r;
+	return box->probe(err);
+}

@@ -92,12 +92,62 @@ void terminal_hand_over(const struct terminal_state *state, pid_t pid)
 	(void)killpg(group, SIGCONT);
 }
 
+void terminal_find(struct terminal_state *ret)
+{
+	terminal_save(ret);
+	if (!isatty(STDOUT_FILENO) || ret->foreground != getpgrp())
+		ret->fd = -1;
+}
+
+struct winsize terminal_window(int fd)
+{
+	struct winsize size = {.ws_row = 24, .ws_col = 80};
+
+	(void)ioctl(fd, TIOCGWINSZ, &size);
+	return size;
+}
+
+/* Those which end us unless somebody minds, beside those that are passed on. */
+static const int deadly[] = {SIGABRT, SIGALRM, SIGBUS,  SIGFPE,  SIGILL,    SIGPROF, SIGSEGV,
+			     SIGSYS,  SIGTRAP, SIGUSR1, SIGUSR2, SIGVTALRM, SIGXCPU, SIGXFSZ};
+#define N_DEADLY (sizeof(deadly) / sizeof(deadly[0]))
+
+static struct terminal_state at_death = {.fd = -1};
+
+/* By default it comes again as soon as this handler is left. */
+static void die_tidily(int number)
+{
+	(void)tcsetattr(at_death.fd, TCSANOW, &at_death.settings);
+	(void)raise(number);
+}
+
+static void mind_death(const struct terminal_state *state)
+{
+	struct sigaction action = {.sa_handler = die_tidily, .sa_flags = (int)SA_RESETHAND}, was;
+
+	at_death = *state;
+	for (size_t i = 0; i < N_DEADLY; i++)
+		if (sigaction(deadly[i], NULL, &was) == 0 && was.sa_handler == SIG_DFL)
+			(void)sigaction(deadly[i], &action, NULL);
+}
+
+static void mind_death_no_more(void)
+{
+	const struct sigaction by_default = {.sa_handler = SIG_DFL};
+	struct sigaction is;
+
+	for (size_t i = 0; i < N_DEADLY; i++)
+		if (sigaction(deadly[i], NULL, &is) == 0 && is.sa_handler == die_tidily)
+			(void)sigaction(deadly[i], &by_default, NULL);
+}
+
 void terminal_make_raw(const struct terminal_state *state)
 {
 	struct termios raw = state->settings;
 
 	if (state->fd < 0)
 		return;
+	mind_death(state);
 	cfmakeraw(&raw);
 	(void)tcsetattr(state->fd, TCSANOW, &raw);
 }
@@ -111,4 +161,5 @@ void terminal_restore(const struct terminal_state *state)
 	/* A background group's tcsetattr would stop us. */
 	if (tcgetpgrp(state->fd) == getpgrp())
 		(void)tcsetattr(state->fd, TCSANOW, &state->settings);
+	mind_death_no_more();
 }

@@ -4,6 +4,7 @@
  * as it was. */
 
 #include <stdbool.h>
+#include <sys/ioctl.h>
 #include <sys/types.h>
 #include <termios.h>
 
@@ -30,8 +31,12 @@ struct terminal_state {
 };
 
 void terminal_save(struct terminal_state *ret);
+/* Likewise, but none unless stdout is a terminal too and it is our turn at it: else the command is
+ * in a pipeline. */
+void terminal_find(struct terminal_state *ret);
+struct winsize terminal_window(int fd);
 /* Make the process's group the foreground one, if it is another one of our session. */
 void terminal_hand_over(const struct terminal_state *state, pid_t pid);
-/* Raw: each byte goes through as it is typed. */
+/* Raw: each byte goes through as it is typed. A signal that would end us has it restored first. */
 void terminal_make_raw(const struct terminal_state *state);
 void terminal_restore(const struct terminal_state *state);

@@ -5,7 +5,6 @@
 #include <jansson.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -82,9 +81,8 @@ static int send_input(struct relay *relay, struct tare_err *err)
 
 static struct stdio_window window_of(int fd)
 {
-	struct winsize size = {.ws_row = 24, .ws_col = 80};
+	struct winsize size = terminal_window(fd);
 
-	(void)ioctl(fd, TIOCGWINSZ, &size);
 	return (struct stdio_window){.rows = size.ws_row, .cols = size.ws_col};
 }
 
@@ -231,14 +229,6 @@ static json_t *arguments_of(const struct relay *relay, const struct trial_spec *
 			 texts(argv), "envp", texts(envp), "cwd", cwd, "terminal", terminal);
 }
 
-/* A command has a terminal if both its input and its output are ours: else it is in a pipeline. */
-static void find_terminal(struct terminal_state *ret)
-{
-	terminal_save(ret);
-	if (!isatty(STDOUT_FILENO) || ret->foreground != getpgrp())
-		ret->fd = -1;
-}
-
 int vm_exec(struct guest *guest, const struct trial_spec *spec, char *const *argv,
 	    char *const *envp, const char *cwd, const struct machine_stdio *stdio, int *ret_status,
 	    struct tare_err *err)
@@ -252,7 +242,7 @@ int vm_exec(struct guest *guest, const struct trial_spec *spec, char *const *arg
 	int r;
 
 	relay.stdio = stdio ? *stdio : ours;
-	find_terminal(&relay.terminal);
+	terminal_find(&relay.terminal);
 	if (stdio)
 		relay.terminal.fd = -1;
 	arguments = arguments_of(&relay, spec, argv, envp, cwd);
