@@ -32,6 +32,9 @@ void exec_options_clear(struct exec_options *options);
  * asked for. */
 int exec_options_check(struct exec_options *options, struct tare_err *err);
 
-/* The command line, argv as after "tare", is right and asks for a machine that this program has.
- * Says nothing, and leaves argv as it is. */
-bool exec_can_start(const struct command *command, int argc, char *const *argv);
+#define EXEC_ELSEWHERE (-1)
+
+/* Carry the command line out, argv as after "tare", if it is right and asks for nothing that this
+ * program lacks: gives back the exit code. Else EXEC_ELSEWHERE, nothing said, and argv as it was.
+ */
+int exec_try(const struct command *command, int argc, char *const *argv);

@@ -61,7 +61,7 @@ static const struct machine_ops front_host_ops = {
 	.name = "host", .open = front_open, .exec = front_exec, .close = front_close};
 const struct machine_ops *const machine_ops_table[] = {&front_host_ops, NULL};
 
-/* What exec_can_start() leaves to tare-main, since the libraries behind it (libnl-route,
+/* What exec_try() leaves to tare-main, since the libraries behind it (libnl-route,
  * libseccomp) cost each start more than they are worth: here they are only names. */
 int net_open(uint64_t bits_per_s, struct net **ret, struct tare_err *err)
 {
@@ -107,9 +107,9 @@ static int become_main(char **argv)
 
 int main(int argc, char **argv)
 {
-	if (argc < 3 || strcmp(argv[1], command_exec.name) != 0 ||
-	    !exec_can_start(&command_exec, argc - 1, argv + 1))
-		return become_main(argv);
-	log_setup(false, false);
-	return command_exec.run(&command_exec, argc - 1, argv + 1);
+	int code = EXEC_ELSEWHERE;
+
+	if (argc > 2 && strcmp(argv[1], command_exec.name) == 0)
+		code = exec_try(&command_exec, argc - 1, argv + 1);
+	return code == EXEC_ELSEWHERE ? become_main(argv) : code;
 }

@@ -13,6 +13,7 @@
 #include "box/common/imaged.h"
 #include "cli/command.h"
 #include "cli/exec.h"
+#include "cli/log.h"
 #include "cli/options.h"
 #include "cli/places.h"
 #include "engine/args.h"
@@ -236,21 +237,24 @@ static bool needs_libraries(const struct exec_options *own, const struct cli_opt
 	       json_object_get(own->extras, "seccomp");
 }
 
-bool exec_can_start(const struct command *command, int argc, char *const *argv)
+int exec_try(const struct command *command, int argc, char *const *argv)
 {
 	struct exec_options own = {0};
 	struct cli_options cli;
 	char **copy = calloc((size_t)argc + 1, sizeof(*copy));
-	bool can;
+	int code = EXEC_ELSEWHERE;
 
 	if (!copy)
-		return false;
+		return code;
 	memcpy(copy, argv, (size_t)argc * sizeof(*copy));
-	can = options_parse(command, argc, copy, &own, &cli, NULL) == 0 &&
-	      !needs_libraries(&own, &cli);
+	if (options_parse(command, argc, copy, &own, &cli, NULL) == 0 &&
+	    !needs_libraries(&own, &cli)) {
+		log_setup(cli.quiet, cli.verbose);
+		code = run_checked(command, &own, &cli);
+	}
 	exec_options_clear(&own);
 	free(copy);
-	return can;
+	return code;
 }
 
 static int run_exec(const struct command *command, int argc, char **argv)
