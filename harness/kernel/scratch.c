@@ -20,8 +20,10 @@
 /* Boxes with another user inside write here too. */
 #define MODE (S_IFDIR | 01777)
 /* More than so many are not kept: a crowd that was there once must not stay. */
-#define KEPT 16
-#define MOST 65536
+#define KEPT  16
+/* Who finds those in use takes one by its own process's number, the next one if another pid
+ * namespace has a process of that number too, and looks at none of the others. */
+#define CROWD 64
 
 static bool is_empty(int fd)
 {
@@ -126,7 +128,7 @@ static int take_number(int parent_fd, const char *name, struct tare_err *err)
 
 int scratch_take(const char *parent, char ret_path[SCRATCH_PATH_SIZE], struct tare_err *err)
 {
-	int r = access(parent, F_OK) == 0 ? 0 : fd_make_dirs(parent, err);
+	int r = fd_make_dirs(parent, err);
 	cleanup_close int parent_fd =
 		r < 0 ? r : open(parent, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	char name[16];
@@ -135,7 +137,9 @@ int scratch_take(const char *parent, char ret_path[SCRATCH_PATH_SIZE], struct ta
 		return r;
 	if (parent_fd < 0)
 		return err_errno(err, "open folder '%s'", parent);
-	for (unsigned int number = 0; number < MOST; number++) {
+	for (unsigned int attempt = 0; attempt < KEPT + CROWD; attempt++) {
+		unsigned int number = attempt < KEPT ? attempt : (unsigned int)getpid() + attempt;
+
 		(void)snprintf(name, sizeof(name), "%u", number);
 		r = take_number(parent_fd, name, err);
 		if (r == -EWOULDBLOCK)
@@ -148,7 +152,7 @@ int scratch_take(const char *parent, char ret_path[SCRATCH_PATH_SIZE], struct ta
 		}
 		return err_wrap(err, r, "'%s'", parent);
 	}
-	return err_set(err, EMFILE, "all %d folders below '%s' are in use", MOST, parent);
+	return err_set(err, EMFILE, "all folders below '%s' are in use", parent);
 }
 
 /* Its parent, and its name there. */
