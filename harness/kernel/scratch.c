@@ -18,7 +18,7 @@
 #include "base/fd.h"
 
 /* Boxes with another user inside write here too. */
-#define MODE (S_IFDIR | 01777)
+#define MODE  (S_IFDIR | 01777)
 /* More than so many are not kept: a crowd that was there once must not stay. */
 #define KEPT  16
 /* Who finds those in use takes one by its own process's number, the next one if another pid
@@ -62,9 +62,10 @@ static bool is_pristine(int parent_fd, int fd)
 	struct stat st;
 	int given = 0, now = 0;
 
-	/* What a new folder takes over from its parent; not all filesystems have such flags. */
+	/* What a new folder takes over from its parent; not all filesystems have such flags, and
+	 * some of them only say how large a folder has become. */
 	if (ioctl(parent_fd, FS_IOC_GETFLAGS, &given) == 0 &&
-	    (ioctl(fd, FS_IOC_GETFLAGS, &now) < 0 || given != now))
+	    (ioctl(fd, FS_IOC_GETFLAGS, &now) < 0 || ((given ^ now) & FS_FL_USER_MODIFIABLE) != 0))
 		return false;
 	return fstat(fd, &st) == 0 && st.st_mode == MODE && st.st_uid == geteuid() &&
 	       !has_attributes(fd) && is_empty(fd);
