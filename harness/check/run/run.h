@@ -28,6 +28,9 @@ struct check_load {
 	/* Its group must have the same parent as the others' that say so, also where the box makes
 	 * the groups: those boxes then share one group of ours, with the safety of the first. */
 	bool siblings;
+	/* Limits of a group of ours around the groups of all loads that say so; the first one's
+	 * hold. NULL: its group is at the top. */
+	const char *around;
 };
 
 struct check_turn {
@@ -44,6 +47,8 @@ int check_needs(const struct check_run *run, enum cgroup_controller controller,
 /* True: the box is somebody else's and sets the limits itself; tare's group around it holds the
  * safety limits only. */
 bool check_box_limits_itself(const struct check_run *run);
+/* A guest's kernel: what is set on it disturbs nobody, and vanishes with it. */
+bool check_kernel_is_ours(const struct check_run *run);
 /* The box has a network device of its own, with somebody at its other end. */
 bool check_has_network(const struct check_run *run);
 /* Time shortened by --scale, but not below at_least. n likewise. */
@@ -86,6 +91,9 @@ int check_wait_exit(struct check_player *player, int timeout_ms, int *ret_status
 		    struct tare_err *err);
 /* Its group: tare's own, that holds the safety limits, and the limits too where tare sets them. */
 const struct cgroup *check_cgroup(const struct check_player *player);
+/* -ENOTSUP when the box made a group of its own below ours, where a limit that says how much of
+ * what is shared a group gets would be reckoned within ours, and show nothing. v2. */
+int check_refuse_group_below(const struct check_player *player, struct tare_err *err);
 /* What that group is to be had with, in both versions: a file's number. */
 int check_read_u64(const struct check_player *player, enum cgroup_controller controller,
 		   const char *file_v1, const char *file_v2, uint64_t *ret, struct tare_err *err);
