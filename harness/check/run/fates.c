@@ -48,9 +48,23 @@ static int fill(struct check_player *player, int mib, struct check_turn *turn, s
 	return 0;
 }
 
+struct fate {
+	int mib;
+	bool lives;
+	bool unmet; /* it died, and the limit was never met */
+};
+
+static bool is_unmet(const struct check_player *player, const char *events)
+{
+	int fd = cgroup_controller_fd(check_cgroup(player), CGROUP_MEMORY, NULL);
+	uint64_t met = 0;
+
+	return events && cgfile_read_key(fd, events, "max", &met, NULL) == 0 && met == 0;
+}
+
 /* Whether a program that fills so much lives to hold it. */
-static int outlives(struct check_run *run, const struct check_fates *fates, bool limited, int mib,
-		    bool *ret, struct tare_err *err)
+static int outlives(struct check_run *run, const struct check_fates *fates, bool limited,
+		    struct fate *fate, struct tare_err *err)
 {
 	char params[32];
 	const struct check_load load = {.load = "mem-fill",
@@ -62,13 +76,14 @@ static int outlives(struct check_run *run, const struct check_fates *fates, bool
 	struct check_turn turn = {0};
 	int r;
 
-	(void)snprintf(params, sizeof(params), "size=%dM", mib);
+	(void)snprintf(params, sizeof(params), "size=%dM", fate->mib);
 	r = check_start(run, &load, limited, &player, err);
 	if (r == 0)
-		r = fill(player, mib, &turn, err);
+		r = fill(player, fate->mib, &turn, err);
 	if (r < 0)
 		return r;
-	*ret = !turn.ended;
+	fate->lives = !turn.ended;
+	fate->unmet = turn.ended && is_unmet(player, fates->events);
 	if (turn.ended && (r = check_death(player, err)) < 0)
 		return r;
 	return check_stop(player, err);
@@ -77,17 +92,21 @@ static int outlives(struct check_run *run, const struct check_fates *fates, bool
 int check_fates_measure(struct check_run *run, const struct check_fates *fates, bool limited,
 			struct check_figure *ret, struct tare_err *err)
 {
-	bool below = false, above = false;
-	int r = outlives(run, fates, limited, fates->below_mib, &below, err);
+	struct fate below = {.mib = fates->below_mib}, above = {.mib = fates->above_mib};
+	int r = outlives(run, fates, limited, &below, err);
 
 	if (r == 0)
-		r = outlives(run, fates, limited, fates->above_mib, &above, err);
+		r = outlives(run, fates, limited, &above, err);
 	if (r < 0)
 		return r;
-	ret->value = (below ? 0 : 1) + (above ? 1 : 0);
+	ret->value = (below.lives ? 0 : 1) + (above.lives ? 1 : 0);
 	ret->n = 2;
 	ret->details = json_pack("{s:i, s:i, s:b, s:i, s:b}", "limit_mib", fates->limit_mib,
-				 "below_mib", fates->below_mib, "below_lives", below, "above_mib",
-				 fates->above_mib, "above_lives", above);
+				 "below_mib", below.mib, "below_lives", below.lives, "above_mib",
+				 above.mib, "above_lives", above.lives);
+	if (below.unmet && !above.lives)
+		(void)snprintf(ret->disturbed, sizeof(ret->disturbed),
+			       "the program below the limit was killed before the limit was met: "
+			       "what it waited for did not come in time");
 	return 0;
 }

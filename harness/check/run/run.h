@@ -98,10 +98,11 @@ int check_refuse_group_below(const struct check_player *player, struct tare_err 
 int check_read_u64(const struct check_player *player, enum cgroup_controller controller,
 		   const char *file_v1, const char *file_v2, uint64_t *ret, struct tare_err *err);
 
-/* What else happened on the machine between two moments, of all its CPUs together. */
+/* What else happened on the machine between two moments, of all its CPUs and disks together. */
 struct check_machine {
 	uint64_t at_ns;
 	double busy_s, steal_s; /* of all processes; taken by the host of this kernel */
+	double disk_bytes;      /* to and from disks */
 };
 void check_machine_read(struct check_machine *ret);
 /* CPUs that others used between the two, or the hypervisor took, beside own_cpu_ns. */
@@ -111,3 +112,6 @@ double check_others(const struct check_machine *before, const struct check_machi
  * one that is too low because of it. */
 void check_disturbed(const struct check_machine *before, const struct check_machine *after,
 		     uint64_t own_cpu_ns, struct check_figure *figure);
+/* The same of what moves bytes, and may wait for a disk too: own_disk_bytes of it are its own. */
+void check_disturbed_io(const struct check_machine *before, const struct check_machine *after,
+			uint64_t own_cpu_ns, double own_disk_bytes, struct check_figure *figure);

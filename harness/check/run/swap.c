@@ -37,6 +37,17 @@ uint64_t check_swap_free_bytes(void)
 	return sysinfo(&info) == 0 ? (uint64_t)info.freeswap * info.mem_unit : 0;
 }
 
+/* Blocks that were never written would be made ready one by one while a group waits for memory. */
+static int write_all(int fd, uint64_t bytes, struct tare_err *err)
+{
+	static const char zeros[1 << 20];
+
+	for (uint64_t at = 0; at < bytes; at += sizeof(zeros))
+		if (pwrite(fd, zeros, sizeof(zeros), (off_t)at) != (ssize_t)sizeof(zeros))
+			return err_errno(err, "swap: write %llu bytes", (unsigned long long)bytes);
+	return 0;
+}
+
 static int write_header(int fd, uint64_t bytes, struct tare_err *err)
 {
 	char page[PAGE_MAX] = {0};
@@ -58,10 +69,9 @@ static int make_file(const char *folder, uint64_t bytes, struct tare_err *err)
 
 	if (fd < 0)
 		return err_errno(err, "swap: make a file in '%s'", folder);
-	if ((r = posix_fallocate(fd, 0, (off_t)bytes)) != 0)
-		return err_set(err, r, "swap: %llu bytes in '%s' are not to be had",
-			       (unsigned long long)bytes, folder);
-	r = write_header(fd, bytes, err);
+	r = write_all(fd, bytes, err);
+	if (r == 0)
+		r = write_header(fd, bytes, err);
 	return r < 0 ? r : take_fd(&fd);
 }
 
