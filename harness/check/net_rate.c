@@ -22,11 +22,7 @@ extern const struct check_ops check_ops_net_rate;
 
 static int net_rate_probe(struct check_run *run, struct tare_err *err)
 {
-	return check_has_network(run)
-		       ? 0
-		       : err_set(err, ENOTSUP,
-				 "this environment has no network device of its own to limit: "
-				 "use container,net=veth");
+	return check_needs_network(run, err);
 }
 
 static int net_rate_measure(struct check_run *run, bool limited, struct check_figure *ret,

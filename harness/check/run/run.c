@@ -81,11 +81,15 @@ bool check_kernel_is_ours(const struct check_run *run)
 	return run->place->kernel_is_ours;
 }
 
-bool check_has_network(const struct check_run *run)
+int check_needs_network(const struct check_run *run, struct tare_err *err)
 {
 	const char *net = box_option(run->ops, run->options, "net");
 
-	return net && strcmp(net, "veth") == 0;
+	if (net && strcmp(net, "veth") == 0)
+		return 0;
+	return err_set(err, ENOTSUP,
+		       "this environment has no network device of its own to limit: use "
+		       "container,net=veth");
 }
 
 uint64_t check_time(const struct check_run *run, uint64_t full_ns, uint64_t at_least_ns)

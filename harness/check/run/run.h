@@ -49,8 +49,8 @@ int check_needs(const struct check_run *run, enum cgroup_controller controller,
 bool check_box_limits_itself(const struct check_run *run);
 /* A guest's kernel: what is set on it disturbs nobody, and vanishes with it. */
 bool check_kernel_is_ours(const struct check_run *run);
-/* The box has a network device of its own, with somebody at its other end. */
-bool check_has_network(const struct check_run *run);
+/* -ENOTSUP unless the box has a network device of its own, with somebody at its other end. */
+int check_needs_network(const struct check_run *run, struct tare_err *err);
 /* Time shortened by --scale, but not below at_least. n likewise. */
 uint64_t check_time(const struct check_run *run, uint64_t full_ns, uint64_t at_least_ns);
 unsigned int check_times(const struct check_run *run, unsigned int full, unsigned int at_least);
