@@ -46,8 +46,9 @@ static int io_buffered_measure(struct check_run *run, bool limited, struct check
 		.most = HIGH,
 		.op_bytes = 65536,
 		.disk = true,
-		.skip_ns = check_time(run, SKIP_NS, SKIP_NS),
-		.duration_ns = check_time(run, TURN_NS, 5 * NS_PER_S),
+		/* Nothing has to be used up where nothing is limited. */
+		.skip_ns = limited ? SKIP_NS : NS_PER_S,
+		.duration_ns = limited ? check_time(run, TURN_NS, 5 * NS_PER_S) : NS_PER_S,
 	};
 	char limits[192];
 	const struct check_load load = {.load = "io-stream",

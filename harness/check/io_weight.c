@@ -9,9 +9,9 @@
 #include "check/run/run.h"
 #include "check/run/share.h"
 
-#define TURN_NS   NS_PER_S
-#define RUNS      12
-#define RUNS_MIN  6
+#define TURN_NS   (600 * NS_PER_MS)
+#define RUNS      16
+#define RUNS_MIN  8
 #define RATIO     2.0
 #define TOLERANCE 0.1
 
