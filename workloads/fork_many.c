@@ -258,15 +258,15 @@ const struct workload workload_fork_many = {
 	.summary = "fork children that wait, until there are enough or one is refused",
 	.op = "a fork(2), or 10 ms of sleep once there are n children or one was refused",
 	.groups = "limits",
-	.params = (const struct workload_param[]){{"n", "children that are wanted", "64"},
-						  {"by",
-						   "how: fork|clone3|thread, orphan (outlives "
-						   "us), churn (forks its successor and ends)",
-						   "fork"},
-						  {"fill",
-						   "memory that one more child takes then, MiB",
-						   "0M"},
-						  {NULL, NULL, NULL}},
+	.params =
+		(const struct workload_param[]){
+			{"n", "children that are wanted", "64"},
+			{"by",
+			 "how: fork|clone3|thread, orphan (outlives "
+			 "us), churn (forks its successor and ends)",
+			 "fork"},
+			{"fill", "memory that one more child takes then, MiB", "0M"},
+			{NULL, NULL, NULL}},
 	.state_size = sizeof(struct fork_many),
 	.solo = true,
 	.safety = "pids-limit=256,memory=256M",

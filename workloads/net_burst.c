@@ -9,8 +9,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include "base/clock.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "param.h"
 #include "wire.h"
@@ -99,8 +99,7 @@ static int play_burst(struct net_burst *s, struct burst *ret, struct tare_err *e
 	    (r = move_until(s, begin, WHOLE_NS, &bytes, &whole, err)) < 0)
 		return r;
 	cleanup_closep(&s->fd);
-	ret->rate =
-		(double)(whole.bytes - first.bytes) / ((double)(whole.ns - first.ns) / 1e9);
+	ret->rate = (double)(whole.bytes - first.bytes) / ((double)(whole.ns - first.ns) / 1e9);
 	ret->bytes = (double)first.bytes - ret->rate * (double)first.ns / 1e9;
 	return 0;
 }

@@ -35,9 +35,9 @@ struct point {
 
 /* The first is the worst for who has no limit, who shows himself there. */
 static const struct point points[] = {
-	{0.1, 100, 1}, {0.1, 10, 1},  {0.25, 100, 2}, {0.25, 10, 1}, {0.5, 100, 1}, {0.5, 10, 2},
-	{0.5, 100, 4}, {0.5, 5, 2},   {1.0, 100, 2},  {1.0, 10, 2},  {1.5, 100, 2}, {1.5, 10, 4},
-	{0.05, 100, 1}, {0.5, 1000, 2}, {1.0, 5, 4},
+	{0.1, 100, 1}, {0.1, 10, 1},  {0.25, 100, 2}, {0.25, 10, 1},  {0.5, 100, 1},
+	{0.5, 10, 2},  {0.5, 100, 4}, {0.5, 5, 2},    {1.0, 100, 2},  {1.0, 10, 2},
+	{1.5, 100, 2}, {1.5, 10, 4},  {0.05, 100, 1}, {0.5, 1000, 2}, {1.0, 5, 4},
 };
 #define N_POINTS (sizeof(points) / sizeof(points[0]))
 
@@ -126,7 +126,8 @@ static int play_point(struct check_run *run, const struct point *point, bool lim
 		return r;
 	read_periods(player, periods[0]);
 	check_machine_read(&before);
-	r = check_play(player, limited ? check_time(run, window_ns(point), LEAST_NS) : LEAST_NS, ret, err);
+	r = check_play(player, limited ? check_time(run, window_ns(point), LEAST_NS) : LEAST_NS,
+		       ret, err);
 	check_machine_read(&after);
 	read_periods(player, periods[1]);
 	*ret_spare = has_spare(periods[0], periods[1]);

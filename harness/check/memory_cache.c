@@ -88,9 +88,9 @@ static int memory_cache_measure(struct check_run *run, bool limited, struct chec
 
 		if (r < 0)
 			return r;
-		(void)json_object_set_new(ret->details, ways[i],
-					  json_pack("{s:o, s:b}", "cached_mib", json_number(mib),
-						    "killed", killed));
+		(void)json_object_set_new(
+			ret->details, ways[i],
+			json_pack("{s:o, s:b}", "cached_mib", json_number(mib), "killed", killed));
 		any_killed |= killed;
 		if (i == 0 || mib / LIMIT_MIB > ret->value)
 			ret->value = mib / LIMIT_MIB;
@@ -108,8 +108,9 @@ static int memory_cache_measure(struct check_run *run, bool limited, struct chec
 const struct check_ops check_ops_memory_cache = {
 	.name = "memory-cache",
 	.summary = "page cache of a file of twice the limit, over the limit; 0: killed",
-	.claim = "a program that reads or writes a file larger than the limit lives, and the file's "
-		 "page cache stays within the limit",
+	.claim =
+		"a program that reads or writes a file larger than the limit lives, and the file's "
+		"page cache stays within the limit",
 	.limits = "memory",
 	.unit = "x",
 	.low = LOW,

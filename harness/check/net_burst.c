@@ -45,8 +45,7 @@ static void keep_worst(double share, struct check_figure *figure)
 static int take_steps(const struct play_result *result, const char *way,
 		      struct check_figure *figure, struct tare_err *err)
 {
-	static const char *const steps[] = {"first_burst", "first_rate", "last_burst",
-					    "last_rate"};
+	static const char *const steps[] = {"first_burst", "first_rate", "last_burst", "last_rate"};
 	json_t *details = json_object();
 
 	(void)json_object_set_new(figure->details, way, details);
@@ -123,15 +122,17 @@ static int net_burst_measure(struct check_run *run, bool limited, struct check_f
 
 const struct check_ops check_ops_net_burst = {
 	.name = "net-burst",
-	.summary = "the worst of a burst, the rate behind it and the next burst, over what it may be",
+	.summary =
+		"the worst of a burst, the rate behind it and the next burst, over what it may be",
 	.claim = "after a time without traffic one bucket goes through at once, then no more than "
 		 "the rate, and after the next such time a bucket again",
 	.limits = "net-rate",
 	.unit = "x",
 	.low = LOW,
 	.high = HIGH,
-	.tolerance = "25 % of the bucket of 128 KiB, of which a packet as large as the buffers is an "
-		     "eighth, and of the rate",
+	.tolerance =
+		"25 % of the bucket of 128 KiB, of which a packet as large as the buffers is an "
+		"eighth, and of the rate",
 	.probe = net_burst_probe,
 	.measure = net_burst_measure,
 };

@@ -139,8 +139,9 @@ const struct check_ops check_ops_oom_group = {
 	.unit = "tasks",
 	.low = 0,
 	.high = 0,
-	.tolerance = "0 tasks alive and 0 miscounted, but for those that die with process 1 of their "
-		     "namespace (cgroup-v2.rst, memory.oom.group)",
+	.tolerance =
+		"0 tasks alive and 0 miscounted, but for those that die with process 1 of their "
+		"namespace (cgroup-v2.rst, memory.oom.group)",
 	.probe = oom_group_probe,
 	.measure = oom_group_measure,
 };

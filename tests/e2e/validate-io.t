@@ -46,7 +46,7 @@ unshape() {
 	validating=$!
 	while kill -0 "$validating" 2>/dev/null; do
 		for child in $(children "$validating"); do
-			tr '\0' ' ' <"/proc/$child/cmdline" 2>/dev/null | grep -q "play $2" &&
+			ps -o args= -p "$child" | grep -q "play $2" &&
 				nsenter -t "$child" -n tc qdisc del dev eth0 root 2>/dev/null
 		done
 		sleep 0.02

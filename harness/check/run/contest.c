@@ -2,6 +2,7 @@
 #include "check/run/contest.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
@@ -12,9 +13,16 @@
 #include "stats/location.h"
 
 #define PATIENCE_MS 60000
+/* Of all there was: with less of it used it was not wanted all the time. */
+#define WANTED      0.95
+
+/* Of both, over all turns. */
+struct total {
+	uint64_t cpu_ns, ops, ns;
+};
 
 static int play_both(struct check_player *players[2], const struct check_contest *contest,
-		     double *ret_log_ratio, uint64_t *cpu_ns, struct tare_err *err)
+		     double *ret_log_ratio, struct total *total, struct tare_err *err)
 {
 	struct check_turn turns[2];
 	int r;
@@ -28,10 +36,31 @@ static int play_both(struct check_player *players[2], const struct check_contest
 			return r;
 		if (r == 0 || turns[i].ended || turns[i].cpu_ns == 0)
 			return err_set(err, EIO, "a load did not end its turn");
-		*cpu_ns += turns[i].cpu_ns;
+		total->cpu_ns += turns[i].cpu_ns;
+		total->ops += turns[i].ops;
 	}
+	total->ns += turns[0].ns > turns[1].ns ? turns[0].ns : turns[1].ns;
 	*ret_log_ratio = contest->log_ratio(turns);
 	return 0;
+}
+
+static void explain(const struct check_contest *contest, const struct total *total,
+		    const struct check_machine *before, struct check_figure *figure)
+{
+	double ops = total->ns ? (double)total->ops * 1e9 / (double)total->ns : 0;
+	struct check_machine after;
+
+	check_machine_read(&after);
+	(void)json_object_set_new(figure->details, "ops_per_s", json_number(ops));
+	if (figure->low >= contest->least || figure->value <= sqrt(contest->least))
+		return;
+	if (contest->full_ops > 0 && ops < WANTED * contest->full_ops)
+		(void)snprintf(figure->disturbed, sizeof(figure->disturbed),
+			       "both together used %.0f %% of what there was: the machine did not "
+			       "let them want all of it",
+			       100 * ops / contest->full_ops);
+	else
+		check_disturbed(before, &after, total->cpu_ns, figure);
 }
 
 int check_contest_play(struct check_player *players[2], const struct check_contest *contest,
@@ -39,9 +68,9 @@ int check_contest_play(struct check_player *players[2], const struct check_conte
 {
 	cleanup_free double *ratios = calloc(contest->n, sizeof(*ratios));
 	struct location location = {0};
-	struct check_machine before, after;
+	struct check_machine before;
 	json_t *list = json_array();
-	uint64_t cpu_ns = 0;
+	struct total total = {0};
 	int r = ratios ? 0 : err_set(err, ENOMEM, "out of memory");
 
 	if (!ret->details)
@@ -49,10 +78,9 @@ int check_contest_play(struct check_player *players[2], const struct check_conte
 	(void)json_object_set_new(ret->details, "ratios", list);
 	check_machine_read(&before);
 	for (unsigned int i = 0; i < contest->n && r == 0; i++) {
-		r = play_both(players, contest, &ratios[i], &cpu_ns, err);
+		r = play_both(players, contest, &ratios[i], &total, err);
 		(void)json_array_append_new(list, json_number(exp(ratios[i])));
 	}
-	check_machine_read(&after);
 	if (r == 0)
 		r = location_of(ratios, contest->n, &location, err);
 	if (r < 0)
@@ -61,7 +89,6 @@ int check_contest_play(struct check_player *players[2], const struct check_conte
 	ret->value = exp(location.estimate);
 	ret->low = exp(location.low);
 	ret->high = exp(location.high);
-	if (ret->value < contest->least && ret->value > sqrt(contest->least))
-		check_disturbed(&before, &after, cpu_ns, ret);
+	explain(contest, &total, &before, ret);
 	return 0;
 }

@@ -11,8 +11,10 @@ struct check_contest {
 	double (*log_ratio)(const struct check_turn turns[2]); /* the second's to the first's */
 	uint64_t duration_ns;
 	unsigned int n; /* turns */
-	/* A ratio below it that is nearer to it than to 1 may be others' doing, and says so. */
+	/* What does not reach this, and is nearer to it than to 1, may be others' doing: then the
+	 * figure says who else used CPUs, or that both did not want all that there was. */
 	double least;
+	double full_ops; /* operations per second that there were for both; 0: not known */
 };
 
 /* The figure's value and interval, and "ratios" in its details, which may exist. */

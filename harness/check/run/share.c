@@ -15,10 +15,16 @@
 #include "limit/limit.h"
 
 /* A model of a disk far slower than any real one, at a fixed speed: so it is what io.cost gives
- * out that both groups wait for, and not the disk (cgroup-v2.rst, io.cost.model). */
-#define MODEL "ctrl=user model=linear rbps=8388608 rseqiops=2000 rrandiops=2000 " \
-	      "wbps=8388608 wseqiops=2000 wrandiops=2000"
-#define QOS   "enable=1 ctrl=user rpct=0.00 rlat=0 wpct=0.00 wlat=0 min=100.00 max=100.00"
+ * out that both groups wait for, and not the disk, nor the CPU (cgroup-v2.rst, io.cost.model).
+ * More operations than pages a second: then it is the pages alone that cost (calc_lcoefs,
+ * block/blk-iocost.c). */
+#define BPS 8388608
+#define MODEL                                                                                      \
+	"ctrl=user model=linear rbps=%d rseqiops=9000 rrandiops=9000 wbps=%d wseqiops=9000 "       \
+	"wrandiops=9000"
+/* Twice the latency is how often it reckons anew (ioc_refresh_period_us): several reads long, or a
+ * group whose only read waits is taken for idle. The speed stays at what the model says. */
+#define QOS "enable=1 ctrl=user rpct=0.00 rlat=25000 wpct=0.00 wlat=25000 min=100.00 max=100.00"
 
 struct check_share {
 	char number[32]; /* "254:0" */
@@ -71,8 +77,9 @@ static int look(const struct check_run *run, char number[32], int *ret_root_fd,
 			       number, scheduler);
 	cleanup_close int fd = open(io->mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || faccessat(fd, "io.cost.qos", F_OK, 0) < 0)
-		return err_set(err, ENOTSUP, "this kernel has no io.cost, which cgroup v2's "
-					     "io.weight needs");
+		return err_set(err, ENOTSUP,
+			       "this kernel has no io.cost, which cgroup v2's "
+			       "io.weight needs");
 	if (has_cost(fd, number))
 		return 0;
 	if (!check_kernel_is_ours(run))
@@ -100,7 +107,7 @@ static int turn_on(const struct check_share *share, struct tare_err *err)
 	char text[256];
 	int r;
 
-	(void)snprintf(text, sizeof(text), "%s " MODEL, share->number);
+	(void)snprintf(text, sizeof(text), "%s " MODEL, share->number, BPS, BPS);
 	r = fd_write_file(share->root_fd, "io.cost.model", text, err);
 	if (r < 0)
 		return r;
@@ -124,6 +131,11 @@ int check_share_open(const struct check_run *run, struct check_share **ret, stru
 	else
 		*ret = share;
 	return r;
+}
+
+double check_share_reads(const struct check_share *share, double bytes)
+{
+	return share->root_fd >= 0 ? BPS / bytes : 0;
 }
 
 int check_share_close(struct check_share *share, struct tare_err *err)

@@ -55,7 +55,7 @@ static void print_curve(const json_t *figure)
 		(void)printf("                 %s", i ? "      " : "curve:");
 		/* jansson has no way through an object that leaves it const. */
 		json_object_foreach((json_t *)(uintptr_t)point, key, value) /* NOLINT */
-			(void)printf(" %s %-6.4g", key, 0.0 + json_number_value(value));
+			(void) printf(" %s %-6.4g", key, 0.0 + json_number_value(value));
 		(void)putchar('\n');
 	}
 }
