@@ -108,9 +108,8 @@ static int memory_cache_measure(struct check_run *run, bool limited, struct chec
 const struct check_ops check_ops_memory_cache = {
 	.name = "memory-cache",
 	.summary = "page cache of a file of twice the limit, over the limit; 0: killed",
-	.claim =
-		"a program that reads or writes a file larger than the limit lives, and the file's "
-		"page cache stays within the limit",
+	.claim = "a program whose file is larger than the limit lives, and the page cache stays "
+		 "within it",
 	.limits = "memory",
 	.unit = "x",
 	.low = LOW,

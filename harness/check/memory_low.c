@@ -22,11 +22,9 @@ static int memory_low_measure(struct check_run *run, bool limited, struct check_
 
 const struct check_ops check_ops_memory_low = {
 	.name = "memory-low",
-	.summary = "page cache that a group keeps while one beside it streams a file, over what it "
-		   "had",
-	.claim =
-		"a group keeps its memory, up to memory.low, while a group beside it has some that "
-		"can be taken",
+	.summary = "page cache kept while a group beside it streams a file, over what it had",
+	.claim = "a group keeps memory up to memory.low while one beside it has some that can be "
+		 "taken",
 	.limits = "memory-reservation",
 	.unit = "x",
 	.low = 0.9,

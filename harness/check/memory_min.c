@@ -22,10 +22,8 @@ static int memory_min_measure(struct check_run *run, bool limited, struct check_
 
 const struct check_ops check_ops_memory_min = {
 	.name = "memory-min",
-	.summary =
-		"page cache that a group keeps while one beside it fills memory, over what it had",
-	.claim = "a group keeps its memory, up to memory.min, and rather is the one beside it "
-		 "killed",
+	.summary = "page cache kept while a group beside it fills memory, over what it had",
+	.claim = "a group keeps memory up to memory.min, and rather is the one beside it killed",
 	.limits = "memory-min",
 	.unit = "x",
 	.low = 0.9,

@@ -55,8 +55,8 @@ static int memory_swap_measure(struct check_run *run, bool limited, struct check
 const struct check_ops check_ops_memory_swap = {
 	.name = "memory-swap",
 	.summary = "wrong fates of a program that fits memory and swap, and of one that does not",
-	.claim = "a program that needs more than its memory goes on in swap up to the limit, and "
-		 "is killed beyond it",
+	.claim = "who needs more than his memory goes on in swap up to the limit, and is killed "
+		 "beyond it",
 	.limits = "memory-swap",
 	.unit = "wrong",
 	.low = 0,

@@ -124,8 +124,8 @@ const struct check_ops check_ops_net_burst = {
 	.name = "net-burst",
 	.summary =
 		"the worst of a burst, the rate behind it and the next burst, over what it may be",
-	.claim = "after a time without traffic one bucket goes through at once, then no more than "
-		 "the rate, and after the next such time a bucket again",
+	.claim = "after a pause a bucket goes through at once, then the rate, after the next one "
+		 "again",
 	.limits = "net-rate",
 	.unit = "x",
 	.low = LOW,

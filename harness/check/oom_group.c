@@ -133,8 +133,8 @@ static int oom_group_measure(struct check_run *run, bool limited, struct check_f
 const struct check_ops check_ops_oom_group = {
 	.name = "oom-group",
 	.summary = "members alive, or miscounted in oom_kill, after their group was out of memory",
-	.claim = "when a group is out of memory all of it is killed together, and oom_kill counts "
-		 "each of them",
+	.claim = "a group out of memory is killed as a whole, and oom_kill counts each of its "
+		 "members",
 	.limits = "oom-group",
 	.unit = "tasks",
 	.low = 0,
