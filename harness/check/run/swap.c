@@ -28,7 +28,7 @@ struct header {
 	char boot[1024];
 	uint32_t version, last_page, n_bad;
 };
-static const char magic[] = "SWAPSPACE2"; /* ends the first page */
+static const char magic[10] = "SWAPSPACE2"; /* ends the first page, without a NUL */
 
 uint64_t check_swap_free_bytes(void)
 {
@@ -55,7 +55,7 @@ static int write_header(int fd, uint64_t bytes, struct tare_err *err)
 	const struct header header = {.version = 1, .last_page = (uint32_t)(bytes / size - 1)};
 
 	memcpy(page, &header, sizeof(header));
-	memcpy(page + size - strlen(magic), magic, strlen(magic));
+	memcpy(page + size - sizeof(magic), magic, sizeof(magic));
 	if (pwrite(fd, page, size, 0) != (ssize_t)size || fsync(fd) < 0)
 		return err_errno(err, "swap: write the header");
 	return 0;
