@@ -68,6 +68,7 @@ int check_contest_play(struct check_player *players[2], const struct check_conte
 {
 	cleanup_free double *ratios = calloc(contest->n, sizeof(*ratios));
 	struct location location = {0};
+	struct play_result result;
 	struct check_machine before;
 	json_t *list = json_array();
 	struct total total = {0};
@@ -90,5 +91,8 @@ int check_contest_play(struct check_player *players[2], const struct check_conte
 	ret->low = exp(location.low);
 	ret->high = exp(location.high);
 	explain(contest, &total, &before, ret);
-	return 0;
+	/* Whoever ends by himself takes his file with him. */
+	for (size_t i = 0; i < 2 && r == 0; i++)
+		r = check_finish(players[i], &result, err);
+	return r;
 }

@@ -54,6 +54,7 @@ static int press(struct check_run *run, const struct check_pressure *pressure, b
 					.around = AROUND};
 	struct check_turn turn = {0};
 	struct check_player *player;
+	struct play_result result;
 	uint64_t ops = 0;
 	int r = check_start(run, &load, false, &player, err);
 
@@ -65,7 +66,8 @@ static int press(struct check_run *run, const struct check_pressure *pressure, b
 		return err_set(err, ETIMEDOUT, "the load '%s' did not want its memory in time",
 			       pressure->load);
 	*ret_killed = turn.ended;
-	return r;
+	/* Whoever ends by himself takes his file with him. */
+	return r < 0 || turn.ended ? r : check_finish(player, &result, err);
 }
 
 int check_protect_measure(struct check_run *run, const struct check_pressure *pressure,

@@ -42,14 +42,13 @@ static int rate_of(const struct check_stream *stream, struct check_player *playe
 		   const struct check_turn *turn, double *ret, struct tare_err *err)
 {
 	struct play_result result;
-	int r;
+	/* In any case: whoever ends by himself takes his file with him. */
+	int r = check_finish(player, &result, err);
 
-	if (stream->op_bytes > 0) {
-		*ret = stream->op_bytes * (double)turn->ops / ((double)turn->ns / 1e9);
-		return 0;
-	}
-	r = check_finish(player, &result, err);
-	return r < 0 ? r : check_figure_of(&result, "bytes_per_s", ret, err);
+	*ret = stream->op_bytes * (double)turn->ops / ((double)turn->ns / 1e9);
+	if (r < 0 || stream->op_bytes > 0)
+		return r;
+	return check_figure_of(&result, "bytes_per_s", ret, err);
 }
 
 int check_stream(struct check_run *run, const struct check_stream *stream, const char *name,

@@ -42,9 +42,15 @@ static int write_all(int fd, uint64_t bytes, struct tare_err *err)
 {
 	static const char zeros[1 << 20];
 
-	for (uint64_t at = 0; at < bytes; at += sizeof(zeros))
-		if (pwrite(fd, zeros, sizeof(zeros), (off_t)at) != (ssize_t)sizeof(zeros))
+	for (uint64_t at = 0; at < bytes; at += sizeof(zeros)) {
+		ssize_t n = pwrite(fd, zeros, sizeof(zeros), (off_t)at);
+
+		if (n < 0)
 			return err_errno(err, "swap: write %llu bytes", (unsigned long long)bytes);
+		if (n < (ssize_t)sizeof(zeros))
+			return err_set(err, ENOSPC, "swap: there is no room for %llu bytes",
+				       (unsigned long long)bytes);
+	}
 	return 0;
 }
 
