@@ -3,11 +3,14 @@
  * waited for one: at each switch from one task to another. Waking up is not traced, which happens
  * as often: the kernel itself keeps when a task became runnable. */
 
-#include <bpf/sched_types.h>
+#include <bpf/kernel_types.h>
+#include <bpf/target.h>
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
+
+#include <stdbool.h>
 
 #include "sched/cells.h"
 
@@ -36,19 +39,12 @@ struct {
 __u64 targets[SCHED_TARGETS]; /* ids of v2 groups; 0: free */
 __u32 n_targets;              /* none is used from here on */
 
-/* The number of the target that the task is in; SCHED_TARGETS: none. */
-static __always_inline __u32 target_of(const struct task_struct *task)
+/* Of the task's group on this CPU; NULL: nobody watches it. */
+static __always_inline struct sched_cell *cell_of(const struct task_struct *task)
 {
-	__u64 id = task->cgroups->dfl_cgrp->kn->id;
-	__u32 n = n_targets;
+	__u32 target = (__u32)target_number(task, targets, n_targets, SCHED_TARGETS);
 
-	for (__u32 i = 0; i < SCHED_TARGETS; i++) {
-		if (i >= n)
-			break;
-		if (targets[i] == id)
-			return i;
-	}
-	return SCHED_TARGETS;
+	return target < SCHED_TARGETS ? bpf_map_lookup_elem(&cells, &target) : NULL;
 }
 
 static __always_inline void add(struct sched_times *times, __u64 ns)
@@ -86,13 +82,9 @@ static __always_inline __u32 cause_of(const struct task_struct *task, bool runna
 
 static __always_inline void leave(struct task_struct *task, bool runnable, __u64 now)
 {
-	__u32 target = target_of(task);
-	struct sched_cell *cell;
+	struct sched_cell *cell = cell_of(task);
 	struct out *out;
 
-	if (target >= SCHED_TARGETS)
-		return;
-	cell = bpf_map_lookup_elem(&cells, &target);
 	if (!cell)
 		return;
 	cell->switches += 1;
@@ -109,13 +101,9 @@ static __always_inline void leave(struct task_struct *task, bool runnable, __u64
 static __always_inline void come(struct task_struct *task, __u64 now)
 {
 	__u64 queued = task->sched_info.last_queued, clock = task->se.cfs_rq->rq->clock, cause;
-	__u32 target = target_of(task);
-	struct sched_cell *cell;
+	struct sched_cell *cell = cell_of(task);
 	struct out *out;
 
-	if (target >= SCHED_TARGETS)
-		return;
-	cell = bpf_map_lookup_elem(&cells, &target);
 	if (!cell)
 		return;
 	if (queued && clock >= queued)
@@ -144,12 +132,8 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 SEC("tp_btf/sched_migrate_task")
 int BPF_PROG(on_migrate, struct task_struct *task)
 {
-	__u32 target = target_of(task);
-	struct sched_cell *cell;
+	struct sched_cell *cell = cell_of(task);
 
-	if (target >= SCHED_TARGETS)
-		return 0;
-	cell = bpf_map_lookup_elem(&cells, &target);
 	if (cell)
 		cell->migrations += 1;
 	return 0;

@@ -8,6 +8,7 @@
  * the one of the enter: at the exit of rt_sigreturn the register holds -1. */
 
 #include <bpf/kernel_types.h>
+#include <bpf/target.h>
 
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
@@ -66,20 +67,9 @@ struct syscalls_start starts[SYSCALLS_STARTS];
 __u32 n_others; /* tasks that ever had to have their own storage */
 struct syscalls_losses losses[SYSCALLS_TARGETS];
 
-/* The number of the target that the task is in; SYSCALLS_TARGETS: none. */
 static __always_inline __u64 target_of(const struct task_struct *task)
 {
-	/* Plain loads of BTF pointers: a helper costs twice as much (and sees the same). */
-	__u64 id = task->cgroups->dfl_cgrp->kn->id;
-	__u64 n = n_targets;
-
-	for (__u64 i = 0; i < SYSCALLS_TARGETS; i++) {
-		if (i >= n)
-			break;
-		if (targets[i] == id)
-			return i;
-	}
-	return SYSCALLS_TARGETS;
+	return target_number(task, targets, n_targets, SYSCALLS_TARGETS);
 }
 
 /* The cell of a row that is seen for the first time; 0: there is none left. Another CPU may

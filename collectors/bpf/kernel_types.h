@@ -33,11 +33,37 @@ struct thread_info {
 	__u32 status;
 } CORE;
 
+struct rq {
+	__u64 clock;
+} CORE;
+
+struct cfs_rq {
+	struct rq *rq;
+	int throttle_count; /* of its own throttled ancestors: before tasks were throttled */
+} CORE;
+
+struct sched_entity {
+	struct cfs_rq *cfs_rq;
+} CORE;
+
+struct sched_info {
+	unsigned long long last_queued; /* rq's clock; 0: it is not waiting */
+} CORE;
+
 struct bpf_local_storage;
 
 struct task_struct {
 	struct thread_info thread_info;
 	void *stack;
 	struct css_set *cgroups;
+	struct sched_entity se;
+	struct sched_info sched_info;
 	struct bpf_local_storage *bpf_storage; /* NULL: no program keeps anything here */
+	unsigned int in_iowait : 1;
+	unsigned int in_memstall : 1;
+} CORE;
+
+/* Since Linux 6.18 a task is throttled by itself, on its way to user space. */
+struct task_struct___throttled {
+	_Bool throttled;
 } CORE;

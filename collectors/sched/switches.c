@@ -62,7 +62,6 @@ int switches_probe(struct tare_err *err)
 
 int switches_watch(const struct cgroup *cgroup, struct tare_err *err)
 {
-	const struct sched_cell nothing[1] = {0};
 	cleanup_free struct sched_cell *cells = NULL;
 	uint64_t id = cgroup_v2_id(cgroup);
 	__u32 slot = 0;
@@ -81,7 +80,7 @@ int switches_watch(const struct cgroup *cgroup, struct tare_err *err)
 		release();
 		return err_set(err, EBUSY, "%d groups are watched already", SCHED_TARGETS);
 	}
-	cells = calloc((size_t)switches.cpus, sizeof(*nothing));
+	cells = calloc((size_t)switches.cpus, sizeof(*cells));
 	if (!cells ||
 	    bpf_map_update_elem(bpf_map__fd(switches.bpf->maps.cells), &slot, cells, BPF_ANY) < 0) {
 		r = err_errno(err, "clear the BPF map of switches");

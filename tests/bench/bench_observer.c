@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <pty.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +27,7 @@
 #include "empty_pair.skel.h"
 #include "kernel/cgroup.h"
 #include "kernel/journal.h"
+#include "rounds.h"
 
 #define CHUNKS     20
 #define CALLS      2000
@@ -79,20 +79,6 @@ static _Noreturn void play(int in, int out)
 	_exit(0);
 }
 
-/* Both players on the last CPU that we may use, and only one of them awake. */
-static int pin_last(void)
-{
-	cpu_set_t set, last;
-
-	if (sched_getaffinity(0, sizeof(set), &set) < 0)
-		return -errno;
-	CPU_ZERO(&last);
-	for (int cpu = CPU_SETSIZE - 1; cpu >= 0 && CPU_COUNT(&last) == 0; cpu--)
-		if (CPU_ISSET(cpu, &set))
-			CPU_SET(cpu, &last);
-	return sched_setaffinity(0, sizeof(last), &last) < 0 ? -errno : 0;
-}
-
 static int player_begin(struct player *player, const struct cgroup *cgroup, struct tare_err *err)
 {
 	struct clone_args args = {
@@ -110,7 +96,8 @@ static int player_begin(struct player *player, const struct cgroup *cgroup, stru
 	if (player->pid == 0) {
 		(void)close(down[1]);
 		(void)close(up[0]);
-		if (pin_last() < 0)
+		/* Both players on one CPU, and only one of them awake. */
+		if (rounds_pin_last() < 0)
 			_exit(1);
 		play(down[0], up[1]);
 	}
@@ -289,13 +276,6 @@ static int rounds_play(struct bench *b, uint64_t rounds, struct tare_err *err)
 	return 0;
 }
 
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* What one variant may add at most, over what another adds. */
 static const struct bar {
 	enum variant what, against;
@@ -336,7 +316,7 @@ static void print_results(struct bench *b)
 			(void)printf("%-24s not installed\n", variant_names[v]);
 			continue;
 		}
-		qsort(b->ns[v], b->n[v], sizeof(double), compare);
+		rounds_sort(b->ns[v], b->n[v]);
 		p10[v] = b->ns[v][b->n[v] / 10];
 		median[v] = b->ns[v][b->n[v] / 2];
 		(void)printf("%-24s %8.1f %8.1f %10.1f %10.1f", variant_names[v], p10[v], median[v],

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +20,7 @@
 #include "collector.h"
 #include "kernel/cgroup.h"
 #include "kernel/journal.h"
+#include "rounds.h"
 
 #define TRIPS      2000 /* there and back: two switches */
 #define CHUNKS     10
@@ -39,18 +39,6 @@ struct bench {
 	double *ns[VARIANTS]; /* per switch, one for each chunk */
 };
 
-static void pin_last(void)
-{
-	cpu_set_t set, last;
-
-	CPU_ZERO(&last);
-	(void)sched_getaffinity(0, sizeof(set), &set);
-	for (int cpu = CPU_SETSIZE - 1; cpu >= 0 && CPU_COUNT(&last) == 0; cpu--)
-		if (CPU_ISSET(cpu, &set))
-			CPU_SET(cpu, &last);
-	(void)sched_setaffinity(0, sizeof(last), &last);
-}
-
 static _Noreturn void answer(int in, int out)
 {
 	char byte;
@@ -66,8 +54,7 @@ static _Noreturn void play(int in, int out)
 	int there[2], back[2];
 	char byte = 0;
 
-	pin_last();
-	if (pipe(there) < 0 || pipe(back) < 0)
+	if (rounds_pin_last() < 0 || pipe(there) < 0 || pipe(back) < 0)
 		_exit(1);
 	if (fork() == 0) {
 		(void)close(there[1]);
@@ -141,13 +128,6 @@ static int play_variant(struct bench *b, enum variant variant, struct tare_err *
 	return err_wrap(err, r, "%s", names[variant]);
 }
 
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 static void print_results(struct bench *b)
 {
 	double p10[VARIANTS], median[VARIANTS];
@@ -155,7 +135,7 @@ static void print_results(struct bench *b)
 	(void)printf("%-16s %8s %8s %10s %10s\n", "ns per switch", "p10", "median", "added p10",
 		     "added med");
 	for (size_t v = 0; v < VARIANTS; v++) {
-		qsort(b->ns[v], b->n[v], sizeof(double), compare);
+		rounds_sort(b->ns[v], b->n[v]);
 		p10[v] = b->ns[v][b->n[v] / 10];
 		median[v] = b->ns[v][b->n[v] / 2];
 		(void)printf("%-16s %8.0f %8.0f %10.0f %10.0f\n", names[v], p10[v], median[v],
