@@ -60,9 +60,10 @@ static bool is_pristine(int parent_fd, int fd)
 	struct stat st;
 	int given = 0, now = 0;
 
-	/* What a new folder takes over from its parent; not all filesystems have such flags. */
+	/* What a new folder takes over from its parent; not all filesystems have such flags. That
+	 * it was once so full that ext4 keeps an index of it is nothing that it passes on. */
 	if (ioctl(parent_fd, FS_IOC_GETFLAGS, &given) == 0 &&
-	    (ioctl(fd, FS_IOC_GETFLAGS, &now) < 0 || given != now))
+	    (ioctl(fd, FS_IOC_GETFLAGS, &now) < 0 || (given & ~FS_INDEX_FL) != now))
 		return false;
 	return fstat(fd, &st) == 0 && st.st_mode == MODE && st.st_uid == geteuid() &&
 	       !has_attributes(fd) && is_empty(fd);

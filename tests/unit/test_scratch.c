@@ -187,6 +187,26 @@ static void a_crowd_is_not_kept(void **state)
 	assert_in_range(left, 1, CROWD - 1);
 }
 
+/* ext4 keeps an index of a folder from its second block on, and does not give it up again. */
+static void a_parent_that_was_once_crowded_lends_as_before(void **state)
+{
+	char path[SCRATCH_PATH_SIZE], again[SCRATCH_PATH_SIZE], name[160];
+	int fd = -1;
+
+	(void)state;
+	for (int made = 0; made < 2; made++) {
+		for (int i = 0; i < 100; i++) {
+			(void)snprintf(name, sizeof(name), "%.40s/%0100d", parent, i);
+			assert_int_equal(made ? rmdir(name) : mkdir(name, 0700), 0);
+		}
+	}
+	fd = take(path);
+	assert_int_equal(scratch_give_back(fd, path, NULL), 0);
+	fd = take(again);
+	assert_string_equal(again, path);
+	assert_int_equal(scratch_give_back(fd, again, NULL), 0);
+}
+
 static void a_parent_that_cannot_be_had_is_an_error(void **state)
 {
 	char path[SCRATCH_PATH_SIZE];
@@ -220,6 +240,7 @@ int main(void)
 		cmocka_unit_test(after_a_death_the_next_one_gets_a_new_one),
 		cmocka_unit_test(a_sweep_removes_what_the_dead_left_and_nothing_else),
 		cmocka_unit_test(a_crowd_is_not_kept),
+		cmocka_unit_test(a_parent_that_was_once_crowded_lends_as_before),
 		cmocka_unit_test(a_parent_that_cannot_be_had_is_an_error),
 	};
 
