@@ -114,6 +114,8 @@ static json_t *vm_describe(struct machine *machine)
 		(void)json_put(d, "root_disk", json_string(vm->boot.root.id));
 	if (guest->limits)
 		(void)json_object_set(d, "limits", guest->limits);
+	if (s->accel_fell_back)
+		(void)json_put(d, "warning", json_string(s->accel_why));
 	if (s->tsc_khz)
 		(void)json_put(d, "tsc_khz", json_u64(s->tsc_khz));
 	return d;

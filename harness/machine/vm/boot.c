@@ -13,8 +13,6 @@
 #include "machine/vm/kvm_verdict.h"
 #include "machine/vm/snapshot.h"
 
-/* Booting takes 2 s under TCG on an idle machine, and ten times that on a busy one. */
-#define BOOT_DEADLINE_NS (60 * NS_PER_S)
 #define SAVE_DEADLINE_NS (60 * NS_PER_S)
 
 static void make_plan(const struct machine_config *config, const struct vm_boot *b,
@@ -26,6 +24,7 @@ static void make_plan(const struct machine_config *config, const struct vm_boot 
 		.qemu = {.path = qemu_path,
 			 .accel = s->accel,
 			 .machine = s->machine,
+			 .no_arch_capabilities = s->verdict.arch_capabilities_refused,
 			 .memory_bytes = s->memory_bytes,
 			 .vcpus = s->vcpus,
 			 .tsc_khz = s->tsc_khz,
@@ -41,7 +40,7 @@ static void make_plan(const struct machine_config *config, const struct vm_boot 
 		.state_fd = -1,
 		.limits = s->limits,
 		.layout = &config->place->layout,
-		.deadline_ns = clock_now_ns() + BOOT_DEADLINE_NS,
+		.deadline_ns = clock_now_ns() + vm_settings_patience(s),
 	};
 }
 
@@ -99,7 +98,7 @@ static int restore(const struct machine_config *config, struct vm_boot *b, struc
 	plan->disk = snapshot.disk;
 	plan->hello = snapshot.hello;
 	plan->state_fd = snapshot.state_fd;
-	plan->deadline_ns = clock_now_ns() + BOOT_DEADLINE_NS;
+	plan->deadline_ns = clock_now_ns() + vm_settings_patience(&b->settings);
 	r = guest_open(plan, &b->guest, err);
 	b->restored = r == 0;
 	snapshot_clear(&snapshot);
@@ -117,24 +116,37 @@ static int open_guest(const struct machine_config *config, struct vm_boot *b, co
 	return guest_open(&plan, &b->guest, err);
 }
 
-/* The loop says that KVM is real; only a guest that boots proves it. */
+/* The loop says that KVM is worth a try; only a guest that boots proves it. */
 static int confirm_kvm(const struct machine_config *config, struct vm_boot *b,
-		       const char *qemu_path, struct tare_err *err)
+		       const struct kvm_verdict_key *key, struct tare_err *err)
 {
-	struct kvm_verdict verdict = {.kind = KVM_VERDICT_GOOD};
+	struct vm_settings *s = &b->settings;
 	struct tare_err why = {0};
-	int r = open_guest(config, b, qemu_path, &why);
+	int r = open_guest(config, b, key->qemu_path, &why);
 
-	if (r < 0) {
-		verdict.kind = KVM_VERDICT_BROKEN;
-		(void)snprintf(verdict.why, sizeof(verdict.why),
-			       "no guest boots here under KVM: %.150s", why.msg);
-	}
-	(void)kvm_verdict_put(config->cache_dir, qemu_path, &verdict, NULL);
+	/* A disk that is full says nothing of KVM, and QEMU that does not start (EIO) nothing of
+	 * the guest. */
+	if (!kvm_verdict_learn(key, r, why.msg, vm_settings_patience(s), &s->verdict) && r != -EIO)
+		return err_set(err, -r, "%s", why.msg);
 	if (r == 0)
 		return 0;
-	r = vm_settings_fall_back(&b->settings, why.msg, err);
-	return r < 0 ? r : open_guest(config, b, qemu_path, err);
+	r = vm_settings_fall_back(config, s, r == -EIO ? why.msg : s->verdict.why, err);
+	return r < 0 ? r : open_guest(config, b, key->qemu_path, err);
+}
+
+static int choose_and_open(const struct machine_config *config, struct vm_boot *b,
+			   const char *qemu_path, struct tare_err *err)
+{
+	const struct kvm_verdict_key key = {.cache_dir = config->cache_dir,
+					    .qemu_path = qemu_path,
+					    .guest_kernel = b->image.kernel_sha256};
+	int r = vm_settings_choose(config, &key, &b->settings, err);
+
+	if (r < 0)
+		return r;
+	if (b->settings.accel == QEMU_KVM && !b->settings.verdict.booted)
+		return confirm_kvm(config, b, &key, err);
+	return open_guest(config, b, qemu_path, err);
 }
 
 /* What it boots from, and what its boxes have as their root. */
@@ -182,13 +194,11 @@ int vm_boot(const struct machine_config *config, struct vm_boot *ret, struct tar
 	int r = qemu_find(qemu_path, sizeof(qemu_path), err);
 
 	if (r == 0)
-		r = vm_settings_read(config, qemu_path, &b.settings, err);
+		r = vm_settings_read(config, &b.settings, err);
 	if (r == 0)
 		r = find_images(config, &b, err);
-	if (r == 0 && b.settings.accel == QEMU_KVM && !b.settings.accel_confirmed)
-		r = confirm_kvm(config, &b, qemu_path, err);
-	else if (r == 0)
-		r = open_guest(config, &b, qemu_path, err);
+	if (r == 0)
+		r = choose_and_open(config, &b, qemu_path, err);
 	if (r == 0 && b.root.about)
 		r = hand_over_root(&b, err);
 	if (r < 0) {

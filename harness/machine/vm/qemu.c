@@ -146,10 +146,16 @@ int qemu_start(struct qemu *qemu, const struct qemu_config *config, uint64_t dea
 
 	qemu_init(qemu);
 	r = start(qemu, config, deadline_ns, err);
-	if (r < 0) {
-		qemu_add_last_words(qemu, err);
-		(void)qemu_close(qemu, 0, NULL);
+	if (r == 0)
+		return 0;
+	/* No guest's fault: it has not run yet. */
+	if (r == -EPIPE || r == -ETIMEDOUT) {
+		r = -EIO;
+		if (err)
+			err->code = EIO;
 	}
+	qemu_add_last_words(qemu, err);
+	(void)qemu_close(qemu, 0, NULL);
 	return r;
 }
 

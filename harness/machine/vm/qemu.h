@@ -32,6 +32,7 @@ struct qemu_config {
 	const char *path; /* of qemu_find() */
 	enum qemu_accel accel;
 	enum qemu_machine machine;
+	bool no_arch_capabilities; /* the host's CPU without what its KVM refuses */
 	uint64_t memory_bytes;
 	unsigned int vcpus;
 	uint64_t tsc_khz;            /* for a microvm under TCG, which cannot find it out; else 0 */
@@ -66,7 +67,7 @@ struct qemu {
 void qemu_init(struct qemu *qemu);
 
 /* Start it, shake hands over QMP, place its threads. On failure the sentence ends with the last
- * words of QEMU, and everything is closed. */
+ * words of QEMU, and everything is closed; -EIO: QEMU itself ended or does not answer. */
 int qemu_start(struct qemu *qemu, const struct qemu_config *config, uint64_t deadline_ns,
 	       struct tare_err *err);
 

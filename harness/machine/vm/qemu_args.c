@@ -68,7 +68,8 @@ static void add_machine(struct qemu_args *args, const struct qemu_config *config
 	else
 		add_option(args, "-machine", "q35,memory-backend=ram");
 	if (config->accel == QEMU_KVM)
-		add_option(args, "-cpu", "host,migratable=off,+invtsc");
+		add_option(args, "-cpu", "host,migratable=off,+invtsc%s",
+			   config->no_arch_capabilities ? ",-arch-capabilities" : "");
 	else
 		add_option(args, "-cpu", "qemu64");
 	add_option(args, "-accel", "%s", qemu_accel_name(config->accel));

@@ -4,15 +4,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/units.h"
 #include "box/common/imaged.h"
-#include "machine/vm/kvm_verdict.h"
 #include "machine/vm/tsc.h"
 
 #define MIB            (1ULL << 20)
 #define MEMORY_LEAST   (128 * MIB) /* below, Debian's kernel and its modules do not fit */
 #define VCPUS_MAX      16
+/* A kernel that KVM runs on the CPU boots in a second; this is for busy machines. */
+#define CONFIRM_NS     (15 * NS_PER_S)
 #define TSC_IS_UNKNOWN "the host's TSC frequency is not to be had, which an emulated microvm needs"
 
 const struct machine_option vm_options[] = {
@@ -24,6 +26,7 @@ const struct machine_option vm_options[] = {
 	{"image", "NAME", IMAGED_NONE,
 	 "the root of what runs in it: of 'tare image list', as an ext4 disk", true},
 	{"boot", "cold|restore", "cold", "boot anew, or go on with a guest saved once", false},
+	{"patience", "TIME", "60s", "how long it may take to boot", false},
 	{"silence", "TIME", "60s", "how long the guest may take to answer", false},
 	{0},
 };
@@ -31,34 +34,6 @@ const struct machine_option vm_options[] = {
 static const char *option(const struct machine_config *config, const char *name)
 {
 	return machine_option(&machine_ops_vm, config->options, name);
-}
-
-static int read_accel(const struct machine_config *config, const char *qemu_path,
-		      struct vm_settings *s, struct tare_err *err)
-{
-	const char *asked = option(config, "accel");
-	struct kvm_verdict verdict;
-
-	s->accel = QEMU_TCG;
-	if (strcmp(asked, "tcg") == 0) {
-		(void)snprintf(s->accel_why, sizeof(s->accel_why), "accel=tcg was asked for");
-		return 0;
-	}
-	kvm_verdict_get(config->cache_dir, qemu_path, &verdict);
-	if (verdict.kind == KVM_VERDICT_GOOD || verdict.kind == KVM_VERDICT_PROMISING) {
-		s->accel = QEMU_KVM;
-		s->accel_confirmed = verdict.kind == KVM_VERDICT_GOOD;
-		s->accel_may_fall_back = strcmp(asked, "auto") == 0;
-		(void)snprintf(s->accel_why, sizeof(s->accel_why),
-			       "KVM runs a loop of two instructions in ring 0 in %.1f ns",
-			       verdict.ns_per_iteration);
-		return 0;
-	}
-	if (strcmp(asked, "kvm") == 0)
-		return err_set(err, ENOTSUP, "accel=kvm: %.160s; use accel=tcg", verdict.why);
-	(void)snprintf(s->accel_why, sizeof(s->accel_why), "emulated, not virtualized: %s",
-		       verdict.why);
-	return 0;
 }
 
 /* Needs the accelerator: only an emulated microvm cannot find its clock by itself. */
@@ -116,8 +91,8 @@ static int read_limits(const struct machine_config *config, struct vm_settings *
 	return 0;
 }
 
-int vm_settings_read(const struct machine_config *config, const char *qemu_path,
-		     struct vm_settings *ret, struct tare_err *err)
+int vm_settings_read(const struct machine_config *config, struct vm_settings *ret,
+		     struct tare_err *err)
 {
 	struct vm_settings s = {0};
 	const char *kernel = option(config, "kernel"), *root = option(config, "image");
@@ -135,9 +110,8 @@ int vm_settings_read(const struct machine_config *config, const char *qemu_path,
 		r = units_parse_time("machine vm: option silence", option(config, "silence"),
 				     &s.silence_ns, err);
 	if (r == 0)
-		r = read_accel(config, qemu_path, &s, err);
-	if (r == 0)
-		r = read_machine(config, &s, err);
+		r = units_parse_time("machine vm: option patience", option(config, "patience"),
+				     &s.patience_ns, err);
 	if (r < 0)
 		return r;
 	s.vcpus = (unsigned int)vcpus;
@@ -148,18 +122,51 @@ int vm_settings_read(const struct machine_config *config, const char *qemu_path,
 	return 0;
 }
 
-int vm_settings_fall_back(struct vm_settings *s, const char *why, struct tare_err *err)
+static int choose_tcg(const struct machine_config *config, struct vm_settings *s, const char *why,
+		      struct tare_err *err)
+{
+	s->accel = QEMU_TCG;
+	s->accel_fell_back = s->accel_may_fall_back;
+	(void)snprintf(s->accel_why, sizeof(s->accel_why), "%s%s",
+		       s->accel_fell_back ? "emulated, not virtualized: " : "", why);
+	return read_machine(config, s, err);
+}
+
+int vm_settings_choose(const struct machine_config *config, const struct kvm_verdict_key *key,
+		       struct vm_settings *s, struct tare_err *err)
+{
+	const char *asked = option(config, "accel");
+	struct kvm_verdict *v = &s->verdict;
+
+	s->accel_may_fall_back = strcmp(asked, "auto") == 0;
+	if (strcmp(asked, "tcg") == 0)
+		return choose_tcg(config, s, "accel=tcg was asked for", err);
+	kvm_verdict_get(key, v);
+	if (!s->accel_may_fall_back && v->kind == KVM_VERDICT_ABSENT)
+		return err_set(err, ENOTSUP, "accel=kvm: %.160s; use accel=tcg", v->why);
+	if (kvm_verdict_is_final(v, CONFIRM_NS < s->patience_ns ? CONFIRM_NS : s->patience_ns) ||
+	    (s->accel_may_fall_back && v->kind != KVM_VERDICT_REAL))
+		return vm_settings_fall_back(config, s, v->why, err);
+	s->accel = QEMU_KVM;
+	(void)snprintf(s->accel_why, sizeof(s->accel_why), "%s%s",
+		       s->accel_may_fall_back ? "" : "accel=kvm was asked for: ", v->why);
+	return read_machine(config, s, err);
+}
+
+uint64_t vm_settings_patience(const struct vm_settings *s)
+{
+	if (s->accel == QEMU_KVM && !s->verdict.booted && s->patience_ns > CONFIRM_NS)
+		return CONFIRM_NS;
+	return s->patience_ns;
+}
+
+int vm_settings_fall_back(const struct machine_config *config, struct vm_settings *s,
+			  const char *why, struct tare_err *err)
 {
 	if (!s->accel_may_fall_back)
 		return err_set(err, ENOTSUP,
-			       "accel=kvm: no guest boots here under KVM (%.120s); use accel=tcg",
+			       "accel=kvm: this guest does not boot under KVM here (%.130s); use "
+			       "accel=tcg",
 			       why);
-	s->accel = QEMU_TCG;
-	(void)snprintf(s->accel_why, sizeof(s->accel_why),
-		       "emulated, not virtualized: no guest boots here under KVM: %s", why);
-	if (s->machine == QEMU_MICROVM && !(s->tsc_khz = tsc_host_khz())) {
-		s->machine = QEMU_Q35;
-		(void)snprintf(s->machine_why, sizeof(s->machine_why), "%s", TSC_IS_UNKNOWN);
-	}
-	return 0;
+	return choose_tcg(config, s, why, err);
 }
