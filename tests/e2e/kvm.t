@@ -32,5 +32,12 @@ else
 	ok "accel=auto falls back to TCG, says so once, and labels every record" falls_back
 	[ ! -w /dev/kvm ] || ok "doctor tells which kernel does not boot, and why" finding 'kvm boot' 'does not boot under KVM: .+'
 fi
+
+smoke() {
+	"$tare" exec -e "vm,kernel=smoke,accel=$1" -- /bin/true >"$work/said" 2>&1
+	[ $? = 125 ] && grep 'in the guest: kernel=smoke knows no more than ping and shutdown' "$work/said"
+}
+ok "the guest without Linux answers by TCG" smoke tcg
+[ ! -w /dev/kvm ] || ok "the guest without Linux answers by KVM" smoke kvm
 ok "nothing is left" nothing_left
 finish

@@ -24,6 +24,7 @@ static void make_plan(const struct machine_config *config, const struct vm_boot 
 		.qemu = {.path = qemu_path,
 			 .accel = s->accel,
 			 .machine = s->machine,
+			 .smoke = s->smoke,
 			 .no_arch_capabilities = s->verdict.arch_capabilities_refused,
 			 .memory_bytes = s->memory_bytes,
 			 .vcpus = s->vcpus,
@@ -149,6 +150,22 @@ static int choose_and_open(const struct machine_config *config, struct vm_boot *
 	return open_guest(config, b, qemu_path, err);
 }
 
+/* Our own guest comes with tare, and needs nothing else. */
+static int find_smoke(const struct machine_config *config, struct image *ret, struct tare_err *err)
+{
+	cleanup_free char *path = text_format("%s/tare-smoke", config->libexec_dir);
+	struct image image = {.lock_fd = -1};
+	int r = path ? digest_file(path, image.kernel_sha256, err)
+		     : err_set(err, ENOMEM, "out of memory");
+
+	if (r < 0)
+		return err_wrap(err, r, "kernel=smoke");
+	memcpy(image.id, image.kernel_sha256, sizeof(image.id));
+	image.vmlinux = take_pointer(path);
+	*ret = image;
+	return 0;
+}
+
 /* What it boots from, and what its boxes have as their root. */
 static int find_images(const struct machine_config *config, struct vm_boot *b, struct tare_err *err)
 {
@@ -158,7 +175,8 @@ static int find_images(const struct machine_config *config, struct vm_boot *b, s
 		.kernel = b->settings.kernel,
 		.journal = config->journal,
 	};
-	int r = image_ensure(&image, &b->image, err);
+	int r = b->settings.smoke ? find_smoke(config, &b->image, err)
+				  : image_ensure(&image, &b->image, err);
 
 	return r == 0 && b->settings.root
 		       ? image_root_ensure(&image, b->settings.root, &b->root, err)

@@ -36,6 +36,7 @@ struct qemu_config {
 	uint64_t memory_bytes;
 	unsigned int vcpus;
 	uint64_t tsc_khz;            /* for a microvm under TCG, which cannot find it out; else 0 */
+	bool smoke;                  /* no Linux: the channel is the serial port, no virtio */
 	const char *kernel;          /* an ELF vmlinux with a PVH note, or a bzImage */
 	const char *initrd;          /* initramfs; NULL: none */
 	const char *disk;            /* raw image for /work */

@@ -87,6 +87,10 @@ static void add_kernel(struct qemu_args *args, const struct qemu_config *config)
 	char tsc[64] = "";
 
 	add_option(args, "-kernel", "%s", config->kernel);
+	if (config->smoke) {
+		add_option(args, "-append", "tsc_khz=%llu", (unsigned long long)config->tsc_khz);
+		return;
+	}
 	if (config->initrd)
 		add_option(args, "-initrd", "%s", config->initrd);
 	/* Both, or the guest's clock is lost to jiffies or runs at a wrong rate. */
@@ -103,17 +107,21 @@ static void add_sockets(struct qemu_args *args)
 {
 	add_option(args, "-chardev", "socket,id=qmp,fd=%d", QEMU_FD_QMP);
 	add_option(args, "-mon", "chardev=qmp,mode=control");
+	add_option(args, "-chardev", "socket,id=debug,fd=%d", QEMU_FD_DEBUG);
+	add_option(args, "-device", "isa-debugcon,iobase=0xe9,chardev=debug");
+	add_option(args, "-device", "isa-debug-exit,iobase=0x501,iosize=4");
+	add_option(args, "-chardev", "socket,id=channel,fd=%d", QEMU_FD_CHANNEL);
+}
+
+static void add_ports(struct qemu_args *args)
+{
 	add_option(args, "-add-fd", "fd=%d,set=1", QEMU_FD_CONSOLE);
 	/* append: a pipe cannot be cut to length 0, which is what it does else. */
 	add_option(args, "-chardev", "file,id=console,path=/dev/fdset/1,append=on");
 	add_option(args, "-serial", "chardev:console");
-	add_option(args, "-chardev", "socket,id=debug,fd=%d", QEMU_FD_DEBUG);
-	add_option(args, "-device", "isa-debugcon,iobase=0xe9,chardev=debug");
-	add_option(args, "-device", "isa-debug-exit,iobase=0x501,iosize=4");
 	/* Without it, and without RDRAND, the first to ask for randomness waits a second. */
 	add_option(args, "-device", "virtio-rng-pci");
 	add_option(args, "-device", "virtio-serial-pci");
-	add_option(args, "-chardev", "socket,id=channel,fd=%d", QEMU_FD_CHANNEL);
 	add_option(args, "-device", "virtserialport,chardev=channel,name=tare.0");
 	add_option(args, "-chardev", "socket,id=stdio,fd=%d", QEMU_FD_STDIO);
 	add_option(args, "-device", "virtserialport,chardev=stdio,name=tare.1");
@@ -160,6 +168,10 @@ int qemu_args_make(struct qemu_args *args, const struct qemu_config *config, str
 	add_machine(args, config);
 	add_kernel(args, config);
 	add_sockets(args);
+	if (config->smoke)
+		add_option(args, "-serial", "chardev:channel");
+	else
+		add_ports(args);
 	if (config->disk)
 		add_disk(args, config);
 	if (config->root_disk)

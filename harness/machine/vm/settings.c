@@ -15,6 +15,8 @@
 #define VCPUS_MAX      16
 /* A kernel that KVM runs on the CPU boots in a second; this is for busy machines. */
 #define CONFIRM_NS     (15 * NS_PER_S)
+#define KERNEL_DEBIAN  "debian"
+#define KERNEL_SMOKE   "smoke"
 #define TSC_IS_UNKNOWN "the host's TSC frequency is not to be had, which an emulated microvm needs"
 
 const struct machine_option vm_options[] = {
@@ -22,7 +24,10 @@ const struct machine_option vm_options[] = {
 	{"machine", "auto|microvm|q35", "auto", "QEMU's machine: microvm, or a whole PC", false},
 	{"memory", "SIZE", "256M", "the guest's memory; --memory has precedence", false},
 	{"vcpus", "COUNT", "1", "virtual CPUs", false},
-	{"kernel", "PATH", "debian", "a vmlinux or bzImage, or Debian's cloud kernel", false},
+	{"kernel", "KERNEL", KERNEL_DEBIAN,
+	 "debian: its cloud kernel; smoke: a guest without Linux; else the path of a vmlinux or "
+	 "bzImage",
+	 false},
 	{"image", "NAME", IMAGED_NONE,
 	 "the root of what runs in it: of 'tare image list', as an ext4 disk", true},
 	{"boot", "cold|restore", "cold", "boot anew, or go on with a guest saved once", false},
@@ -44,11 +49,15 @@ static int read_machine(const struct machine_config *config, struct vm_settings 
 
 	s->machine = strcmp(asked, "q35") == 0 ? QEMU_Q35 : QEMU_MICROVM;
 	s->tsc_khz = 0;
-	if (s->machine == QEMU_Q35 || s->accel == QEMU_KVM)
+	if (!s->smoke && (s->machine == QEMU_Q35 || s->accel == QEMU_KVM))
 		return 0;
 	s->tsc_khz = tsc_host_khz();
 	if (s->tsc_khz)
 		return 0;
+	if (s->smoke)
+		return err_set(err, ENOTSUP,
+			       "kernel=smoke: the host's TSC frequency is not to be had, by which "
+			       "it tells the time");
 	if (strcmp(asked, "microvm") == 0)
 		return err_set(err, ENOTSUP,
 			       "machine=microvm: " TSC_IS_UNKNOWN "; use machine=q35");
@@ -91,6 +100,15 @@ static int read_limits(const struct machine_config *config, struct vm_settings *
 	return 0;
 }
 
+static int check_smoke(const struct vm_settings *s, struct tare_err *err)
+{
+	if (s->smoke && (s->restore || s->root))
+		return err_set(err, ENOTSUP,
+			       "kernel=smoke: without Linux there is nothing to restore, and no "
+			       "root filesystem; leave out boot=restore and image=");
+	return 0;
+}
+
 int vm_settings_read(const struct machine_config *config, struct vm_settings *ret,
 		     struct tare_err *err)
 {
@@ -115,11 +133,14 @@ int vm_settings_read(const struct machine_config *config, struct vm_settings *re
 	if (r < 0)
 		return r;
 	s.vcpus = (unsigned int)vcpus;
-	s.kernel = strcmp(kernel, "debian") == 0 ? NULL : kernel;
+	s.smoke = strcmp(kernel, KERNEL_SMOKE) == 0;
+	s.kernel = s.smoke || strcmp(kernel, KERNEL_DEBIAN) == 0 ? NULL : kernel;
 	s.root = strcmp(root, IMAGED_NONE) == 0 ? NULL : root;
 	s.restore = strcmp(option(config, "boot"), "restore") == 0;
-	*ret = s;
-	return 0;
+	r = check_smoke(&s, err);
+	if (r == 0)
+		*ret = s;
+	return r;
 }
 
 static int choose_tcg(const struct machine_config *config, struct vm_settings *s, const char *why,

@@ -26,6 +26,7 @@ struct vm_settings {
 	unsigned int vcpus;
 	uint64_t tsc_khz;     /* 0: not told to the guest */
 	const char *kernel;   /* a file; NULL: the distribution's cloud kernel. Of the options */
+	bool smoke;           /* our own guest without Linux instead */
 	const char *root;     /* an image of the store as a disk; NULL: none. Of the options */
 	bool restore;         /* go on with a saved guest */
 	uint64_t patience_ns; /* how long it may take to boot, to its hello */
