@@ -4,12 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/text.h"
 #include "machine/vm/channel.h"
+#include "machine/vm/image_kernel.h"
 #include "machine/vm/kvm_verdict.h"
 #include "machine/vm/snapshot.h"
 
@@ -33,7 +35,10 @@ static void make_plan(const struct machine_config *config, const struct vm_boot 
 			 .initrd = b->image.initrd,
 			 .root_disk = b->root.disk,
 			 .incoming_fd = -1,
-			 .cpus = config->cpus,
+			 .hugepages = s->hugepages,
+			 .cpu = s->cpu,
+			 .cmdline = s->cmdline,
+			 .cpus = s->cpus,
 			 .name = config->name,
 			 .journal = config->journal},
 		.disk = b->image.work_disk,
@@ -138,10 +143,15 @@ static int confirm_kvm(const struct machine_config *config, struct vm_boot *b,
 static int choose_and_open(const struct machine_config *config, struct vm_boot *b,
 			   const char *qemu_path, struct tare_err *err)
 {
-	const struct kvm_verdict_key key = {.cache_dir = config->cache_dir,
-					    .qemu_path = qemu_path,
-					    .guest_kernel = b->image.kernel_sha256};
-	int r = vm_settings_choose(config, &key, &b->settings, err);
+	const struct vm_settings *s = &b->settings;
+	/* What a user adds may be what does not boot. */
+	cleanup_free char *kernel = text_format(
+		"%s%s%s%s%s", b->image.kernel_sha256, s->cpu ? " cpu=" : "", s->cpu ? s->cpu : "",
+		s->cmdline ? " cmdline=" : "", s->cmdline ? s->cmdline : "");
+	const struct kvm_verdict_key key = {
+		.cache_dir = config->cache_dir, .qemu_path = qemu_path, .guest_kernel = kernel};
+	int r = kernel ? vm_settings_choose(config, &key, &b->settings, err)
+		       : err_set(err, ENOMEM, "out of memory");
 
 	if (r < 0)
 		return r;
@@ -166,6 +176,29 @@ static int find_smoke(const struct machine_config *config, struct image *ret, st
 	return 0;
 }
 
+static int find_image(const struct machine_config *config, const struct vm_settings *s,
+		      struct image *ret, struct tare_err *err)
+{
+	cleanup_free char *of_host = NULL;
+	struct image_config image = {
+		.cache_dir = config->cache_dir,
+		.libexec_dir = config->libexec_dir,
+		.kernel = s->kernel,
+		.journal = config->journal,
+	};
+	struct utsname system;
+	int r = 0;
+
+	if (s->smoke)
+		return find_smoke(config, ret, err);
+	if (s->kernel_of_host) {
+		(void)uname(&system);
+		r = image_kernel_of_host("", system.release, &of_host, err);
+		image.kernel = of_host;
+	}
+	return r < 0 ? r : image_ensure(&image, ret, err);
+}
+
 /* What it boots from, and what its boxes have as their root. */
 static int find_images(const struct machine_config *config, struct vm_boot *b, struct tare_err *err)
 {
@@ -175,8 +208,7 @@ static int find_images(const struct machine_config *config, struct vm_boot *b, s
 		.kernel = b->settings.kernel,
 		.journal = config->journal,
 	};
-	int r = b->settings.smoke ? find_smoke(config, &b->image, err)
-				  : image_ensure(&image, &b->image, err);
+	int r = find_image(config, &b->settings, &b->image, err);
 
 	return r == 0 && b->settings.root
 		       ? image_root_ensure(&image, b->settings.root, &b->root, err)

@@ -136,7 +136,7 @@ static int start(struct qemu *qemu, const struct qemu_config *config, uint64_t d
 	if (r < 0)
 		return r;
 	qemu->qmp_ready_ns = clock_now_ns();
-	return qemu_threads_place(qemu, config->cpus, deadline_ns, err);
+	return qemu_threads_place(qemu, config->cpus, deadline_ns, &qemu->pinning, err);
 }
 
 int qemu_start(struct qemu *qemu, const struct qemu_config *config, uint64_t deadline_ns,
@@ -266,9 +266,11 @@ static void close_all(struct qemu *qemu)
 			(void)close(take_fd(fds[i]));
 	qmp_close(qemu->qmp);
 	console_close(qemu->console);
+	json_decref(qemu->pinning);
 	json_decref(qemu->command_line);
 	qemu->qmp = NULL;
 	qemu->console = NULL;
+	qemu->pinning = NULL;
 	qemu->command_line = NULL;
 }
 

@@ -34,7 +34,10 @@ struct qemu_config {
 	enum qemu_machine machine;
 	bool no_arch_capabilities; /* the host's CPU without what its KVM refuses */
 	uint64_t memory_bytes;
+	bool hugepages;
 	unsigned int vcpus;
+	const char *cpu;             /* a model; NULL: by the accelerator */
+	const char *cmdline;         /* added to the kernel's; NULL: nothing */
 	uint64_t tsc_khz;            /* for a microvm under TCG, which cannot find it out; else 0 */
 	bool smoke;                  /* no Linux: the channel is the serial port, no virtio */
 	const char *kernel;          /* an ELF vmlinux with a PVH note, or a bzImage */
@@ -61,6 +64,7 @@ struct qemu {
 	int debug_fd;            /* isa-debugcon: a byte at the first instruction of userspace */
 	uint64_t qmp_ready_ns;   /* clock_now_ns() of these moments; 0: not yet */
 	uint64_t first_byte_ns;
+	json_t *pinning;      /* of qemu_threads_place(); NULL: none */
 	json_t *command_line; /* list of texts, as started */
 };
 

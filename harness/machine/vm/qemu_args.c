@@ -67,7 +67,9 @@ static void add_machine(struct qemu_args *args, const struct qemu_config *config
 			   "auto-kernel-cmdline=off,memory-backend=ram");
 	else
 		add_option(args, "-machine", "q35,memory-backend=ram");
-	if (config->accel == QEMU_KVM)
+	if (config->cpu && strcmp(config->cpu, "host") != 0)
+		add_option(args, "-cpu", "%s", config->cpu);
+	else if (config->accel == QEMU_KVM)
 		add_option(args, "-cpu", "host,migratable=off,+invtsc%s",
 			   config->no_arch_capabilities ? ",-arch-capabilities" : "");
 	else
@@ -76,12 +78,13 @@ static void add_machine(struct qemu_args *args, const struct qemu_config *config
 	add_option(args, "-smp", "%u", config->vcpus);
 	add_option(args, "-m", "%lluM", (unsigned long long)(config->memory_bytes >> 20));
 	/* A memfd, so that smaps tells the guest's memory from QEMU's own. */
-	add_option(args, "-object", "memory-backend-memfd,id=ram,size=%lluM",
-		   (unsigned long long)(config->memory_bytes >> 20));
+	add_option(args, "-object", "memory-backend-memfd,id=ram,size=%lluM%s",
+		   (unsigned long long)(config->memory_bytes >> 20),
+		   config->hugepages ? ",hugetlb=on,hugetlbsize=2M,prealloc=on" : "");
 }
 
-/* Nothing here makes the guest's system calls cheaper or dearer than its kernel has them by
- * default: no mitigations=, no init_on_alloc=, no rcu_expedited. */
+/* Nothing here but what the user adds makes the guest's system calls cheaper or dearer than its
+ * kernel has them by default: no mitigations=, no init_on_alloc=, no rcu_expedited. */
 static void add_kernel(struct qemu_args *args, const struct qemu_config *config)
 {
 	char tsc[64] = "";
@@ -99,8 +102,8 @@ static void add_kernel(struct qemu_args *args, const struct qemu_config *config)
 			       (unsigned long long)config->tsc_khz);
 	add_option(args, "-append",
 		   "quiet console=ttyS0 reboot=t panic=-1 cryptomgr.notests random.trust_cpu=on "
-		   "tare.guest=1%s",
-		   tsc);
+		   "tare.guest=1%s%s%s",
+		   tsc, config->cmdline ? " " : "", config->cmdline ? config->cmdline : "");
 }
 
 static void add_sockets(struct qemu_args *args)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine/vm/settings.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +9,8 @@
 #include "base/err.h"
 #include "base/units.h"
 #include "box/common/imaged.h"
+#include "machine/vm/cmdline.h"
+#include "machine/vm/hugepages.h"
 #include "machine/vm/tsc.h"
 
 #define MIB            (1ULL << 20)
@@ -17,17 +20,26 @@
 #define CONFIRM_NS     (15 * NS_PER_S)
 #define KERNEL_DEBIAN  "debian"
 #define KERNEL_SMOKE   "smoke"
+#define KERNEL_HOST    "host"
+#define AUTO           "auto"
+#define NONE           "none"
 #define TSC_IS_UNKNOWN "the host's TSC frequency is not to be had, which an emulated microvm needs"
 
 const struct machine_option vm_options[] = {
 	{"accel", "auto|kvm|tcg", "auto", "KVM where it is real, else QEMU's own emulation", false},
 	{"machine", "auto|microvm|q35", "auto", "QEMU's machine: microvm, or a whole PC", false},
-	{"memory", "SIZE", "256M", "the guest's memory; --memory has precedence", false},
-	{"vcpus", "COUNT", "1", "virtual CPUs", false},
-	{"kernel", "KERNEL", KERNEL_DEBIAN,
-	 "debian: its cloud kernel; smoke: a guest without Linux; else the path of a vmlinux or "
-	 "bzImage",
+	{"guest-memory", "SIZE", "256M", "the guest's memory; --memory has precedence", false},
+	{"hugepages", "on|off", "off", "the guest's memory in huge pages of the host", false},
+	{"vcpus", "COUNT", AUTO, "virtual CPUs: auto: as many as --cpuset-cpus has, else 1", false},
+	{"pin", "on|off", "on", "each virtual CPU on one of the host's, QEMU's threads elsewhere",
 	 false},
+	{"cpu", "MODEL", AUTO, "QEMU's CPU model: auto: the host's with KVM, else qemu64", false},
+	{"kernel", "KERNEL", KERNEL_DEBIAN,
+	 "debian: its cloud kernel; host: the running one; smoke: a guest without Linux; else the "
+	 "path of a vmlinux or bzImage",
+	 false},
+	{"cmdline+", "TEXT", NONE,
+	 "added to the kernel's command line; takes all that follows, commas too", false},
 	{"image", "NAME", IMAGED_NONE,
 	 "the root of what runs in it: of 'tare image list', as an ext4 disk", true},
 	{"boot", "cold|restore", "cold", "boot anew, or go on with a guest saved once", false},
@@ -69,7 +81,7 @@ static int read_machine(const struct machine_config *config, struct vm_settings 
 static int read_memory(const struct machine_config *config, struct vm_settings *s,
 		       struct tare_err *err)
 {
-	int r = units_parse_size("machine vm: option memory", option(config, "memory"),
+	int r = units_parse_size("machine vm: option guest-memory", option(config, "guest-memory"),
 				 &s->memory_bytes, err);
 
 	if (r < 0)
@@ -81,7 +93,11 @@ static int read_memory(const struct machine_config *config, struct vm_settings *
 			       "a guest needs 128M of memory: for less, limit a container in it "
 			       "(environment vm+container)");
 	s->memory_bytes -= s->memory_bytes % MIB; /* QEMU's unit; never above the limit */
-	return 0;
+	s->hugepages = strcmp(option(config, "hugepages"), "on") == 0;
+	if (!s->hugepages)
+		return 0;
+	s->memory_bytes -= s->memory_bytes % HUGEPAGE_BYTES;
+	return hugepages_check(HUGEPAGES_FREE, s->memory_bytes, err);
 }
 
 static int read_limits(const struct machine_config *config, struct vm_settings *s,
@@ -100,12 +116,68 @@ static int read_limits(const struct machine_config *config, struct vm_settings *
 	return 0;
 }
 
+/* As many as the CPUs that were set aside for the guest, each on its own. */
+static int read_cpus(const struct machine_config *config, struct vm_settings *s,
+		     struct tare_err *err)
+{
+	uint64_t cpuset = config->limits.cpuset, vcpus = 1;
+	const char *asked = option(config, "vcpus");
+	int r = 0;
+
+	if (strcmp(asked, AUTO) != 0)
+		r = units_parse_count("machine vm: option vcpus", asked, 1, VCPUS_MAX, &vcpus, err);
+	else if (cpuset)
+		vcpus = (uint64_t)__builtin_popcountll(cpuset);
+	if (r == 0 && vcpus > VCPUS_MAX)
+		return err_set(err, EINVAL,
+			       "a guest has at most %d virtual CPUs: give fewer by --cpuset-cpus, "
+			       "or vcpus=",
+			       VCPUS_MAX);
+	s->vcpus = (unsigned int)vcpus;
+	if (strcmp(option(config, "pin"), "on") == 0)
+		s->cpus = cpuset ? cpuset : config->cpus;
+	return r;
+}
+
+static int read_cpu_model(const struct machine_config *config, struct vm_settings *s,
+			  struct tare_err *err)
+{
+	const char *asked = option(config, "cpu");
+
+	if (strcmp(asked, AUTO) == 0)
+		return 0;
+	for (const char *c = asked; *c; c++)
+		if (!isalnum((unsigned char)*c) && !strchr("._-", *c))
+			return err_set(err, EINVAL,
+				       "machine vm: option cpu: '%.60s' is no CPU model: 'qemu-"
+				       "system-x86_64 -cpu help' lists them",
+				       asked);
+	s->cpu = asked;
+	return 0;
+}
+
+static int read_kernel(const struct machine_config *config, struct vm_settings *s,
+		       struct tare_err *err)
+{
+	const char *kernel = option(config, "kernel"), *added = option(config, "cmdline+");
+
+	s->smoke = strcmp(kernel, KERNEL_SMOKE) == 0;
+	s->kernel_of_host = strcmp(kernel, KERNEL_HOST) == 0;
+	if (!s->smoke && !s->kernel_of_host && strcmp(kernel, KERNEL_DEBIAN) != 0)
+		s->kernel = kernel;
+	if (strcmp(added, NONE) == 0)
+		return 0;
+	s->cmdline = added;
+	return cmdline_check(added, err);
+}
+
 static int check_smoke(const struct vm_settings *s, struct tare_err *err)
 {
-	if (s->smoke && (s->restore || s->root))
+	if (s->smoke && (s->restore || s->root || s->cmdline))
 		return err_set(err, ENOTSUP,
-			       "kernel=smoke: without Linux there is nothing to restore, and no "
-			       "root filesystem; leave out boot=restore and image=");
+			       "kernel=smoke: without Linux there is nothing to restore, no root "
+			       "filesystem and no command line; leave out boot=restore, image= and "
+			       "cmdline+=");
 	return 0;
 }
 
@@ -113,8 +185,7 @@ int vm_settings_read(const struct machine_config *config, struct vm_settings *re
 		     struct tare_err *err)
 {
 	struct vm_settings s = {0};
-	const char *kernel = option(config, "kernel"), *root = option(config, "image");
-	uint64_t vcpus = 1;
+	const char *root = option(config, "image");
 	int r = machine_check_options(&machine_ops_vm, config->options, err);
 
 	if (r == 0)
@@ -122,8 +193,11 @@ int vm_settings_read(const struct machine_config *config, struct vm_settings *re
 	if (r == 0)
 		r = read_limits(config, &s, err);
 	if (r == 0)
-		r = units_parse_count("machine vm: option vcpus", option(config, "vcpus"), 1,
-				      VCPUS_MAX, &vcpus, err);
+		r = read_cpus(config, &s, err);
+	if (r == 0)
+		r = read_cpu_model(config, &s, err);
+	if (r == 0)
+		r = read_kernel(config, &s, err);
 	if (r == 0)
 		r = units_parse_time("machine vm: option silence", option(config, "silence"),
 				     &s.silence_ns, err);
@@ -132,9 +206,6 @@ int vm_settings_read(const struct machine_config *config, struct vm_settings *re
 				     &s.patience_ns, err);
 	if (r < 0)
 		return r;
-	s.vcpus = (unsigned int)vcpus;
-	s.smoke = strcmp(kernel, KERNEL_SMOKE) == 0;
-	s.kernel = s.smoke || strcmp(kernel, KERNEL_DEBIAN) == 0 ? NULL : kernel;
 	s.root = strcmp(root, IMAGED_NONE) == 0 ? NULL : root;
 	s.restore = strcmp(option(config, "boot"), "restore") == 0;
 	r = check_smoke(&s, err);
@@ -146,6 +217,11 @@ int vm_settings_read(const struct machine_config *config, struct vm_settings *re
 static int choose_tcg(const struct machine_config *config, struct vm_settings *s, const char *why,
 		      struct tare_err *err)
 {
+	if (s->cpu && strcmp(s->cpu, "host") == 0)
+		return err_set(err, ENOTSUP,
+			       "cpu=host: that CPU needs KVM, which is not to be had (%.120s); "
+			       "name another, or leave it out",
+			       why);
 	s->accel = QEMU_TCG;
 	s->accel_fell_back = s->accel_may_fall_back;
 	(void)snprintf(s->accel_why, sizeof(s->accel_why), "%s%s",

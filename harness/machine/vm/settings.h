@@ -24,7 +24,12 @@ struct vm_settings {
 	char machine_why[160];
 	uint64_t memory_bytes;
 	unsigned int vcpus;
+	uint64_t cpus; /* where they run: mask; 0: anywhere */
+	bool hugepages;
+	const char *cpu;      /* QEMU's model; NULL: by the accelerator. Of the options */
+	const char *cmdline;  /* what is added to the kernel's; NULL: nothing. Of the options */
 	uint64_t tsc_khz;     /* 0: not told to the guest */
+	bool kernel_of_host;  /* the running kernel's image */
 	const char *kernel;   /* a file; NULL: the distribution's cloud kernel. Of the options */
 	bool smoke;           /* our own guest without Linux instead */
 	const char *root;     /* an image of the store as a disk; NULL: none. Of the options */
