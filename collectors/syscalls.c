@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 
 #include "base/cleanup.h"
@@ -13,13 +14,16 @@
 #include "common/quiet.h"
 #include "observer/observer.h"
 
-#define QUIET_MS 50
+#define QUIET_MS      50
+/* Of these the clocks are a small part of the cost that remains. */
+#define SAMPLED_EVERY 16
 
 struct syscalls {
 	struct collector collector;
 	const struct cgroup *cgroup;
 	int slot;
-	double bias_ns; /* 0: unknown */
+	unsigned int every; /* one call of so many is timed */
+	double bias_ns;     /* 0: unknown */
 	bool quiet[2], taken[2];
 	struct observer_view views[2]; /* by enum collector_moment */
 };
@@ -31,6 +35,18 @@ static int syscalls_probe(struct tare_err *err)
 
 extern const struct collector_ops collector_ops_syscalls;
 
+static int read_precision(const char *argument, unsigned int *ret_every, struct tare_err *err)
+{
+	*ret_every = 1;
+	if (!argument || strcmp(argument, "exact") == 0)
+		return 0;
+	*ret_every = SAMPLED_EVERY;
+	if (strcmp(argument, "sampled") == 0)
+		return 0;
+	return err_set(err, EINVAL, "collector 'syscalls=%.40s': it is 'exact' or 'sampled'",
+		       argument);
+}
+
 static int syscalls_attach(const struct collector_target *target, struct collector **ret,
 			   struct tare_err *err)
 {
@@ -40,7 +56,9 @@ static int syscalls_attach(const struct collector_target *target, struct collect
 		return err_set(err, ENOMEM, "out of memory");
 	s->collector.ops = &collector_ops_syscalls;
 	s->cgroup = target->cgroup;
-	s->slot = observer_watch(target->cgroup, err);
+	s->slot = read_precision(target->argument, &s->every, err);
+	if (s->slot == 0)
+		s->slot = observer_watch(target->cgroup, s->every, err);
 	if (s->slot < 0) {
 		int r = s->slot;
 
@@ -120,18 +138,10 @@ static json_t *errnos_to_json(const struct observer_row *row)
 
 static json_t *row_to_json(const struct observer_row *row)
 {
-	return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o}", "count", json_u64(row->enters), "errors",
-			 json_u64(row->errors), "errno", errnos_to_json(row), "sum_ns",
-			 json_u64(row->sum_ns), "max_ns", json_u64(row_max_ns(row)), "buckets",
-			 buckets_to_json(row));
-}
-
-/* Calls that began and have not ended. Those that never return are none of them. */
-static uint64_t row_in_flight(unsigned int number, const struct observer_row *row)
-{
-	if (number == SYS_exit || number == SYS_exit_group || row->enters < row->exits)
-		return 0;
-	return row->enters - row->exits;
+	return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "count", json_u64(row->enters), "timed",
+			 json_u64(row->exits), "errors", json_u64(row->errors), "errno",
+			 errnos_to_json(row), "sum_ns", json_u64(row->sum_ns), "max_ns",
+			 json_u64(row_max_ns(row)), "buckets", buckets_to_json(row));
 }
 
 static uint64_t row_enters(const struct observer_view *view, unsigned int row)
@@ -139,10 +149,11 @@ static uint64_t row_enters(const struct observer_view *view, unsigned int row)
 	return view->rows[row] ? view->rows[row]->enters : 0;
 }
 
-static json_t *lost_to_json(const struct observer_view *begin, const struct observer_view *end,
-			    uint64_t in_flight)
+static json_t *lost_to_json(const struct observer_view *begin, const struct observer_view *end)
 {
 	const struct syscalls_losses *a = &begin->losses, *b = &end->losses;
+	uint64_t in_flight =
+		end->in_flight > begin->in_flight ? end->in_flight - begin->in_flight : 0;
 	uint64_t other = row_enters(end, SYSCALLS_OTHER) + b->no_cell - a->no_cell;
 
 	return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o}", "create_failed",
@@ -154,13 +165,11 @@ static json_t *lost_to_json(const struct observer_view *begin, const struct obse
 }
 
 /* The second view becomes the difference of the two. */
-static json_t *calls_to_json(const struct observer_view *begin, struct observer_view *end,
-			     uint64_t *ret_in_flight)
+static json_t *calls_to_json(const struct observer_view *begin, struct observer_view *end)
 {
 	json_t *calls = json_object();
 	char name[NAMES_SIZE];
 
-	*ret_in_flight = 0;
 	for (unsigned int i = 0; i < SYSCALLS_ROWS; i++) {
 		struct observer_row *row = end->rows[i];
 
@@ -169,7 +178,6 @@ static json_t *calls_to_json(const struct observer_view *begin, struct observer_
 		row_subtract(row, begin->rows[i]);
 		if (row->enters == 0 && row->exits == 0)
 			continue;
-		*ret_in_flight += row_in_flight(i, row);
 		if (i < SYSCALLS_NUMBERS)
 			(void)json_put(calls, names_syscall(i, name, sizeof(name)),
 				       row_to_json(row));
@@ -182,7 +190,6 @@ static int syscalls_read(struct collector *collector, json_t **ret, struct tare_
 	struct syscalls *s = (struct syscalls *)collector;
 	cleanup_json json_t *object = NULL;
 	struct observer_view *end = &s->views[COLLECTOR_END];
-	uint64_t in_flight;
 	char filter[64];
 	json_t *calls;
 
@@ -191,10 +198,12 @@ static int syscalls_read(struct collector *collector, json_t **ret, struct tare_
 	s->taken[COLLECTOR_END] = false; /* it is changed below: one read for each snapshot */
 	(void)snprintf(filter, sizeof(filter), "cgroup v2 id %llu",
 		       (unsigned long long)cgroup_v2_id(s->cgroup));
-	calls = calls_to_json(&s->views[COLLECTOR_BEGIN], end, &in_flight);
-	object = json_pack("{s:o,s:s,s:b,s:o}", "calls", calls, "filter", filter, "quiet",
+	calls = calls_to_json(&s->views[COLLECTOR_BEGIN], end);
+	object = json_pack("{s:o,s:s,s:s,s:i,s:b,s:o}", "calls", calls, "filter", filter,
+			   "precision", s->every > 1 ? "sampled" : "exact", "sample_every",
+			   (int)s->every, "quiet",
 			   s->quiet[COLLECTOR_BEGIN] && s->quiet[COLLECTOR_END], "lost",
-			   lost_to_json(&s->views[COLLECTOR_BEGIN], end, in_flight));
+			   lost_to_json(&s->views[COLLECTOR_BEGIN], end));
 	if (!object ||
 	    json_put(object, "bias_ns", s->bias_ns > 0 ? json_number(s->bias_ns) : json_null()) < 0)
 		return err_set(err, ENOMEM, "out of memory");

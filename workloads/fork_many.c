@@ -9,12 +9,15 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/units.h"
+#include "pages.h"
+#include "param.h"
 #include "partner.h"
 #include "workload.h"
 
@@ -24,12 +27,15 @@
 /* Tasks that outlive us are bounded by themselves, wherever they have got to. */
 #define ORPHAN_S     20
 #define CHURN_NAP    NS_PER_MS
+#define FILL_STEP    (1 << 20)
 
 struct fork_many {
 	uint64_t wanted, n_children, refused;
 	pid_t (*start)(struct fork_many *s, struct tare_err *err);
 	bool threads;
 	pid_t *children;
+	uint64_t fill;
+	pid_t filler; /* 0: not yet */
 };
 
 static __attribute__((noreturn)) void child_life(void *state)
@@ -135,6 +141,23 @@ static pid_t start_churn(struct fork_many *s, struct tare_err *err)
 	churn();
 }
 
+/* One more child, which takes memory until it has so much, or is killed for it. */
+static pid_t start_filler(struct fork_many *s, struct tare_err *err)
+{
+	pid_t pid = fork();
+	char *base;
+
+	if (pid < 0)
+		return err_errno(err, "fork");
+	if (pid > 0)
+		return pid;
+	outlive();
+	if (pages_map(s->fill, &base, err) < 0)
+		_exit(EXIT_FAILURE);
+	pages_touch(base, s->fill, pages_size());
+	child_life(NULL);
+}
+
 static const struct {
 	const char *name;
 	pid_t (*start)(struct fork_many *s, struct tare_err *err);
@@ -162,7 +185,8 @@ static int fork_many_setup(void *state, const char *const *params, struct tare_e
 	int r;
 
 	if ((r = units_parse_count("n", params[0], 1, CHILDREN_MAX, &s->wanted, err)) < 0 ||
-	    (r = choose_way(s, params[1], err)) < 0)
+	    (r = choose_way(s, params[1], err)) < 0 ||
+	    (r = param_size("fill", params[2], 0, 1ULL << 40, FILL_STEP, &s->fill, err)) < 0)
 		return r;
 	/* What churns is handed to us when its parent has ended, and nobody waits for it. */
 	if (s->start == start_churn &&
@@ -181,6 +205,12 @@ static int fork_many_run(void *state, uint64_t iters, struct tare_err *err)
 		struct tare_err why = {0};
 		pid_t pid;
 
+		if (s->n_children == s->wanted && s->fill && !s->filler) {
+			s->filler = start_filler(s, err);
+			if (s->filler < 0)
+				return s->filler;
+			continue;
+		}
 		if (s->refused || s->n_children == s->wanted) {
 			(void)nanosleep(&hold, NULL);
 			continue;
@@ -216,6 +246,10 @@ static void fork_many_teardown(void *state)
 		(void)kill(s->children[i], SIGKILL);
 	for (uint64_t i = 0; ours && i < s->n_children; i++)
 		partner_reap(s->children[i]);
+	if (s->filler > 0) {
+		(void)kill(s->filler, SIGKILL);
+		partner_reap(s->filler);
+	}
 	free(s->children);
 }
 
@@ -224,12 +258,15 @@ const struct workload workload_fork_many = {
 	.summary = "fork children that wait, until there are enough or one is refused",
 	.op = "a fork(2), or 10 ms of sleep once there are n children or one was refused",
 	.groups = "limits",
-	.params = (const struct workload_param[]){{"n", "children that are wanted", "64"},
-						  {"by",
-						   "how: fork|clone3|thread, orphan (outlives "
-						   "us), churn (forks its successor and ends)",
-						   "fork"},
-						  {NULL, NULL, NULL}},
+	.params =
+		(const struct workload_param[]){
+			{"n", "children that are wanted", "64"},
+			{"by",
+			 "how: fork|clone3|thread, orphan (outlives "
+			 "us), churn (forks its successor and ends)",
+			 "fork"},
+			{"fill", "memory that one more child takes then, MiB", "0M"},
+			{NULL, NULL, NULL}},
 	.state_size = sizeof(struct fork_many),
 	.solo = true,
 	.safety = "pids-limit=256,memory=256M",

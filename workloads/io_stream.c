@@ -5,10 +5,13 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/err.h"
 #include "folder.h"
+#include "pages.h"
 #include "param.h"
 #include "workload.h"
 
@@ -85,6 +88,23 @@ static int io_stream_run(void *state, uint64_t iters, struct tare_err *err)
 	return 0;
 }
 
+/* Bytes of the file in the page cache: mincore(2), which tells them to who may write the file. */
+static uint64_t cached_bytes(const struct io_stream *s)
+{
+	size_t page = pages_size(), n = (s->size + page - 1) / page;
+	cleanup_free unsigned char *in_core = calloc(n, 1);
+	void *map = mmap(NULL, s->size, PROT_READ, MAP_SHARED, s->fd, 0);
+	uint64_t cached = 0;
+
+	if (map == MAP_FAILED)
+		return 0;
+	if (in_core && mincore(map, s->size, in_core) == 0)
+		for (size_t i = 0; i < n; i++)
+			cached += in_core[i] & 1 ? page : 0;
+	(void)munmap(map, s->size);
+	return cached;
+}
+
 static size_t io_stream_figures(const void *state, uint64_t ns, struct play_figure *figures)
 {
 	const struct io_stream *s = state;
@@ -93,7 +113,9 @@ static size_t io_stream_figures(const void *state, uint64_t ns, struct play_figu
 		return 0;
 	figures[0] = (struct play_figure){
 		.name = "bytes_per_s", .unit = "B/s", .value = (double)s->bytes * 1e9 / (double)ns};
-	return 1;
+	figures[1] = (struct play_figure){
+		.name = "cached", .unit = "B", .value = (double)cached_bytes(s)};
+	return 2;
 }
 
 static void io_stream_teardown(void *state)

@@ -2,21 +2,16 @@
 /* Bytes over TCP through the box's own network device, to or from whoever answers at its other
  * end: the rate of that device, or of its limit. */
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <stdlib.h>
+#include <stdint.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
 #include "base/err.h"
 #include "param.h"
+#include "wire.h"
 #include "workload.h"
 
 #define BLOCK 65536
-
-/* RFC 863 and RFC 864: who takes all, and who sends on and on. */
-enum { PORT_DISCARD = 9, PORT_CHARGEN = 19 };
 
 enum net_stream_way { NET_STREAM_SEND, NET_STREAM_RECEIVE };
 
@@ -26,30 +21,6 @@ struct net_stream {
 	char block[BLOCK];
 };
 
-/* From the box's own address, so that nothing is ever sent into somebody's network. */
-static int connect_from(int fd, const char *from, const char *to, unsigned short port,
-			struct tare_err *err)
-{
-	/* What lies in the buffer is counted as sent: not megabytes of it. */
-	const int buffer = 2 * BLOCK;
-	struct sockaddr_in ours = {.sin_family = AF_INET};
-	struct sockaddr_in theirs = {.sin_family = AF_INET, .sin_port = htons(port)};
-
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer)) < 0)
-		return err_errno(err, "set SO_SNDBUF");
-	if (inet_pton(AF_INET, from, &ours.sin_addr) != 1 ||
-	    inet_pton(AF_INET, to, &theirs.sin_addr) != 1)
-		return err_set(err, EINVAL, "'%s' or '%s' is no IPv4 address", from, to);
-	if (bind(fd, (const struct sockaddr *)&ours, sizeof(ours)) < 0)
-		return err_errno(err,
-				 "bind to %s, the address of a box's own network device (the "
-				 "environment container,net=veth has one)",
-				 from);
-	if (connect(fd, (const struct sockaddr *)&theirs, sizeof(theirs)) < 0)
-		return err_errno(err, "connect to %s", to);
-	return 0;
-}
-
 static int net_stream_setup(void *state, const char *const *params, struct tare_err *err)
 {
 	struct net_stream *s = state;
@@ -58,11 +29,9 @@ static int net_stream_setup(void *state, const char *const *params, struct tare_
 	s->way = param_choice("way", params[0], "send|receive", err);
 	if (s->way < 0)
 		return s->way;
-	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (s->fd < 0)
-		return err_errno(err, "socket");
-	return connect_from(s->fd, "10.254.0.2", "10.254.0.1",
-			    s->way == NET_STREAM_SEND ? PORT_DISCARD : PORT_CHARGEN, err);
+	/* What lies in the buffer is counted as sent: not megabytes of it. */
+	s->fd = wire_connect(s->way == NET_STREAM_SEND, 2 * BLOCK, err);
+	return s->fd < 0 ? s->fd : 0;
 }
 
 static int net_stream_run(void *state, uint64_t iters, struct tare_err *err)

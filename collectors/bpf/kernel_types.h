@@ -37,6 +37,7 @@ struct bpf_local_storage;
 
 struct task_struct {
 	struct thread_info thread_info;
+	void *stack;
 	struct css_set *cgroups;
 	struct bpf_local_storage *bpf_storage; /* NULL: no program keeps anything here */
 } CORE;

@@ -53,12 +53,12 @@ static bool number_at(const char *text, uint64_t *ret)
 	return true;
 }
 
-/* Where the line that starts with the word goes on behind it and a space. */
+/* Where the line that starts with the word goes on behind it and blanks. */
 static const char *line_of(const char *text, const char *word, size_t length)
 {
 	while (text && *text) {
 		if (strncmp(text, word, length) == 0 && text[length] == ' ')
-			return text + length + 1;
+			return text + length + strspn(text + length, " ");
 		text = strchr(text, '\n');
 		if (text)
 			text++;

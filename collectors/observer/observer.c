@@ -47,6 +47,8 @@ static int observer_load(struct tare_err *err)
 	n = CELLS_BYTES / (sizeof(struct syscalls_cell) * (unsigned long)observer.cpus);
 	n = n < CELLS_MIN ? CELLS_MIN : n > SYSCALLS_CELLS ? SYSCALLS_CELLS : n;
 	bpf->bss->n_cells = (__u32)n;
+	for (__u64 ns = 0; ns < SYSCALLS_SHORT; ns++)
+		bpf->rodata->bucket_of[ns] = (__u8)loglin_bucket(ns);
 	r = bpf_map__set_max_entries(bpf->maps.cells, (__u32)n);
 	if (r == 0)
 		r = bpf_map__set_max_entries(bpf->maps.enters, (__u32)n);
@@ -87,7 +89,7 @@ int observer_probe(struct tare_err *err)
 	return 0;
 }
 
-int observer_watch(const struct cgroup *cgroup, struct tare_err *err)
+int observer_watch(const struct cgroup *cgroup, unsigned int every, struct tare_err *err)
 {
 	uint64_t id = cgroup_v2_id(cgroup);
 	int slot = 0, r;
@@ -110,6 +112,7 @@ int observer_watch(const struct cgroup *cgroup, struct tare_err *err)
 	/* Cells of an earlier owner are not given out again: a late call of his may still end. */
 	memset(observer.bpf->bss->cell_of[slot], 0, sizeof(observer.bpf->bss->cell_of[slot]));
 	memset(&observer.bpf->bss->losses[slot], 0, sizeof(observer.bpf->bss->losses[slot]));
+	observer.bpf->bss->masks[slot] = every - 1;
 	__atomic_store_n(&observer.bpf->bss->targets[slot], id, __ATOMIC_RELEASE);
 	if (observer.bpf->bss->n_targets <= (__u32)slot)
 		__atomic_store_n(&observer.bpf->bss->n_targets, (__u32)slot + 1, __ATOMIC_RELEASE);
@@ -151,7 +154,7 @@ static int read_row(__u32 index, void *buf, struct observer_row **ret, struct ta
 {
 	cleanup_free struct observer_row *row = calloc(1, sizeof(*row));
 	const struct syscalls_cell *cells = buf;
-	const __u64 *counts = buf;
+	const struct syscalls_enters *counts = buf;
 	int r;
 
 	if (!row)
@@ -160,7 +163,7 @@ static int read_row(__u32 index, void *buf, struct observer_row **ret, struct ta
 	if (r < 0)
 		return err_errno(err, "read the BPF map of calls");
 	for (int cpu = 0; cpu < observer.cpus; cpu++)
-		row->enters += counts[cpu];
+		row->enters += counts[cpu].n;
 	r = bpf_map_lookup_elem(bpf_map__fd(observer.bpf->maps.cells), &index, buf);
 	if (r < 0)
 		return err_errno(err, "read the BPF map of latencies");
@@ -170,11 +173,23 @@ static int read_row(__u32 index, void *buf, struct observer_row **ret, struct ta
 	return 0;
 }
 
+/* Those of tasks with storage of their own are not seen, which are the fewest. */
+static uint64_t count_in_flight(int slot)
+{
+	const struct syscalls_start *starts = observer.bpf->bss->starts;
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < SYSCALLS_STARTS; i++)
+		n += starts[i].state != SYSCALLS_IDLE && starts[i].target == slot;
+	return n;
+}
+
 int observer_read(int slot, struct observer_view *ret, struct tare_err *err)
 {
 	cleanup_free void *buf = calloc((size_t)observer.cpus, sizeof(struct syscalls_cell));
 	const struct bpf_program *const programs[] = {observer.bpf->progs.on_enter,
-						      observer.bpf->progs.on_exit};
+						      observer.bpf->progs.on_exit,
+						      observer.bpf->progs.on_end};
 	int r = 0;
 
 	*ret = (struct observer_view){0};
@@ -187,7 +202,8 @@ int observer_read(int slot, struct observer_view *ret, struct tare_err *err)
 			r = read_row(index, buf, &ret->rows[i], err);
 	}
 	ret->losses = observer.bpf->bss->losses[slot];
-	for (size_t i = 0; r == 0 && i < 2; i++) {
+	ret->in_flight = count_in_flight(slot);
+	for (size_t i = 0; r == 0 && i < sizeof(programs) / sizeof(programs[0]); i++) {
 		uint64_t misses = 0;
 
 		r = skeleton_misses(programs[i], &misses, err);

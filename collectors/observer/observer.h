@@ -22,15 +22,17 @@ struct observer_row {
 struct observer_view {
 	struct observer_row *rows[SYSCALLS_ROWS]; /* NULL: never called */
 	struct syscalls_losses losses;
-	uint64_t misses; /* of the two programs, in the whole system */
+	uint64_t misses;    /* of the programs, in the whole system */
+	uint64_t in_flight; /* calls that have begun, but those that never return */
 };
 
 /* Load and attach for a moment. A success is remembered. */
 int observer_probe(struct tare_err *err);
 
-/* Load and attach, or join those that are; take a slot for the group. Gives back its number.
+/* Load and attach, or join those that are; take a slot for the group, of whose calls each is
+ * counted and one in `every`, a power of two, is timed. Gives back the slot's number.
  * -ENOTSUP: no v2 directory. -EBUSY: SYSCALLS_TARGETS are watched already. */
-int observer_watch(const struct cgroup *cgroup, struct tare_err *err);
+int observer_watch(const struct cgroup *cgroup, unsigned int every, struct tare_err *err);
 /* Let the slot go; the last one unloads the programs. */
 void observer_unwatch(int slot);
 

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@ struct agent_options {
 	const char *load_path;
 	const char *dir;         /* for what is made; the work folder is below it */
 	struct journal *journal; /* NULL in a guest, which vanishes as a whole */
+	bool in_guest;
 };
 
 static int serve_in(const struct agent_options *options, const char *work_dir, struct tare_err *err)
@@ -36,6 +38,7 @@ static int serve_in(const struct agent_options *options, const char *work_dir, s
 			.journal = options->journal,
 			.in_guest = !options->journal},
 		.group_prefix = prefix,
+		.kernel_is_ours = options->in_guest,
 	};
 	const struct serve_config config = {
 		.place = &place,
@@ -56,7 +59,8 @@ static int serve_in(const struct agent_options *options, const char *work_dir, s
 
 static int serve_guest(struct tare_err *err)
 {
-	struct agent_options options = {.load_path = "/bin/tare-load", .dir = "/run/tare"};
+	struct agent_options options = {
+		.load_path = "/bin/tare-load", .dir = "/run/tare", .in_guest = true};
 
 	options.channel_fd = init_open_port(MESSAGE_PORT, err);
 	if (options.channel_fd < 0)

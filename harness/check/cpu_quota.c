@@ -6,11 +6,9 @@
  * with a quota in hand. */
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/fd.h"
 #include "base/json.h"
 #include "check/check.h"
 #include "check/run/run.h"
@@ -19,6 +17,7 @@
 #define LEAST_NS        (1000 * NS_PER_MS)
 #define PERIODS         50
 #define WINDOW_LEAST    (2 * NS_PER_S)
+#define WINDOW_MOST     (15 * NS_PER_S)
 /* sched_cfs_bandwidth_slice_us: what a CPU takes of the quota at once (sched-bwc.rst). */
 #define SLICE_NS        (5 * NS_PER_MS)
 #define TOLERANCE       3.0
@@ -34,9 +33,11 @@ struct point {
 	unsigned int period_ms, threads;
 };
 
+/* The first is the worst for who has no limit, who shows himself there. */
 static const struct point points[] = {
-	{0.1, 100, 1}, {0.1, 10, 1},  {0.25, 100, 2}, {0.25, 10, 1}, {0.5, 100, 1}, {0.5, 10, 2},
-	{0.5, 100, 4}, {1.0, 100, 2}, {1.0, 10, 2},   {1.5, 100, 2}, {1.5, 10, 4},
+	{0.1, 100, 1}, {0.1, 10, 1},  {0.25, 100, 2}, {0.25, 10, 1},  {0.5, 100, 1},
+	{0.5, 10, 2},  {0.5, 100, 4}, {0.5, 5, 2},    {1.0, 100, 2},  {1.0, 10, 2},
+	{1.5, 100, 2}, {1.5, 10, 4},  {0.05, 100, 1}, {0.5, 1000, 2}, {1.0, 5, 4},
 };
 #define N_POINTS (sizeof(points) / sizeof(points[0]))
 
@@ -64,31 +65,10 @@ static bool has_sense(const struct check_run *run, const struct point *point, bo
 {
 	double reach = point->threads < n_cpus(run) ? point->threads : n_cpus(run);
 
-	/* There are no words for the period to a box that limits by itself. */
+	/* A box that limits by itself need not know the word for the period. */
 	if (point->period_ms != 100 && (check_box_limits_itself(run) || !limited))
 		return false;
 	return point->cpus < reach && (limited || point->threads == 1);
-}
-
-/* The limits of tare have a period of 100 ms: others are put into the group's own files. */
-static int set_period(const struct check_player *player, const struct point *point,
-		      struct tare_err *err)
-{
-	unsigned int period_us = point->period_ms * 1000;
-	unsigned int quota_us = (unsigned int)(point->cpus * period_us);
-	char quota[32], period[32], both[64];
-	int version, r;
-	int fd = cgroup_controller_fd(check_cgroup(player), CGROUP_CPU, &version);
-
-	(void)snprintf(quota, sizeof(quota), "%u", quota_us);
-	(void)snprintf(period, sizeof(period), "%u", period_us);
-	(void)snprintf(both, sizeof(both), "%u %u", quota_us, period_us);
-	if (version == 2)
-		return fd_write_file(fd, "cpu.max", both, err);
-	r = fd_write_file(fd, "cpu.cfs_quota_us", "-1", err);
-	if (r == 0)
-		r = fd_write_file(fd, "cpu.cfs_period_us", period, err);
-	return r < 0 ? r : fd_write_file(fd, "cpu.cfs_quota_us", quota, err);
 }
 
 static int start(struct check_run *run, const struct point *point, bool limited,
@@ -99,7 +79,8 @@ static int start(struct check_run *run, const struct point *point, bool limited,
 		.load = "cpu-burn", .params = params, .limits = limits, .safety = safety};
 
 	(void)snprintf(params, sizeof(params), "threads=%u ahead=64", point->threads);
-	(void)snprintf(limits, sizeof(limits), "cpus=%g", point->cpus);
+	(void)snprintf(limits, sizeof(limits), "cpus=%g cpu-period=%ums", point->cpus,
+		       point->period_ms);
 	/* Should the box not limit at all, something of the machine is left. */
 	(void)snprintf(safety, sizeof(safety), "cpus=%g memory=512M pids-limit=256",
 		       n_cpus(run) > 1 ? n_cpus(run) - 0.1 : 0.95);
@@ -123,24 +104,30 @@ static bool has_spare(const uint64_t before[2], const uint64_t after[2])
 	return (double)throttled < THROTTLED_LEAST * (double)periods;
 }
 
+static uint64_t window_ns(const struct point *point)
+{
+	uint64_t ns = (uint64_t)PERIODS * point->period_ms * NS_PER_MS;
+
+	if (ns > WINDOW_MOST)
+		return WINDOW_MOST;
+	return ns > WINDOW_LEAST ? ns : WINDOW_LEAST;
+}
+
 static int play_point(struct check_run *run, const struct point *point, bool limited,
 		      struct check_turn *ret, double *ret_others, bool *ret_spare,
 		      struct tare_err *err)
 {
-	uint64_t periods_ns = (uint64_t)PERIODS * point->period_ms * NS_PER_MS;
-	uint64_t full_ns = periods_ns > WINDOW_LEAST ? periods_ns : WINDOW_LEAST;
 	struct check_machine before, after;
 	uint64_t periods[2][2];
 	struct check_player *player;
 	int r = start(run, point, limited, &player, err);
 
-	if (r == 0 && limited && point->period_ms != 100)
-		r = set_period(player, point, err);
 	if (r < 0 || (r = check_play(player, SKIP_NS, ret, err)) < 0)
 		return r;
 	read_periods(player, periods[0]);
 	check_machine_read(&before);
-	r = check_play(player, limited ? check_time(run, full_ns, LEAST_NS) : LEAST_NS, ret, err);
+	r = check_play(player, limited ? check_time(run, window_ns(point), LEAST_NS) : LEAST_NS,
+		       ret, err);
 	check_machine_read(&after);
 	read_periods(player, periods[1]);
 	*ret_spare = has_spare(periods[0], periods[1]);
@@ -232,7 +219,7 @@ const struct check_ops check_ops_cpu_quota = {
 	.name = "cpu-quota",
 	.summary = "CPU time over quotas, periods and threads",
 	.claim = "a group gets its quota of CPU time in each period, no more and no less",
-	.limits = "cpus",
+	.limits = "cpus cpu-period",
 	.unit = "%",
 	.low = -TOLERANCE,
 	.high = TOLERANCE,

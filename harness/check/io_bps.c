@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* io-bps: direct reads and writes of the folder under test go at the limit's rate.
  *
- * Buffered writes are no part of it: cgroup v1 charges them to nobody (blkio-controller.rst). */
-#include <math.h>
+ * What goes through the page cache is io-buffered's. */
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -13,7 +12,8 @@
 #include "check/run/stream.h"
 
 #define RATE    4194304
-#define BLOCK   "64K"
+#define LOW     0.9
+#define HIGH    1.1
 #define TURN_NS (5 * NS_PER_S)
 
 extern const struct check_ops check_ops_io_bps;
@@ -27,6 +27,14 @@ static int io_bps_measure(struct check_run *run, bool limited, struct check_figu
 			  struct tare_err *err)
 {
 	static const char *const ways[] = {"read", "write"};
+	const struct check_stream stream = {
+		.rate = RATE,
+		.least = LOW,
+		.most = HIGH,
+		.op_bytes = 65536,
+		.disk = true,
+		.duration_ns = check_time(run, TURN_NS, 2 * NS_PER_S),
+	};
 
 	ret->details = json_pack("{s:f}", "bytes_per_s", (double)RATE);
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
@@ -35,21 +43,14 @@ static int io_bps_measure(struct check_run *run, bool limited, struct check_figu
 						.params = params,
 						.limits = limits,
 						.safety = "memory=512M cpus=0.9"};
-		double rate;
 		int r;
 
-		(void)snprintf(params, sizeof(params), "rw=%s direct=on block=" BLOCK, ways[i]);
+		(void)snprintf(params, sizeof(params), "rw=%s direct=on block=64K", ways[i]);
 		(void)snprintf(limits, sizeof(limits), "device-%s-bps=%.120s:%dB", ways[i],
 			       check_work_dir(run), RATE);
-		r = check_stream(run, &load, limited, check_time(run, TURN_NS, 2 * NS_PER_S), &rate,
-				 err);
+		r = check_stream(run, &stream, ways[i], &load, limited, ret, err);
 		if (r < 0)
 			return r;
-		rate /= (double)RATE;
-		(void)json_object_set_new(ret->details, ways[i], json_number(rate));
-		if (i == 0 || fabs(log(rate)) > fabs(log(ret->value)))
-			ret->value = rate;
-		ret->n++;
 	}
 	return 0;
 }
@@ -60,8 +61,8 @@ const struct check_ops check_ops_io_bps = {
 	.claim = "direct reads and writes go at the limit's rate",
 	.limits = "device-read-bps device-write-bps",
 	.unit = "x",
-	.low = 0.9,
-	.high = 1.1,
+	.low = LOW,
+	.high = HIGH,
 	.tolerance = "10 % of the rate over 5 s, the first slice included (blktests throtl/001 "
 		     "lets 50 % pass)",
 	.probe = io_bps_probe,

@@ -3,19 +3,13 @@
  * while they are killed.
  *
  * Who is alive is told by who still has the payload's stdout open, in whichever group it is. */
-#include <dirent.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "check/check.h"
+#include "check/run/alive.h"
 #include "check/run/run.h"
 
 #define SLEEPERS   100
@@ -28,58 +22,6 @@
 #define ROUNDS_MIN 1
 
 extern const struct check_ops check_ops_kill;
-
-static bool has_stdout(const char *pid, const char *pipe)
-{
-	char path[300], at[64];
-	ssize_t n;
-
-	(void)snprintf(path, sizeof(path), "/proc/%s/fd/1", pid);
-	n = readlink(path, at, sizeof(at) - 1);
-	if (n < 0)
-		return false;
-	at[n] = '\0';
-	return strcmp(at, pipe) == 0;
-}
-
-static int count_alive(const char *pipe, unsigned int *ret, struct tare_err *err)
-{
-	cleanup_dir DIR *proc = opendir("/proc");
-	const struct dirent *entry;
-
-	if (!proc)
-		return err_errno(err, "open '/proc'");
-	*ret = 0;
-	while ((entry = readdir(proc))) /* NOLINT(concurrency-mt-unsafe): a DIR of our own */
-		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
-			*ret += has_stdout(entry->d_name, pipe);
-	return 0;
-}
-
-/* Who got away is ours all the same: he has our pipe. */
-static void end_survivor(const char *pid, const char *pipe)
-{
-	int pidfd = (int)syscall(SYS_pidfd_open, atoi(pid), 0); /* NOLINT(cert-err34-c): digits */
-
-	/* Again, now that the number cannot be given to another. */
-	if (pidfd >= 0 && has_stdout(pid, pipe))
-		(void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
-	if (pidfd >= 0)
-		(void)close(pidfd);
-}
-
-static int end_survivors(const char *pipe, struct tare_err *err)
-{
-	cleanup_dir DIR *proc = opendir("/proc");
-	const struct dirent *entry;
-
-	if (!proc)
-		return err_errno(err, "open '/proc'");
-	while ((entry = readdir(proc))) /* NOLINT(concurrency-mt-unsafe): a DIR of our own */
-		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
-			end_survivor(entry->d_name, pipe);
-	return 0;
-}
 
 struct wave {
 	const char *by;
@@ -100,8 +42,8 @@ static int kill_wave(struct check_player *player, const char *pipe, bool limited
 	wave->took_ns = clock_now_ns() - begin;
 	r = check_wait_silence(player, SETTLE_MS, err);
 	if (r >= 0)
-		r = count_alive(pipe, &wave->after, err);
-	return r < 0 ? r : end_survivors(pipe, err);
+		r = check_count_alive(pipe, &wave->after, err);
+	return r < 0 ? r : check_end_survivors(pipe, err);
 }
 
 /* On a slow machine forking a hundred takes more than a turn. */
@@ -115,7 +57,7 @@ static int come_up(struct check_player *player, const char *pipe, struct wave *w
 	     i++) {
 		r = check_play(player, TURN_NS, &turn, err);
 		if (r == 0)
-			r = count_alive(pipe, &wave->before, err);
+			r = check_count_alive(pipe, &wave->before, err);
 	}
 	return r;
 }

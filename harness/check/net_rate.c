@@ -3,7 +3,6 @@
  *
  * What is counted is payload, some 4 % less than what the shaper counts (headers of Ethernet, IP
  * and TCP on segments of 1448 bytes); its bucket, full at first, is 1 % more over the turn. */
-#include <math.h>
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -15,53 +14,41 @@
 
 #define RATE_BITS  40e6
 #define RATE_LIMIT "net-rate=40mbit"
+#define LOW        0.9
+#define HIGH       1.1
 #define TURN_NS    (3 * NS_PER_S)
 
 extern const struct check_ops check_ops_net_rate;
 
 static int net_rate_probe(struct check_run *run, struct tare_err *err)
 {
-	return check_has_network(run)
-		       ? 0
-		       : err_set(err, ENOTSUP,
-				 "this environment has no network device of its own to limit: "
-				 "use container,net=veth");
-}
-
-/* Bytes of payload per second over what the rate allows. */
-static int stream(struct check_run *run, bool limited, const char *params, double *ret_share,
-		  struct tare_err *err)
-{
-	const struct check_load load = {.load = "net-stream",
-					.params = params,
-					.limits = RATE_LIMIT,
-					.safety = "memory=256M cpus=0.9"};
-	double rate = 0;
-	int r = check_stream(run, &load, limited, check_time(run, TURN_NS, NS_PER_S), &rate, err);
-
-	*ret_share = rate * 8 / RATE_BITS;
-	return r;
+	return check_needs_network(run, err);
 }
 
 static int net_rate_measure(struct check_run *run, bool limited, struct check_figure *ret,
 			    struct tare_err *err)
 {
 	static const char *const ways[] = {"send", "receive"};
+	const struct check_stream stream = {
+		.rate = RATE_BITS / 8,
+		.least = LOW,
+		.most = HIGH,
+		.duration_ns = check_time(run, TURN_NS, NS_PER_S),
+	};
 
 	ret->details = json_pack("{s:f}", "bits_per_s", RATE_BITS);
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
 		char params[32];
-		double share = 0;
+		const struct check_load load = {.load = "net-stream",
+						.params = params,
+						.limits = RATE_LIMIT,
+						.safety = "memory=256M cpus=0.9"};
 		int r;
 
 		(void)snprintf(params, sizeof(params), "way=%s", ways[i]);
-		r = stream(run, limited, params, &share, err);
+		r = check_stream(run, &stream, ways[i], &load, limited, ret, err);
 		if (r < 0)
 			return r;
-		(void)json_object_set_new(ret->details, ways[i], json_number(share));
-		if (i == 0 || fabs(log(share)) > fabs(log(ret->value)))
-			ret->value = share;
-		ret->n++;
 	}
 	return 0;
 }
@@ -72,8 +59,8 @@ const struct check_ops check_ops_net_rate = {
 	.claim = "no more than the rate goes through the box's network device, either way",
 	.limits = "net-rate",
 	.unit = "x",
-	.low = 0.9,
-	.high = 1.1,
+	.low = LOW,
+	.high = HIGH,
 	.tolerance =
 		"10 % of the rate, headers included (as Firecracker's own test of its limiter)",
 	.probe = net_rate_probe,

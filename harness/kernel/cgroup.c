@@ -208,20 +208,22 @@ static int make_first(struct cgroup *cgroup, struct journal *journal, struct tar
 	return cgroup->dirs[0].version == 2 ? make_dir(cgroup, &cgroup->dirs[0], err) : 0;
 }
 
-int cgroup_begin(const struct cgroup_layout *layout, const char *name, unsigned int controllers,
-		 struct journal *journal, struct cgroup **ret, struct tare_err *err)
+static int new_group(const char *name, struct cgroup **ret, struct tare_err *err)
 {
-	struct cgroup *cgroup;
-	int r;
-
 	if (strncmp(name, "tare-", 5) != 0 || !text_is_name(name))
 		return err_set(err, EINVAL,
 			       "cgroup '%.64s': a name must be tare-... of [a-z0-9._-]", name);
-	cgroup = calloc(1, sizeof(*cgroup));
-	if (!cgroup)
+	*ret = calloc(1, sizeof(**ret));
+	if (!*ret)
 		return err_set(err, ENOMEM, "out of memory");
-	(void)snprintf(cgroup->name, sizeof(cgroup->name), "%s", name);
-	r = plan_dirs(cgroup, layout, controllers, err);
+	(void)snprintf((*ret)->name, sizeof((*ret)->name), "%s", name);
+	return 0;
+}
+
+/* A group whose directories have been planned, r being how that went. */
+static int make_planned(struct cgroup *cgroup, int r, struct journal *journal, struct cgroup **ret,
+			struct tare_err *err)
+{
 	if (r == 0)
 		r = make_first(cgroup, journal, err);
 	if (r < 0) {
@@ -230,6 +232,18 @@ int cgroup_begin(const struct cgroup_layout *layout, const char *name, unsigned 
 	}
 	*ret = cgroup;
 	return 0;
+}
+
+int cgroup_begin(const struct cgroup_layout *layout, const char *name, unsigned int controllers,
+		 struct journal *journal, struct cgroup **ret, struct tare_err *err)
+{
+	struct cgroup *cgroup;
+	int r = new_group(name, &cgroup, err);
+
+	if (r < 0)
+		return r;
+	r = plan_dirs(cgroup, layout, controllers, err);
+	return make_planned(cgroup, r, journal, ret, err);
 }
 
 int cgroup_complete(struct cgroup *cgroup, struct tare_err *err)
@@ -242,16 +256,59 @@ int cgroup_complete(struct cgroup *cgroup, struct tare_err *err)
 	return r;
 }
 
+static int complete_or_destroy(struct cgroup **cgroup, struct tare_err *err)
+{
+	int r = cgroup_complete(*cgroup, err);
+
+	if (r < 0) {
+		(void)cgroup_destroy(*cgroup, NULL);
+		*cgroup = NULL;
+	}
+	return r;
+}
+
 int cgroup_create(const struct cgroup_layout *layout, const char *name, unsigned int controllers,
 		  struct journal *journal, struct cgroup **ret, struct tare_err *err)
 {
 	int r = cgroup_begin(layout, name, controllers, journal, ret, err);
 
-	if (r == 0 && (r = cgroup_complete(*ret, err)) < 0) {
-		(void)cgroup_destroy(*ret, NULL);
-		*ret = NULL;
+	return r < 0 ? r : complete_or_destroy(ret, err);
+}
+
+static int plan_dirs_below(struct cgroup *cgroup, const struct cgroup *above, struct tare_err *err)
+{
+	for (size_t i = 0; i < above->n_dirs; i++) {
+		const struct cgroup_dir *over = &above->dirs[i];
+		struct cgroup_dir *dir = &cgroup->dirs[i];
+
+		*dir = (struct cgroup_dir){.version = over->version,
+					   .controllers = over->controllers,
+					   .fd = -1,
+					   .tasks_fd = -1};
+		if ((size_t)snprintf(dir->mount, sizeof(dir->mount), "%s/%s", over->mount,
+				     above->name) >= sizeof(dir->mount))
+			return err_set(err, ENAMETOOLONG, "the path of cgroup '%s' is too long",
+				       above->name);
+		dir->mount_fd = fcntl(over->fd, F_DUPFD_CLOEXEC, 0);
+		if (dir->mount_fd < 0)
+			return err_errno(err, "dup cgroup '%s'", above->name);
+		cgroup->n_dirs++;
 	}
-	return r;
+	return 0;
+}
+
+int cgroup_create_below(const struct cgroup *above, const char *name, struct cgroup **ret,
+			struct tare_err *err)
+{
+	struct cgroup *cgroup;
+	int r = new_group(name, &cgroup, err);
+
+	if (r < 0)
+		return r;
+	r = plan_dirs_below(cgroup, above, err);
+	/* The one above is in the journal, and goes with all that is below it. */
+	r = make_planned(cgroup, r, NULL, ret, err);
+	return r < 0 ? r : complete_or_destroy(ret, err);
 }
 
 const char *cgroup_name(const struct cgroup *cgroup)

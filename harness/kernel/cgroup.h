@@ -77,6 +77,12 @@ int cgroup_begin(const struct cgroup_layout *layout, const char *name, unsigned 
 		 struct journal *journal, struct cgroup **ret, struct tare_err *err);
 int cgroup_complete(struct cgroup *cgroup, struct tare_err *err);
 
+/* Make a group below another, in the same hierarchies and with the same controllers: it is taken
+ * down with that one too. On v2 the one above must hold no process, and can hold none from now
+ * on. */
+int cgroup_create_below(const struct cgroup *above, const char *name, struct cgroup **ret,
+			struct tare_err *err);
+
 const char *cgroup_name(const struct cgroup *cgroup);
 /* The v2 directory, an O_PATH-free directory fd for clone3 and openat; -1: none. */
 int cgroup_v2_fd(const struct cgroup *cgroup);

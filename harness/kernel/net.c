@@ -147,17 +147,22 @@ static int check_rate(struct nl_sock *sock, int index, int bytes_per_s, struct t
 	return 0;
 }
 
+int net_bucket_bytes(uint64_t bits_per_s)
+{
+	int bucket = (int)(bits_per_s / 8) / BUCKET_NS_SHARE;
+
+	return bucket > BUCKET_LEAST ? bucket : BUCKET_LEAST;
+}
+
 /* Each end shapes what it sends; so both directions are limited. */
 static int limit_rate(const struct end *end, struct rtnl_link *link, uint64_t bits_per_s,
 		      struct tare_err *err)
 {
 	struct rtnl_qdisc *tbf = rtnl_qdisc_alloc();
-	int bytes = (int)(bits_per_s / 8), bucket = bytes / BUCKET_NS_SHARE, r;
+	int bytes = (int)(bits_per_s / 8), bucket = net_bucket_bytes(bits_per_s), r;
 
 	if (!tbf)
 		return err_set(err, ENOMEM, "out of memory");
-	if (bucket < BUCKET_LEAST)
-		bucket = BUCKET_LEAST;
 	rtnl_tc_set_link(TC_CAST(tbf), link);
 	rtnl_tc_set_parent(TC_CAST(tbf), TC_H_ROOT);
 	r = rtnl_tc_set_kind(TC_CAST(tbf), "tbf");

@@ -18,6 +18,9 @@ struct net;
 #define NET_DISCARD 9
 #define NET_CHARGEN 19
 
+/* Bytes that go through at once after a time without traffic, where there is a limit. */
+int net_bucket_bytes(uint64_t bits_per_s);
+
 /* Make the namespace of the other end, and the services in it. bits_per_s: the most that either
  * direction carries, 0: no limit. -EPERM: root is needed. */
 int net_open(uint64_t bits_per_s, struct net **ret, struct tare_err *err);

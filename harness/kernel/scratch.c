@@ -18,10 +18,12 @@
 #include "base/fd.h"
 
 /* Boxes with another user inside write here too. */
-#define MODE (S_IFDIR | 01777)
+#define MODE  (S_IFDIR | 01777)
 /* More than so many are not kept: a crowd that was there once must not stay. */
-#define KEPT 16
-#define MOST 65536
+#define KEPT  16
+/* Who finds those in use takes one by its own process's number, the next one if another pid
+ * namespace has a process of that number too, and looks at none of the others. */
+#define CROWD 64
 
 static bool is_empty(int fd)
 {
@@ -60,10 +62,10 @@ static bool is_pristine(int parent_fd, int fd)
 	struct stat st;
 	int given = 0, now = 0;
 
-	/* What a new folder takes over from its parent; not all filesystems have such flags. That
-	 * it was once so full that ext4 keeps an index of it is nothing that it passes on. */
+	/* What a new folder takes over from its parent; not all filesystems have such flags, and
+	 * some of them only say how large a folder has become. */
 	if (ioctl(parent_fd, FS_IOC_GETFLAGS, &given) == 0 &&
-	    (ioctl(fd, FS_IOC_GETFLAGS, &now) < 0 || (given & ~FS_INDEX_FL) != now))
+	    (ioctl(fd, FS_IOC_GETFLAGS, &now) < 0 || ((given ^ now) & FS_FL_USER_MODIFIABLE) != 0))
 		return false;
 	return fstat(fd, &st) == 0 && st.st_mode == MODE && st.st_uid == geteuid() &&
 	       !has_attributes(fd) && is_empty(fd);
@@ -127,7 +129,7 @@ static int take_number(int parent_fd, const char *name, struct tare_err *err)
 
 int scratch_take(const char *parent, char ret_path[SCRATCH_PATH_SIZE], struct tare_err *err)
 {
-	int r = access(parent, F_OK) == 0 ? 0 : fd_make_dirs(parent, err);
+	int r = fd_make_dirs(parent, err);
 	cleanup_close int parent_fd =
 		r < 0 ? r : open(parent, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	char name[16];
@@ -136,7 +138,9 @@ int scratch_take(const char *parent, char ret_path[SCRATCH_PATH_SIZE], struct ta
 		return r;
 	if (parent_fd < 0)
 		return err_errno(err, "open folder '%s'", parent);
-	for (unsigned int number = 0; number < MOST; number++) {
+	for (unsigned int attempt = 0; attempt < KEPT + CROWD; attempt++) {
+		unsigned int number = attempt < KEPT ? attempt : (unsigned int)getpid() + attempt;
+
 		(void)snprintf(name, sizeof(name), "%u", number);
 		r = take_number(parent_fd, name, err);
 		if (r == -EWOULDBLOCK)
@@ -149,7 +153,7 @@ int scratch_take(const char *parent, char ret_path[SCRATCH_PATH_SIZE], struct ta
 		}
 		return err_wrap(err, r, "'%s'", parent);
 	}
-	return err_set(err, EMFILE, "all %d folders below '%s' are in use", MOST, parent);
+	return err_set(err, EMFILE, "all folders below '%s' are in use", parent);
 }
 
 /* Its parent, and its name there. */

@@ -88,3 +88,7 @@ int limits_read_back(const struct limits *limits, const struct cgroup *cgroup, j
 		     struct tare_err *err);
 /* The ulimits of the process, as the kernel has them, into the object. -ERANGE likewise. */
 int limits_read_ulimits(const struct limits *limits, pid_t pid, json_t *into, struct tare_err *err);
+
+/* "254:0": the whole disk that carries a path: a block device, or any file of a filesystem on
+ * one. -ENOTSUP: it is on none, and the sentence says on what. */
+int limit_device_number(const char *path, char *ret, size_t size, struct tare_err *err);

@@ -60,18 +60,19 @@ static bool is_cell(const struct run_cell *cell, const struct record_key *key, s
 	       strcmp(cell->collectors, key->collectors) == 0;
 }
 
-/* cpu, memory and io only read files before and after. What is not known is taken to trace. */
+/* These only read files before and after. What is not known is taken to trace. */
 static bool is_observed(const char *collectors)
 {
-	static const char *const files_only[] = {"cpu", "memory", "io"};
+	static const char *const files_only[] = {"cpu", "footprint", "io", "memory"};
+	const size_t n_files = sizeof(files_only) / sizeof(files_only[0]);
 
 	while (*collectors) {
 		size_t n = strcspn(collectors, "+"), i = 0;
 
-		while (i < 3 &&
+		while (i < n_files &&
 		       (strlen(files_only[i]) != n || strncmp(collectors, files_only[i], n) != 0))
 			i++;
-		if (i == 3)
+		if (i == n_files)
 			return true;
 		collectors += n + (collectors[n] == '+');
 	}

@@ -48,6 +48,7 @@ struct trial_place {
 	struct box_place box;
 	struct cgroup_layout layout;
 	const char *group_prefix; /* "tare-RUN": names of cgroups are this and a number */
+	bool kernel_is_ours;      /* a guest's, in which nobody else is */
 };
 
 /* Make the cgroup, apply and read back the limits, attach the collectors, put the box up

@@ -74,6 +74,19 @@ if [ "$(id -u)" = 0 ]; then
 	breaks isolation '.extra = 1' "an unknown key beside the probes"
 fi
 
+# One check that passes, one that says that it cannot be tried, and the one with a curve.
+if [ "$(id -u)" = 0 ]; then
+	ok "limits are validated" "$tare" validate -q --scale 0.1 -o "$work/run/validate.json" pids net-rate cpu-quota
+	ok "the result is as its schema says" check validate "$work/run/validate.json"
+	breaks validate '.results[0].verdict = "good"' "an unknown verdict of a check"
+	breaks validate 'del(.results[0].control)' "a pass without a control"
+	breaks validate '.results[0].why = "chance"' "a pass that needs an excuse"
+	breaks validate '.results[1].why = ""' "an unsupported check without a reason"
+	breaks validate 'del(.results[2].figure.details.curve)' "a quota without its curve"
+	breaks validate '.results[0].figure.value = "12"' "a figure that is no number"
+	breaks validate '.results[0].guess = 1' "an unknown key of a result"
+fi
+
 # The committed sample, and the newest run of this checkout.
 for run in "$root/results/sample" "$root/results/sample-ladder" "${TARE_TEST_RUN-}"; do
 	[ -f "$run/manifest.json" ] || continue

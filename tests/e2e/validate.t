@@ -7,30 +7,15 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/run.sh
 . "$(dirname "$0")/run.sh"
+# shellcheck source=tests/e2e/validate.sh
+. "$(dirname "$0")/validate.sh"
 need root test "$(id -u)" = 0
 need jq jq --version
-boxes=$(cd "$(dirname "$0")/../data/boxes" && pwd)
 checks="cpu-burst cpu-quota cpu-weight cpuset freeze kill pids"
 
 # validate FILE ARGUMENT...: at a tenth of the full times.
 # shellcheck disable=SC2086 # words
 validate() { to=$1; shift; "$tare" validate -q --scale 0.1 -o "$to" "$@" $checks; }
-# verdict FILE CHECK WORD...: the check's verdict is one of the words.
-verdict() {
-	jq -r --arg check "$2" '.results[] | select(.check == $check) | "\(.verdict) \(.why)", .figure' "$1"
-	is=$(jq -r --arg check "$2" '.results[] | select(.check == $check).verdict' "$1")
-	shift 2
-	for word; do [ "$is" = "$word" ] && return 0; done
-	return 1
-}
-
-# What only gets less than its share, since others need the CPUs too, is no fault of the limit.
-of_the_machine() {
-	jq -e --arg check "$2" '.results[] | select(.check == $check) |
-		.verdict == "inconclusive" and (.figure.disturbed | length > 0)' "$1"
-}
-catches() { verdict "$1" "$2" fail || of_the_machine "$1" "$2"; }
-passes() { verdict "$1" "$2" pass || of_the_machine "$1" "$2"; }
 
 validate "$work/container" -e container >"$work/said" 2>&1
 for check in $checks; do
@@ -60,7 +45,7 @@ for check in $checks; do
 	ok "$check passes on a box that limits by itself" passes "$work/limiting" "$check"
 done
 
-if [ -x "$(command -v qemu-system-x86_64)" ] && "$tare" image build >/dev/null 2>&1; then
+if guest; then
 	checks="cpu-burst cpu-quota cpu-weight cpuset freeze kill pids"
 	validate "$work/guest" -e guest=vm+container,boot=restore,vcpus=2 >"$work/said" 2>&1
 	for check in $checks; do
@@ -68,6 +53,12 @@ if [ -x "$(command -v qemu-system-x86_64)" ] && "$tare" image build >/dev/null 2
 	done
 fi
 
+curve() {
+	jq -e '.results[] | select(.check == "cpu-quota").figure.details.curve | length >= 4 and
+		(map(.cpus) | unique | length >= 3) and (map(.period_ms) | unique | length >= 2) and
+		(map(.threads) | unique | length >= 2) and all(.[]; .error_pct | type == "number")' "$work/container"
+}
+ok "cpu-quota is a curve over quotas, periods and threads" curve
 document() {
 	jq -e '.schema == "tare.validate/1" and (.results | length > 0) and all(.results[];
 		(.claim | length > 0) and (.tolerance | length > 0) and (.verdict | length > 0))' "$work/container"

@@ -217,6 +217,29 @@ static void groups_below_are_emptied_and_removed_too(void **state)
 	assert_int_equal(wait_signal(pid), SIGKILL);
 }
 
+static void a_group_below_another_is_in_the_same_hierarchies(void **state)
+{
+	struct cgroup *above = make(available()), *below = NULL;
+	char above_name[sizeof(name)];
+	struct tare_err err = {0};
+	size_t all = count_left();
+	pid_t pid;
+
+	(void)state;
+	if (cgroup_create_below(above, "tare-below", &below, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_int_equal(cgroup_create_below(above, "below", &below, NULL), -EINVAL);
+	assert_int_equal(cgroup_create_below(above, "tare-below", &below, NULL), -EEXIST);
+	pid = start_inside(below);
+	(void)snprintf(above_name, sizeof(above_name), "%s", name);
+	(void)snprintf(name, sizeof(name), "%.40s/tare-below", above_name);
+	assert_int_equal(count_memberships(pid), all);
+	take_down(below);
+	assert_int_equal(wait_signal(pid), SIGKILL);
+	(void)snprintf(name, sizeof(name), "%s", above_name);
+	take_down(above);
+}
+
 static void a_frozen_task_dies_too(void **state)
 {
 	struct cgroup *cgroup = make(available());
@@ -416,6 +439,8 @@ int main(void)
 		cmocka_unit_test_teardown(all_threads_of_a_process_join,
 					  remove_what_a_failed_test_left),
 		cmocka_unit_test_teardown(groups_below_are_emptied_and_removed_too,
+					  remove_what_a_failed_test_left),
+		cmocka_unit_test_teardown(a_group_below_another_is_in_the_same_hierarchies,
 					  remove_what_a_failed_test_left),
 		cmocka_unit_test_teardown(a_frozen_task_dies_too, remove_what_a_failed_test_left),
 		cmocka_unit_test_teardown(a_busy_group_says_so_and_goes_later,

@@ -14,6 +14,7 @@
 #include "box/command/words.h"
 #include "check/check.h"
 #include "check/run/account.h"
+#include "check/run/run.h"
 
 static const struct check_ops within = {
 	.name = "within",
@@ -122,6 +123,23 @@ static void a_misspelt_check_is_told_its_name(void **state)
 	assert_non_null(strstr(err.msg, "did you mean 'cpu-quota'"));
 }
 
+static void others_disk_traffic_is_no_fault_of_a_limit(void **state)
+{
+	const struct check_machine before = {.at_ns = 0};
+	struct check_machine after = {.at_ns = 2000000000, .disk_bytes = 12e6};
+	struct check_figure figure = {0};
+
+	(void)state;
+	/* All of it its own; then twice as much as its own; then CPUs, which are said first. */
+	check_disturbed_io(&before, &after, 0, 12e6, &figure);
+	assert_string_equal(figure.disturbed, "");
+	check_disturbed_io(&before, &after, 0, 6e6, &figure);
+	assert_non_null(strstr(figure.disturbed, "2.9 MiB a second"));
+	after.busy_s = 1;
+	check_disturbed_io(&before, &after, 0, 6e6, &figure);
+	assert_non_null(strstr(figure.disturbed, "0.50 CPUs"));
+}
+
 static void words_are_cut_and_filled_in(void **state)
 {
 	cleanup_json json_t *limits = json_pack("{s:f, s:i}", "cpus", 0.5, "memory", 67108864);
@@ -154,6 +172,7 @@ int main(void)
 		cmocka_unit_test(what_could_not_be_tried_says_why),
 		cmocka_unit_test(a_request_survives_the_wire_and_its_scale_is_bounded),
 		cmocka_unit_test(a_misspelt_check_is_told_its_name),
+		cmocka_unit_test(others_disk_traffic_is_no_fault_of_a_limit),
 		cmocka_unit_test(words_are_cut_and_filled_in),
 	};
 

@@ -103,7 +103,7 @@ static void play_solo(const char *load, const char *param, uint64_t duration_ns,
 /* A network device of its own, which only a box has: tests/e2e/limits.t. */
 static bool needs_device(const char *load)
 {
-	return strcmp(load, "net-stream") == 0;
+	return strncmp(load, "net-", 4) == 0;
 }
 
 static void every_load_plays_solo_until_its_time_is_up(void **state)

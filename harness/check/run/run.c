@@ -17,10 +17,10 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "check/run/group.h"
 #include "check/run/run_internal.h"
 #include "trial/player.h"
 
-#define KILL_TIMEOUT_MS   10000
 #define FINISH_TIMEOUT_MS 20000
 #define TURN_PATIENCE_MS  60000
 #define CPUS_MAX          64
@@ -48,7 +48,7 @@ int check_run_open(const struct trial_place *place, const char *box, const json_
 	ret->scale = scale;
 	ret->cpus = 0;
 	ret->players = NULL;
-	ret->shared = NULL;
+	ret->shared = ret->around = NULL;
 	if (sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
 		return err_errno(err, "ask for our CPUs");
 	for (unsigned int i = 0; i < CPUS_MAX; i++)
@@ -76,11 +76,20 @@ bool check_box_limits_itself(const struct check_run *run)
 	return run->ops->limits_itself;
 }
 
-bool check_has_network(const struct check_run *run)
+bool check_kernel_is_ours(const struct check_run *run)
+{
+	return run->place->kernel_is_ours;
+}
+
+int check_needs_network(const struct check_run *run, struct tare_err *err)
 {
 	const char *net = box_option(run->ops, run->options, "net");
 
-	return net && strcmp(net, "veth") == 0;
+	if (net && strcmp(net, "veth") == 0)
+		return 0;
+	return err_set(err, ENOTSUP,
+		       "this environment has no network device of its own to limit: use "
+		       "container,net=veth");
 }
 
 uint64_t check_time(const struct check_run *run, uint64_t full_ns, uint64_t at_least_ns)
@@ -112,28 +121,6 @@ const char *check_work_dir(const struct check_run *run)
 	return run->place->box.work_dir;
 }
 
-/* "flag=value flag=value" into limits; what is set twice is set anew. */
-static int add_limits(const char *text, struct limits *limits, struct tare_err *err)
-{
-	cleanup_free char *copy = strdup(text ? text : "");
-	char *save = NULL;
-
-	if (!copy)
-		return err_set(err, ENOMEM, "out of memory");
-	for (char *flag = strtok_r(copy, " ", &save); flag; flag = strtok_r(NULL, " ", &save)) {
-		char *value = strchr(flag, '=');
-		int r;
-
-		if (!value)
-			return err_set(err, EINVAL, "'%s' is no FLAG=VALUE", flag);
-		*value++ = '\0';
-		r = limits_set(limits, flag, value, err);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
 static int make_params(const char *text, json_t **ret, struct tare_err *err)
 {
 	cleanup_json json_t *params = json_object();
@@ -155,39 +142,8 @@ static int make_params(const char *text, json_t **ret, struct tare_err *err)
 	return 0;
 }
 
-/* All there are: a check may look at any, and a box that limits by itself makes its own groups
- * below ours in each hierarchy. */
-static unsigned int all_controllers(const struct cgroup_layout *layout)
-{
-	unsigned int bits = 0;
-
-	for (int c = 0; c < CGROUP_N_CONTROLLERS; c++)
-		if (layout->controllers[c].version)
-			bits |= CGROUP_BIT(c);
-	return bits;
-}
-
-static int make_group(struct check_player *p, const char *name, const struct limits *limits,
-		      struct tare_err *err)
-{
-	const struct trial_place *place = p->run->place;
-	int r;
-
-	if (p->shares && p->run->shared) {
-		p->cgroup = p->run->shared;
-		return 0;
-	}
-	r = cgroup_create(&place->layout, name, all_controllers(&place->layout), place->box.journal,
-			  &p->cgroup, err);
-	if (r < 0)
-		return r;
-	if (p->shares)
-		p->run->shared = p->cgroup;
-	return limits_apply(limits, p->cgroup, err);
-}
-
 static int put_up(struct check_player *p, const struct trial_spec *spec, const struct limits *asked,
-		  const struct limits *ours, struct tare_err *err)
+		  const struct check_group *group, struct tare_err *err)
 {
 	static atomic_uint number;
 	const struct trial_place *place = p->run->place;
@@ -203,7 +159,7 @@ static int put_up(struct check_player *p, const struct trial_spec *spec, const s
 
 	(void)snprintf(name, sizeof(name), "%.50s-k%u", place->group_prefix,
 		       atomic_fetch_add(&number, 1));
-	r = make_group(p, name, ours, err);
+	r = check_group_make(p->run, group, name, &p->cgroup, err);
 	if (r == 0)
 		r = p->run->ops->open(&config, &p->box, err);
 	if (r < 0)
@@ -218,21 +174,22 @@ static int gather_limits(const struct check_load *load, bool limited, bool by_bo
 	int r;
 
 	*ret_asked = *ret_ours = (struct limits){0};
-	if ((r = add_limits(load->safety, ret_ours, err)) < 0 ||
-	    (r = add_limits(load->given, ret_asked, err)) < 0 ||
-	    (r = add_limits(limited ? load->limits : NULL, ret_asked, err)) < 0 || by_box)
+	if ((r = check_limits_add(load->safety, ret_ours, err)) < 0 ||
+	    (r = check_limits_add(load->given, ret_asked, err)) < 0 ||
+	    (r = check_limits_add(limited ? load->limits : NULL, ret_asked, err)) < 0 || by_box)
 		return r;
-	r = add_limits(load->given, ret_ours, err);
-	return r < 0 ? r : add_limits(limited ? load->limits : NULL, ret_ours, err);
+	r = check_limits_add(load->given, ret_ours, err);
+	return r < 0 ? r : check_limits_add(limited ? load->limits : NULL, ret_ours, err);
 }
 
 int check_start(struct check_run *run, const struct check_load *load, bool limited,
 		struct check_player **ret, struct tare_err *err)
 {
 	struct trial_spec spec = {.mode = TRIAL_SOLO, .cpus = load->cpus};
-	struct limits asked, ours;
+	struct check_group group = {.around = load->around};
+	struct limits asked;
 	struct check_player *p;
-	int r = gather_limits(load, limited, run->ops->limits_itself, &asked, &ours, err);
+	int r = gather_limits(load, limited, run->ops->limits_itself, &asked, &group.limits, err);
 
 	if (r < 0 || (r = make_params(load->params, &spec.params, err)) < 0)
 		return r;
@@ -250,7 +207,8 @@ int check_start(struct check_run *run, const struct check_load *load, bool limit
 		    run->place->layout.controllers[CGROUP_CPU].version == 1;
 	p->next = run->players;
 	run->players = p;
-	r = put_up(p, &spec, &asked, &ours, err);
+	group.shared = p->shares;
+	r = put_up(p, &spec, &asked, &group, err);
 	json_decref(spec.params);
 	if (r < 0)
 		(void)check_stop(p, NULL);
@@ -340,7 +298,7 @@ int check_stop(struct check_player *player, struct tare_err *err)
 	int r = player_end(&player->player, 0, err), q;
 
 	if (player->cgroup && !player->shares &&
-	    (q = cgroup_kill(player->cgroup, KILL_TIMEOUT_MS, err)) < 0)
+	    (q = cgroup_kill(player->cgroup, CHECK_KILL_TIMEOUT_MS, err)) < 0)
 		r = q;
 	if (player->box && (q = player->box->ops->close(player->box, err)) < 0)
 		r = q;
@@ -360,11 +318,11 @@ int check_run_clear(struct check_run *run, struct tare_err *err)
 
 		first = first ? first : r;
 	}
-	if (run->shared) {
-		int r = cgroup_kill(run->shared, KILL_TIMEOUT_MS, err);
-		int q = cgroup_destroy(take_pointer(run->shared), err);
+	for (size_t i = 0; i < 2; i++) {
+		struct cgroup **group = i ? &run->around : &run->shared;
+		int r = *group ? check_group_end(take_pointer(*group), err) : 0;
 
-		first = first ? first : r < 0 ? r : q;
+		first = first ? first : r;
 	}
 	return first;
 }
@@ -424,6 +382,19 @@ int check_wait_exit(struct check_player *player, int timeout_ms, int *ret_status
 const struct cgroup *check_cgroup(const struct check_player *player)
 {
 	return player->cgroup;
+}
+
+int check_refuse_group_below(const struct check_player *player, struct tare_err *err)
+{
+	uint64_t n = 0;
+
+	(void)cgfile_read_key(cgroup_v2_fd(player->cgroup), "cgroup.stat", "nr_descendants", &n,
+			      NULL);
+	if (!player->run->ops->limits_itself || n == 0)
+		return 0;
+	return err_set(err, ENOTSUP,
+		       "the box made a group of its own below ours, and cgroup v2 reckons what is "
+		       "below a group within that group only");
 }
 
 int check_read_u64(const struct check_player *player, enum cgroup_controller controller,

@@ -28,6 +28,9 @@ struct check_load {
 	/* Its group must have the same parent as the others' that say so, also where the box makes
 	 * the groups: those boxes then share one group of ours, with the safety of the first. */
 	bool siblings;
+	/* Limits of a group of ours around the groups of all loads that say so; the first one's
+	 * hold. NULL: its group is at the top. */
+	const char *around;
 };
 
 struct check_turn {
@@ -44,8 +47,10 @@ int check_needs(const struct check_run *run, enum cgroup_controller controller,
 /* True: the box is somebody else's and sets the limits itself; tare's group around it holds the
  * safety limits only. */
 bool check_box_limits_itself(const struct check_run *run);
-/* The box has a network device of its own, with somebody at its other end. */
-bool check_has_network(const struct check_run *run);
+/* A guest's kernel: what is set on it disturbs nobody, and vanishes with it. */
+bool check_kernel_is_ours(const struct check_run *run);
+/* -ENOTSUP unless the box has a network device of its own, with somebody at its other end. */
+int check_needs_network(const struct check_run *run, struct tare_err *err);
 /* Time shortened by --scale, but not below at_least. n likewise. */
 uint64_t check_time(const struct check_run *run, uint64_t full_ns, uint64_t at_least_ns);
 unsigned int check_times(const struct check_run *run, unsigned int full, unsigned int at_least);
@@ -86,14 +91,18 @@ int check_wait_exit(struct check_player *player, int timeout_ms, int *ret_status
 		    struct tare_err *err);
 /* Its group: tare's own, that holds the safety limits, and the limits too where tare sets them. */
 const struct cgroup *check_cgroup(const struct check_player *player);
+/* -ENOTSUP when the box made a group of its own below ours, where a limit that says how much of
+ * what is shared a group gets would be reckoned within ours, and show nothing. v2. */
+int check_refuse_group_below(const struct check_player *player, struct tare_err *err);
 /* What that group is to be had with, in both versions: a file's number. */
 int check_read_u64(const struct check_player *player, enum cgroup_controller controller,
 		   const char *file_v1, const char *file_v2, uint64_t *ret, struct tare_err *err);
 
-/* What else happened on the machine between two moments, of all its CPUs together. */
+/* What else happened on the machine between two moments, of all its CPUs and disks together. */
 struct check_machine {
 	uint64_t at_ns;
 	double busy_s, steal_s; /* of all processes; taken by the host of this kernel */
+	double disk_bytes;      /* to and from disks */
 };
 void check_machine_read(struct check_machine *ret);
 /* CPUs that others used between the two, or the hypervisor took, beside own_cpu_ns. */
@@ -103,3 +112,6 @@ double check_others(const struct check_machine *before, const struct check_machi
  * one that is too low because of it. */
 void check_disturbed(const struct check_machine *before, const struct check_machine *after,
 		     uint64_t own_cpu_ns, struct check_figure *figure);
+/* The same of what moves bytes, and may wait for a disk too: own_disk_bytes of it are its own. */
+void check_disturbed_io(const struct check_machine *before, const struct check_machine *after,
+			uint64_t own_cpu_ns, double own_disk_bytes, struct check_figure *figure);

@@ -16,6 +16,7 @@ struct check_run {
 	uint64_t cpus;                /* that we may run on */
 	struct check_player *players; /* all that are up, the newest first */
 	struct cgroup *shared;        /* by siblings of a box that limits itself; NULL */
+	struct cgroup *around;        /* of those that want a group around theirs; NULL */
 };
 
 int check_run_open(const struct trial_place *place, const char *box, const json_t *options,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* stream: a load that tells "bytes_per_s", played for a time under one limit. */
+/* stream: loads that move bytes, each played for a time under one limit; the worst of several is
+ * the figure of a check. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -8,6 +9,19 @@
 struct tare_err;
 struct check_run;
 struct check_load;
+struct check_figure;
 
-int check_stream(struct check_run *run, const struct check_load *load, bool limited,
-		 uint64_t duration_ns, double *ret_bytes_per_s, struct tare_err *err);
+struct check_stream {
+	double rate;        /* bytes per second that the limit lets through: 1 in the figure */
+	double least, most; /* of the figure: what misses them has to be explained */
+	double op_bytes;    /* of one operation; 0: the load itself tells "bytes_per_s" */
+	bool disk;          /* they go to or from a disk, for which others may wait too */
+	uint64_t skip_ns;   /* played before, and not counted; only with op_bytes */
+	uint64_t duration_ns;
+};
+
+/* name: of it in the details, which exist. More than the limit lets through is always worse than
+ * less, for which the figure may say who else used the machine. */
+int check_stream(struct check_run *run, const struct check_stream *stream, const char *name,
+		 const struct check_load *load, bool limited, struct check_figure *figure,
+		 struct tare_err *err);

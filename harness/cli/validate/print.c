@@ -2,6 +2,7 @@
 #include "cli/validate/print.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -40,6 +41,25 @@ static void print_figure(const json_t *figure, const char *unit)
 	(void)printf(" %-24s", text);
 }
 
+/* "cpus 0.5  period_ms 10  ...": a line for each point that a figure was measured at. */
+static void print_curve(const json_t *figure)
+{
+	const json_t *details = json_object_get(figure, "details"), *point;
+	size_t i;
+
+	json_array_foreach(json_object_get(details, "curve"), i, point)
+	{
+		const char *key;
+		json_t *value;
+
+		(void)printf("                 %s", i ? "      " : "curve:");
+		/* jansson has no way through an object that leaves it const. */
+		json_object_foreach((json_t *)(uintptr_t)point, key, value) /* NOLINT */
+			(void) printf(" %s %-6.4g", key, 0.0 + json_number_value(value));
+		(void)putchar('\n');
+	}
+}
+
 static void print_result(const json_t *result, bool claims)
 {
 	const char *unit = json_string_or(result, "unit", "");
@@ -56,8 +76,10 @@ static void print_result(const json_t *result, bool claims)
 	if (*why)
 		(void)printf("%s%s", figure ? "\n                 " : " ", why);
 	(void)putchar('\n');
-	if (claims)
-		(void)printf("                 claim: %s\n", json_string_or(result, "claim", ""));
+	if (!claims)
+		return;
+	(void)printf("                 claim: %s\n", json_string_or(result, "claim", ""));
+	print_curve(figure);
 }
 
 void validate_print(const json_t *results, bool claims)

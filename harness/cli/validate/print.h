@@ -5,5 +5,5 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-/* claims: with what each check claims. */
+/* claims: with what each check claims, and the points of a figure that is the worst of several. */
 void validate_print(const json_t *results, bool claims);

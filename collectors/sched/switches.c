@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+#include "sched/switches.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "common/skeleton.h"
+#include "kernel/cgroup.h"
+#include "sched.skel.h"
+
+static struct {
+	struct sched_bpf *bpf;
+	unsigned int users;
+	int cpus;
+} switches;
+
+static void release(void)
+{
+	if (switches.users > 0 && --switches.users > 0)
+		return;
+	sched_bpf__destroy(switches.bpf);
+	switches.bpf = NULL;
+}
+
+static int load(struct tare_err *err)
+{
+	int r;
+
+	skeleton_quiet();
+	switches.cpus = libbpf_num_possible_cpus();
+	if (switches.cpus < 0)
+		return skeleton_error(err, switches.cpus, "count the CPUs");
+	switches.bpf = sched_bpf__open_and_load();
+	if (!switches.bpf)
+		return skeleton_error(err, -errno, "load the BPF programs of the scheduler");
+	r = sched_bpf__attach(switches.bpf);
+	if (r < 0) {
+		r = skeleton_error(err, r, "attach to the scheduler");
+		release();
+	}
+	return r;
+}
+
+int switches_probe(struct tare_err *err)
+{
+	static bool works;
+	int r;
+
+	if (works || switches.users > 0)
+		return 0;
+	r = load(err);
+	if (r == 0)
+		release();
+	works = r == 0;
+	return r;
+}
+
+int switches_watch(const struct cgroup *cgroup, struct tare_err *err)
+{
+	const struct sched_cell nothing[1] = {0};
+	cleanup_free struct sched_cell *cells = NULL;
+	uint64_t id = cgroup_v2_id(cgroup);
+	__u32 slot = 0;
+	int r;
+
+	if (id == 0)
+		return err_set(err, ENOTSUP,
+			       "no cgroup v2 is mounted here, by whose id tasks are filtered");
+	r = switches.users == 0 ? load(err) : 0;
+	if (r < 0)
+		return r;
+	switches.users++;
+	while (slot < SCHED_TARGETS && switches.bpf->bss->targets[slot] != 0)
+		slot++;
+	if (slot == SCHED_TARGETS) {
+		release();
+		return err_set(err, EBUSY, "%d groups are watched already", SCHED_TARGETS);
+	}
+	cells = calloc((size_t)switches.cpus, sizeof(*nothing));
+	if (!cells ||
+	    bpf_map_update_elem(bpf_map__fd(switches.bpf->maps.cells), &slot, cells, BPF_ANY) < 0) {
+		r = err_errno(err, "clear the BPF map of switches");
+		release();
+		return r;
+	}
+	__atomic_store_n(&switches.bpf->bss->targets[slot], id, __ATOMIC_RELEASE);
+	if (switches.bpf->bss->n_targets <= slot)
+		__atomic_store_n(&switches.bpf->bss->n_targets, slot + 1, __ATOMIC_RELEASE);
+	return (int)slot;
+}
+
+void switches_unwatch(int slot)
+{
+	if (slot < 0)
+		return;
+	__atomic_store_n(&switches.bpf->bss->targets[slot], 0, __ATOMIC_RELEASE);
+	release();
+}
+
+static void add_times(struct sched_times *sum, const struct sched_times *times)
+{
+	sum->n += times->n;
+	sum->sum_ns += times->sum_ns;
+	if (times->max_ns > sum->max_ns)
+		sum->max_ns = times->max_ns;
+	for (size_t i = 0; i < LOGLIN_BUCKETS; i++)
+		sum->buckets[i] += times->buckets[i];
+}
+
+static void add_cell(struct sched_cell *sum, const struct sched_cell *cell)
+{
+	for (size_t i = 0; i < SCHED_CAUSES; i++)
+		add_times(&sum->off[i], &cell->off[i]);
+	add_times(&sum->queue, &cell->queue);
+	sum->switches += cell->switches;
+	sum->migrations += cell->migrations;
+	sum->create_failed += cell->create_failed;
+}
+
+int switches_read(int slot, struct switches_view *ret, struct tare_err *err)
+{
+	const struct bpf_program *const programs[] = {switches.bpf->progs.on_switch,
+						      switches.bpf->progs.on_migrate};
+	cleanup_free struct sched_cell *cells = calloc((size_t)switches.cpus, sizeof(*cells));
+	int r = 0;
+
+	*ret = (struct switches_view){0};
+	if (!cells)
+		return err_set(err, ENOMEM, "out of memory");
+	if (bpf_map_lookup_elem(bpf_map__fd(switches.bpf->maps.cells), &slot, cells) < 0)
+		return err_errno(err, "read the BPF map of switches");
+	for (int cpu = 0; cpu < switches.cpus; cpu++)
+		add_cell(&ret->sum, &cells[cpu]);
+	for (size_t i = 0; r == 0 && i < sizeof(programs) / sizeof(programs[0]); i++) {
+		uint64_t misses = 0;
+
+		r = skeleton_misses(programs[i], &misses, err);
+		ret->misses += misses;
+	}
+	return r;
+}

@@ -1,0 +1,75 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2317 # functions are called by ok
+# tare validate of block I/O and the network: each check passes in the container or says what is
+# missing, passes on cgroup v2 in a guest, and fails where limits are ignored or taken away.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/run.sh
+. "$(dirname "$0")/run.sh"
+# shellcheck source=tests/e2e/validate.sh
+. "$(dirname "$0")/validate.sh"
+need root test "$(id -u)" = 0
+need jq jq --version
+
+validate() { to=$1; shift; "$tare" validate -q --scale 0.3 -o "$to" "$@" >"$work/said" 2>&1; }
+
+validate "$work/container" -e container,net=veth io-bps io-buffered io-iops io-weight net-burst net-rate
+for check in io-bps io-iops net-burst net-rate; do
+	ok "$check passes in the container" passes "$work/container" "$check"
+done
+if [ -d /sys/fs/cgroup/blkio ]; then
+	ok "io-buffered is not to be had with version 1" verdict "$work/container" io-buffered unsupported
+fi
+grep -q '\[bfq\]' /sys/block/*/queue/scheduler ||
+	ok "io-weight needs what shares by weight" verdict "$work/container" io-weight unsupported
+
+validate "$work/broken" -e broken=command,command=env io-bps io-iops net-burst net-rate
+for check in io-bps io-iops; do
+	ok "$check fails on a box that ignores limits" verdict "$work/broken" "$check" fail
+done
+for check in net-burst net-rate; do
+	ok "$check needs a network device" verdict "$work/broken" "$check" unsupported
+done
+
+# children PID: of it, and theirs.
+children() {
+	for child in $(pgrep -P "$1"); do
+		echo "$child"
+		children "$child"
+	done
+}
+# unshape CHECK LOAD: the check, while the shaper of each load's network device is taken away as
+# soon as there is one: what is measured is a device whose limit does not hold.
+unshape() {
+	"$tare" validate -q --scale 0.3 -o "$work/unshaped" -e container,net=veth "$1" >"$work/said" 2>&1 &
+	validating=$!
+	while kill -0 "$validating" 2>/dev/null; do
+		for child in $(children "$validating"); do
+			ps -o args= -p "$child" | grep -q "play $2" &&
+				nsenter -t "$child" -n tc qdisc del dev eth0 root 2>/dev/null
+		done
+		sleep 0.02
+	done
+	wait "$validating"
+}
+if [ -x "$(command -v tc)" ] && [ -x "$(command -v nsenter)" ]; then
+	unshape net-burst net-burst
+	ok "net-burst fails where the shaper is gone" verdict "$work/unshaped" net-burst fail
+	unshape net-rate net-stream
+	ok "net-rate fails where the shaper is gone" verdict "$work/unshaped" net-rate fail
+fi
+
+if guest; then
+	validate "$work/guest" -e guest=vm+container,boot=restore,net=veth io-bps io-buffered io-iops io-weight \
+		net-burst net-rate
+	for check in io-bps io-buffered io-iops io-weight net-burst net-rate; do
+		ok "$check passes on cgroup v2 in a guest" passes "$work/guest" "$check"
+	done
+	validate "$work/broken" -e broken=vm+command,boot=restore,command=env io-buffered io-weight
+	for check in io-buffered io-weight; do
+		ok "$check fails on a box in a guest that ignores limits" verdict "$work/broken" "$check" fail
+	done
+fi
+ok "nothing is left" nothing_left
+finish

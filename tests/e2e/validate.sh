@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+# What the tests of `tare validate` share. Sourced after run.sh.
+# shellcheck disable=SC2034 # for those who source this
+boxes=$(cd "$(dirname "$0")/../data/boxes" && pwd)
+guest() { [ -x "$(command -v qemu-system-x86_64)" ] && "$tare" image build >/dev/null 2>&1; }
+
+# verdict FILE CHECK WORD...: the check's verdict is one of the words.
+verdict() {
+	jq -r --arg check "$2" '.results[] | select(.check == $check) | "\(.verdict) \(.why)", .figure' "$1"
+	is=$(jq -r --arg check "$2" '.results[] | select(.check == $check).verdict' "$1")
+	shift 2
+	for word; do [ "$is" = "$word" ] && return 0; done
+	return 1
+}
+
+# What only gets less than its share, since others need the machine too, is no fault of the limit.
+of_the_machine() {
+	jq -e --arg check "$2" '.results[] | select(.check == $check) |
+		.verdict == "inconclusive" and (.figure.disturbed | length > 0)' "$1"
+}
+catches() { verdict "$1" "$2" fail || of_the_machine "$1" "$2"; }
+passes() { verdict "$1" "$2" pass || of_the_machine "$1" "$2"; }

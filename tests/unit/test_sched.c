@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+/* What the collector `sched` sees, held against what the kernel itself counts. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <math.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "scene.h"
+
+#define SLEEPS 40
+
+static uint64_t off(const json_t *seen, const char *cause, const char *key)
+{
+	return json_u64_or(json_object_get(json_object_get(seen, "off_cpu"), cause), key,
+			   UINT64_MAX);
+}
+
+static uint64_t queue(const json_t *seen, const char *key)
+{
+	return json_u64_or(json_object_get(seen, "queue"), key, UINT64_MAX);
+}
+
+static void assert_sums_up(const json_t *times)
+{
+	const json_t *pair;
+	uint64_t n = 0;
+	size_t i;
+
+	json_array_foreach(json_object_get(times, "buckets"), i, pair) n +=
+		(uint64_t)json_integer_value(json_array_get(pair, 1));
+	assert_int_equal(n, json_u64_or(times, "n", UINT64_MAX));
+}
+
+static void assert_whole(const json_t *seen)
+{
+	const char *cause;
+	json_t *times;
+
+	assert_int_equal(json_object_size(json_object_get(seen, "off_cpu")), 5);
+	json_object_foreach(json_object_get(seen, "off_cpu"), cause, times) assert_sums_up(times);
+	assert_sums_up(json_object_get(seen, "queue"));
+	assert_int_equal(json_u64_or(json_object_get(seen, "lost"), "create_failed", 1), 0);
+}
+
+/* What the child knows by itself, in memory of both. */
+static struct {
+	long voluntary, involuntary;
+	uint64_t slept_ns, waited_ns;
+} * known;
+
+/* Field 2 of schedstat: how long it has waited for a CPU (sched-stats.rst). */
+static uint64_t waited_ns(void)
+{
+	char text[128] = "";
+	char *at;
+	int fd = open("/proc/self/schedstat", O_RDONLY | O_CLOEXEC);
+
+	(void)!read(fd, text, sizeof(text) - 1);
+	(void)close(fd);
+	(void)strtoull(text, &at, 10);
+	return strtoull(at, NULL, 10);
+}
+
+static void part_sleep(void)
+{
+	const struct timespec nap = {.tv_nsec = 2000000};
+	struct rusage before, after;
+	uint64_t waited = waited_ns(), begin;
+
+	(void)getrusage(RUSAGE_SELF, &before);
+	begin = clock_now_ns();
+	for (int i = 0; i < SLEEPS; i++)
+		(void)nanosleep(&nap, NULL);
+	known->slept_ns = clock_now_ns() - begin;
+	(void)getrusage(RUSAGE_SELF, &after);
+	known->voluntary = after.ru_nvcsw - before.ru_nvcsw;
+	known->involuntary = after.ru_nivcsw - before.ru_nivcsw;
+	known->waited_ns = waited_ns() - waited;
+}
+
+static json_t *watch(void (*part)(void), unsigned int controllers,
+		     void (*limit)(const struct cgroup *))
+{
+	struct collector *collector;
+	struct scene scene;
+	json_t *seen;
+
+	scene_open(&scene, controllers, limit);
+	collector = scene_attach(&scene, "sched");
+	scene_start(&scene, part);
+	scene_play(&scene);
+	seen = scene_read(collector);
+	scene_close(&scene);
+	assert_whole(seen);
+	return seen;
+}
+
+static void sleeps_are_counted_and_timed(void **state)
+{
+	json_t *seen = watch(part_sleep, 0, NULL);
+	uint64_t all = json_u64_or(seen, "switches", 0);
+
+	(void)state;
+	/* The naps, and the wait for what begins and what ends the part. */
+	assert_in_range(off(seen, "sleep", "n"), SLEEPS, SLEEPS + 4);
+	assert_true(off(seen, "sleep", "sum_ns") >= SLEEPS * 2000000UL);
+	assert_in_range(all, known->voluntary + known->involuntary,
+			known->voluntary + known->involuntary + 4);
+	assert_in_range(off(seen, "preempted", "n"), known->involuntary, known->involuntary + 4);
+	/* Each nap ends in a wait for the CPU. */
+	assert_true(queue(seen, "n") >= SLEEPS);
+	assert_true(fabs((double)queue(seen, "sum_ns") - (double)known->waited_ns) <=
+		    0.05 * (double)known->waited_ns + 2e6);
+	json_decref(seen);
+}
+
+static void part_spin(void)
+{
+	uint64_t end = clock_now_ns() + 800 * NS_PER_MS;
+
+	while (clock_now_ns() < end)
+		;
+}
+
+static void limit_cpu(const struct cgroup *cgroup)
+{
+	int version, fd = cgroup_controller_fd(cgroup, CGROUP_CPU, &version);
+
+	if (fd < 0)
+		return;
+	if (version == 2) {
+		assert_int_equal(fd_write_file(fd, "cpu.max", "5000 50000", NULL), 0);
+		return;
+	}
+	assert_int_equal(fd_write_file(fd, "cpu.cfs_period_us", "50000", NULL), 0);
+	assert_int_equal(fd_write_file(fd, "cpu.cfs_quota_us", "5000", NULL), 0);
+}
+
+static void a_spinner_s_throttling_is_what_the_group_s_file_says(void **state)
+{
+	struct collector *cpu, *sched;
+	struct scene scene;
+	json_t *files, *seen;
+	double throttled, by_file;
+
+	(void)state;
+	scene_open(&scene, CGROUP_BIT(CGROUP_CPU) | CGROUP_BIT(CGROUP_CPUACCT), limit_cpu);
+	cpu = scene_attach(&scene, "cpu");
+	sched = scene_attach(&scene, "sched");
+	scene_start(&scene, part_spin);
+	scene_play(&scene);
+	files = scene_read(cpu);
+	seen = scene_read(sched);
+	scene_close(&scene);
+	assert_whole(seen);
+	/* One thread: each throttled period is one time off the CPU. */
+	assert_in_range(off(seen, "throttled", "n") + 1, json_u64_or(files, "nr_throttled", 0),
+			json_u64_or(files, "nr_throttled", 0) + 2);
+	throttled = (double)off(seen, "throttled", "sum_ns") / 1e3;
+	by_file = (double)json_u64_or(files, "throttled_us", 0);
+	/* Within 3 %, and the waits for a CPU after each, which the group's file does not know. */
+	assert_true(by_file > 0);
+	assert_true(throttled >= 0.97 * by_file);
+	assert_true(throttled <= 1.03 * by_file + (double)queue(seen, "sum_ns") / 1e3 + 5e3);
+	json_decref(files);
+	json_decref(seen);
+}
+
+static void part_share(void)
+{
+	cpu_set_t one;
+	pid_t other;
+
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	(void)sched_setaffinity(0, sizeof(one), &one);
+	other = fork();
+	for (uint64_t end = clock_now_ns() + 300 * NS_PER_MS; clock_now_ns() < end;)
+		;
+	if (other == 0)
+		_exit(0);
+	(void)waitpid(other, NULL, 0);
+}
+
+static void two_on_one_cpu_wait_for_each_other(void **state)
+{
+	json_t *seen = watch(part_share, 0, NULL);
+
+	(void)state;
+	/* Each waits while the other one runs: about as long as both run. */
+	assert_true(off(seen, "preempted", "n") >= 4);
+	assert_true(off(seen, "preempted", "sum_ns") >= 200 * NS_PER_MS);
+	assert_true(queue(seen, "sum_ns") >= 200 * NS_PER_MS);
+	json_decref(seen);
+}
+
+static void part_move(void)
+{
+	cpu_set_t one;
+
+	for (int i = 0; i < 20; i++) {
+		CPU_ZERO(&one);
+		CPU_SET(i % 2, &one);
+		(void)sched_setaffinity(0, sizeof(one), &one);
+	}
+}
+
+static void moves_between_cpus_are_counted(void **state)
+{
+	json_t *seen;
+
+	(void)state;
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		skip();
+	seen = watch(part_move, 0, NULL);
+	assert_in_range(json_u64_or(seen, "migrations", 0), 19, 40);
+	json_decref(seen);
+}
+
+static void part_nothing(void)
+{
+}
+
+static void others_are_not_seen_and_programs_are_unloaded(void **state)
+{
+	struct scene quiet, busy;
+	struct collector *collector;
+	json_t *seen;
+
+	(void)state;
+	scene_open(&quiet, 0, NULL);
+	collector = scene_attach(&quiet, "sched");
+	scene_start(&quiet, part_nothing);
+	scene_settle(&quiet);
+	scene_snapshot(&quiet, COLLECTOR_BEGIN);
+	scene_open(&busy, 0, NULL);
+	scene_start(&busy, part_sleep);
+	scene_play(&busy);
+	scene_close(&busy);
+	scene_snapshot(&quiet, COLLECTOR_END);
+	seen = scene_read(collector);
+	assert_int_equal(json_u64_or(seen, "switches", 1), 0);
+	assert_int_equal(queue(seen, "n"), 0);
+	json_decref(seen);
+	(void)write(quiet.to_child, "ge", 2);
+	assert_int_equal(waitpid(quiet.pid, NULL, 0), quiet.pid);
+	scene_close(&quiet);
+}
+
+static int share_memory(void **state)
+{
+	(void)state;
+	known = mmap(NULL, sizeof(*known), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		     0);
+	return known == MAP_FAILED;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(sleeps_are_counted_and_timed, scene_teardown),
+		cmocka_unit_test_teardown(a_spinner_s_throttling_is_what_the_group_s_file_says,
+					  scene_teardown),
+		cmocka_unit_test_teardown(two_on_one_cpu_wait_for_each_other, scene_teardown),
+		cmocka_unit_test_teardown(moves_between_cpus_are_counted, scene_teardown),
+		cmocka_unit_test_teardown(others_are_not_seen_and_programs_are_unloaded,
+					  scene_teardown),
+	};
+
+	return geteuid() == 0 ? cmocka_run_group_tests(tests, share_memory, NULL) : 77;
+}

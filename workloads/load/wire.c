@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#include "wire.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+
+#define OURS   "10.254.0.2"
+#define THEIRS "10.254.0.1"
+
+/* RFC 863 and RFC 864: who takes all, and who sends on and on. */
+enum { PORT_DISCARD = 9, PORT_CHARGEN = 19 };
+
+int wire_connect(bool send, int buffer, struct tare_err *err)
+{
+	struct sockaddr_in ours = {.sin_family = AF_INET};
+	struct sockaddr_in theirs = {.sin_family = AF_INET,
+				     .sin_port = htons(send ? PORT_DISCARD : PORT_CHARGEN)};
+	cleanup_close int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return err_errno(err, "socket");
+	if (setsockopt(fd, SOL_SOCKET, send ? SO_SNDBUF : SO_RCVBUF, &buffer, sizeof(buffer)) < 0)
+		return err_errno(err, "set the size of a socket's buffer");
+	(void)inet_pton(AF_INET, OURS, &ours.sin_addr);
+	(void)inet_pton(AF_INET, THEIRS, &theirs.sin_addr);
+	/* From the box's own address, so that nothing is ever sent into somebody's network. */
+	if (bind(fd, (const struct sockaddr *)&ours, sizeof(ours)) < 0)
+		return err_errno(err,
+				 "bind to %s, the address of a box's own network device (the "
+				 "environment container,net=veth has one)",
+				 OURS);
+	if (connect(fd, (const struct sockaddr *)&theirs, sizeof(theirs)) < 0)
+		return err_errno(err, "connect to %s", THEIRS);
+	return take_fd(&fd);
+}
