@@ -230,7 +230,7 @@ void env_list_free(struct env_list *list)
 }
 
 /* Those that `said` has stand there already. */
-static int append_options(FILE *to, const json_t *options, const json_t *said)
+static int append_options(FILE *to, const json_t *options, const json_t *said, bool rest)
 {
 	/* jansson's iteration takes no const object, and changes none. */
 	json_t *all = (json_t *)(uintptr_t)options; /* NOLINT(performance-no-int-to-ptr) */
@@ -239,7 +239,7 @@ static int append_options(FILE *to, const json_t *options, const json_t *said)
 
 	json_object_foreach(all, key, value)
 	{
-		if (!json_object_get(said, key) &&
+		if (!json_object_get(said, key) && args_takes_the_rest(key) == rest &&
 		    fprintf(to, ",%s=%s", key, json_string_value(value)) < 0)
 			return -EIO;
 	}
@@ -255,8 +255,9 @@ static char *choice_text(const char *name, const json_t *first, const json_t *se
 
 	if (!to)
 		return NULL;
-	bad = fputs(name, to) < 0 || append_options(to, first, NULL) < 0 ||
-	      append_options(to, second, first) < 0;
+	bad = fputs(name, to) < 0 || append_options(to, first, NULL, false) < 0 ||
+	      append_options(to, second, first, false) < 0 ||
+	      append_options(to, first, NULL, true) < 0;
 	if (fclose(to) != 0 || bad) {
 		free(text);
 		return NULL;

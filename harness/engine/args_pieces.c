@@ -1,14 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/args_pieces.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
 
-/* The option whose value may hold commas: it takes all that follows. */
-#define TAKES_THE_REST "command="
+/* The options whose values may hold commas: they take all that follows. */
+static const char *const take_the_rest[] = {"command", "cmdline+"};
+#define N_TAKE_THE_REST (sizeof(take_the_rest) / sizeof(take_the_rest[0]))
+
+bool args_takes_the_rest(const char *key)
+{
+	for (size_t i = 0; i < N_TAKE_THE_REST; i++)
+		if (strcmp(key, take_the_rest[i]) == 0)
+			return true;
+	return false;
+}
 
 int args_pieces_open(const char *text, enum args_kind kind, struct args_pieces *ret,
 		     struct tare_err *err)
@@ -36,8 +44,12 @@ void args_pieces_close(struct args_pieces *pieces)
 /* The end of the piece at `at`. */
 static size_t piece_end(const char *text, size_t at)
 {
-	if (strncmp(text + at, TAKES_THE_REST, strlen(TAKES_THE_REST)) == 0)
-		return at + strlen(text + at);
+	for (size_t i = 0; i < N_TAKE_THE_REST; i++) {
+		size_t n = strlen(take_the_rest[i]);
+
+		if (strncmp(text + at, take_the_rest[i], n) == 0 && text[at + n] == '=')
+			return at + strlen(text + at);
+	}
 	return at + strcspn(text + at, ",");
 }
 

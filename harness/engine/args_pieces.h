@@ -2,6 +2,7 @@
 #pragma once
 /* args_pieces: cuts "A,K=V,K=V,B" into items, each with its options. */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct tare_err;
@@ -31,6 +32,9 @@ struct args_pieces {
 	char *whole;    /* cut into items */
 	size_t at, end; /* in both */
 };
+
+/* The value of this option may hold commas: in a text it is the last. */
+bool args_takes_the_rest(const char *key);
 
 /* -EINVAL: it is empty, or has characters that are no text. */
 int args_pieces_open(const char *text, enum args_kind kind, struct args_pieces *ret,

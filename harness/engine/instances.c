@@ -28,6 +28,19 @@ static struct instance *find(struct instances *instances, const char *key)
 	return NULL;
 }
 
+/* Once a run: every boot would say the same. */
+static void warn(struct instances *instances, const struct env_choice *env, const json_t *described)
+{
+	const struct engine_config *c = instances->config;
+	const char *warning = json_string_or(described, "warning", NULL);
+	const struct engine_progress progress = {.load = env->label, .said = warning};
+
+	if (!warning || instances->warned || !c->progress)
+		return;
+	instances->warned = true;
+	c->progress(&progress, c->context);
+}
+
 static int open_machine(struct instances *instances, const struct env_choice *env,
 			const struct limits *limits, struct instance *ret, struct tare_err *err)
 {
@@ -54,6 +67,7 @@ static int open_machine(struct instances *instances, const struct env_choice *en
 	if (r < 0)
 		return err_wrap(err, r, "machine '%s'", env->machine);
 	ret->described = ops->describe(ret->machine);
+	warn(instances, env, ret->described);
 	return 0;
 }
 

@@ -19,6 +19,7 @@ struct instance {
 struct instances {
 	const struct engine_config *config;
 	int players_cpu;
+	bool warned;         /* of what a machine is not */
 	unsigned int number; /* of those made so far: part of their names */
 	struct instance items[INSTANCES_MAX];
 	size_t n;

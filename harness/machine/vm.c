@@ -10,6 +10,7 @@
 #include "machine/machine.h"
 #include "machine/vm/boot.h"
 #include "machine/vm/channel.h"
+#include "machine/vm/cmdline.h"
 #include "machine/vm/exec.h"
 #include "machine/vm/host_view.h"
 #include "machine/vm/qmp.h"
@@ -114,6 +115,18 @@ static json_t *vm_describe(struct machine *machine)
 		(void)json_put(d, "root_disk", json_string(vm->boot.root.id));
 	if (guest->limits)
 		(void)json_object_set(d, "limits", guest->limits);
+	if (s->cpu)
+		(void)json_put(d, "cpu", json_string(s->cpu));
+	if (s->cmdline) {
+		(void)json_put(d, "cmdline+", json_string(s->cmdline));
+		(void)json_put(d, "marks", cmdline_marks(s->cmdline));
+	}
+	if (s->hugepages)
+		(void)json_put(d, "hugepages", json_true());
+	if (guest->qemu.pinning)
+		(void)json_object_set(d, "pinning", guest->qemu.pinning);
+	if (s->accel_fell_back)
+		(void)json_put(d, "warning", json_string(s->accel_why));
 	if (s->tsc_khz)
 		(void)json_put(d, "tsc_khz", json_u64(s->tsc_khz));
 	return d;

@@ -140,7 +140,7 @@ static void put_panels(const struct run *run, const struct plot *plot, const str
 		       const struct run_cell *cell)
 {
 	FILE *s = plot->script;
-	char title[RUN_NAME_MAX + 64];
+	char title[RUN_NAME_MAX + 192];
 	size_t column = 0;
 
 	if (p->cpu_limit > 0 || p->memory_limit == 0) {

@@ -125,16 +125,41 @@ static int grow(void *array, size_t n, size_t *room, size_t size, struct tare_er
 	return 0;
 }
 
-static void note_accel(struct run_env *env, const json_t *record)
+static void note_marks(struct run_env *env, const json_t *marks)
 {
-	const char *accel = json_string_or(json_object_get(record, "instance"), "accel", "");
+	const json_t *mark;
+	size_t i, used = 0;
 
-	if (!*accel || env->emulated)
+	if (env->marks[0])
 		return;
-	(void)snprintf(env->accel, sizeof(env->accel), "%.15s", accel);
-	env->emulated = strcmp(accel, "tcg") == 0;
-	if (env->emulated)
-		(void)snprintf(env->shown, sizeof(env->shown), "%s (TCG, emulated)", env->label);
+	json_array_foreach(marks, i, mark)
+	{
+		const char *text = json_is_string(mark) ? json_string_value(mark) : "?";
+
+		if (used < sizeof(env->marks))
+			used += (size_t)snprintf(env->marks + used, sizeof(env->marks) - used,
+						 "%s%.60s", i ? " " : "", text);
+	}
+	for (char *c = env->marks; *c; c++)
+		if (*c < ' ' || *c > '~')
+			*c = '?';
+}
+
+/* What its figures must never be shown without. */
+static void note_instance(struct run_env *env, const json_t *record)
+{
+	const json_t *instance = json_object_get(record, "instance");
+	const char *accel = json_string_or(instance, "accel", "");
+
+	note_marks(env, json_object_get(instance, "marks"));
+	if (*accel && !env->emulated) {
+		(void)snprintf(env->accel, sizeof(env->accel), "%.15s", accel);
+		env->emulated = strcmp(accel, "tcg") == 0;
+	}
+	if (env->emulated || env->marks[0])
+		(void)snprintf(env->shown, sizeof(env->shown), "%s (%s%s%s)", env->label,
+			       env->emulated ? "TCG, emulated" : "",
+			       env->emulated && env->marks[0] ? "; " : "", env->marks);
 }
 
 static int add_trial(struct run *run, const json_t *record, struct tare_err *err)
@@ -163,7 +188,7 @@ static int add_trial(struct run *run, const json_t *record, struct tare_err *err
 	if (r < 0)
 		return r;
 	trial->cell = at;
-	note_accel(&run->envs[cell->env], record);
+	note_instance(&run->envs[cell->env], record);
 	return 0;
 }
 

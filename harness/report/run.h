@@ -21,9 +21,10 @@ enum run_status { RUN_OK, RUN_FAILED, RUN_UNSUPPORTED, RUN_VOID, RUN_N_STATUS };
 
 struct run_env {
 	char label[RUN_NAME_MAX];
-	char shown[RUN_NAME_MAX + 32]; /* the label, with what must be said with it */
-	bool emulated;                 /* a guest of it ran under TCG */
-	char accel[16];                /* "" for the host */
+	char shown[RUN_NAME_MAX + 160]; /* the label, with what must be said with it */
+	bool emulated;                  /* a guest of it ran under TCG */
+	char accel[16];                 /* "" for the host */
+	char marks[128];                /* what changes the cost of its system calls; "" */
 };
 
 /* (group, env, load, params, mode, collectors): what is repeated over rounds. */

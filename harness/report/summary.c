@@ -9,6 +9,12 @@
 #include "base/json.h"
 #include "stats/verdict.h"
 
+void summary_put_marks(json_t *object, const char *key, const struct run_env *env)
+{
+	if (env->marks[0])
+		(void)json_put(object, key, json_string(env->marks));
+}
+
 json_t *summary_cell_json(const struct run *run, const struct run_cell *cell)
 {
 	const struct run_env *env = &run->envs[cell->env];
@@ -16,6 +22,7 @@ json_t *summary_cell_json(const struct run *run, const struct run_cell *cell)
 				   env->label, "load", cell->load, "params", cell->params, "mode",
 				   cell->mode, "accel", env->accel);
 
+	summary_put_marks(object, "marks", env);
 	if (cell->collectors[0])
 		(void)json_put(object, "collectors", json_string(cell->collectors));
 	return object;

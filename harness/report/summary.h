@@ -25,6 +25,8 @@ int summary_add_checks(const struct run *run, json_t *summary, struct tare_err *
 
 /* Add a text to a list that has it not yet. */
 void summary_list_once(json_t *list, const char *text);
+/* What an environment's figures must not be shown without; nothing for most. */
+void summary_put_marks(json_t *object, const char *key, const struct run_env *env);
 /* An object with the members that name a cell. */
 json_t *summary_cell_json(const struct run *run, const struct run_cell *cell);
 /* Set `ci`, `level` and `method`; logs: low and high are logarithms. */

@@ -155,6 +155,7 @@ static json_t *step_json(const struct climb *climb, size_t step, const struct la
 	summary_put_interval(added, &found->ns, false);
 	(void)json_put(object, "env", json_string(env->label));
 	(void)json_put(object, "accel", json_string(env->accel));
+	summary_put_marks(object, "marks", env);
 	(void)json_put(object, "before",
 		       json_string(climb->run->envs[climb->cells[step]->env].label));
 	(void)json_put(object, "height", ratio_json(&found->level));

@@ -154,6 +154,9 @@ static json_t *ratio_json(const struct run *run, const struct ratio *ratio, doub
 	json_t *why = why_json(ratio, verdict, effect);
 
 	(void)json_put(object, "baseline", json_string(run_baseline(run)));
+	for (size_t i = 0; i < run->n_envs; i++)
+		if (strcmp(run->envs[i].label, run_baseline(run)) == 0)
+			summary_put_marks(object, "baseline_marks", &run->envs[i]);
 	(void)json_put(object, "metric", json_string(ratio->metric));
 	(void)json_put(object, "ratio", json_number(exp(ratio->location.estimate)));
 	summary_put_interval(object, &ratio->location, true);

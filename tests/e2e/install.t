@@ -25,7 +25,7 @@ hidden() {
 
 ok "it installs" cmake --install "$build" --prefix "$prefix"
 installed() { (cd "$prefix" && find . -type f -perm -u+x) | sort >"$work/files" && cat "$work/files" &&
-	printf '%s\n' ./bin/tare ./libexec/tare/tare-agent ./libexec/tare/tare-load ./libexec/tare/tare-main |
+	printf '%s\n' ./bin/tare ./libexec/tare/tare-agent ./libexec/tare/tare-load ./libexec/tare/tare-main ./libexec/tare/tare-smoke |
 	cmp - "$work/files"; }
 ok "one program for people, the others beside each other" installed
 ok "a container" test "$(hidden "$tare" exec -e container -- sh -c 'echo $$')" = 1

@@ -257,6 +257,24 @@ static void command_takes_the_rest(void **state)
 	load_list_free(&list);
 }
 
+static void the_kernel_s_command_line_takes_the_rest_and_stays_last(void **state)
+{
+	struct env_list list = envs_of("a=vm+container,net=host,cmdline+=foo=a,b=c bar"), again;
+	char *text = env_choice_text(&list.items[0]);
+
+	(void)state;
+	assert_int_equal(list.n, 1);
+	assert_string_equal(json_string_or(list.items[0].machine_options, "cmdline+", ""),
+			    "foo=a,b=c bar");
+	again = envs_of(text);
+	assert_int_equal(again.n, 1);
+	assert_true(json_equal(again.items[0].machine_options, list.items[0].machine_options));
+	assert_true(json_equal(again.items[0].options, list.items[0].options));
+	free(text);
+	env_list_free(&again);
+	env_list_free(&list);
+}
+
 static void a_wrong_load_is_told_with_what_was_meant(void **state)
 {
 	static const struct {
@@ -329,6 +347,7 @@ int main(void)
 		cmocka_unit_test(globs_and_groups_bring_each_load_once),
 		cmocka_unit_test(one_load_may_come_with_two_parameters),
 		cmocka_unit_test(command_takes_the_rest),
+		cmocka_unit_test(the_kernel_s_command_line_takes_the_rest_and_stays_last),
 		cmocka_unit_test(a_wrong_load_is_told_with_what_was_meant),
 		cmocka_unit_test(collectors_are_known_and_given_once),
 	};

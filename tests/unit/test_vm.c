@@ -171,8 +171,16 @@ static void what_cannot_be_is_refused_with_a_way_out(void **state)
 		const char *words;
 	} cases[] = {
 		{"{}", {.memory_bytes = 64 << 20}, "vm+container"},
-		{"{\"memory\": \"64M\"}", {.pids = 0}, "vm+container"},
-		{"{\"memory\": \"256\"}", {.pids = 0}, "256"},
+		{"{\"guest-memory\": \"64M\"}", {.pids = 0}, "vm+container"},
+		{"{\"guest-memory\": \"256\"}", {.pids = 0}, "256"},
+		{"{\"cpu\": \"a b\"}", {.pids = 0}, "no CPU model"},
+		{"{\"cpu\": \"no-such\", \"accel\": \"tcg\"}", {.pids = 0}, "no-such"},
+		{"{\"cpu\": \"host\", \"accel\": \"tcg\"}", {.pids = 0}, "needs KVM"},
+		{"{\"cmdline+\": \"a panic=1\"}", {.pids = 0}, "'panic=1' is tare's own"},
+		{"{\"patience\": \"3\"}", {.pids = 0}, "patience"},
+		{"{\"pin\": \"yes\"}", {.pids = 0}, "on|off"},
+		{"{\"hugepages\": \"2M\"}", {.pids = 0}, "on|off"},
+		{"{\"kernel\": \"/etc/passwd\"}", {.pids = 0}, "neither a bzImage nor"},
 		{"{}", {.pids = 10}, "vm+container"},
 		{"{\"acel\": \"tcg\"}", {.pids = 0}, "did you mean 'accel'"},
 		{"{\"accel\": \"xen\"}", {.pids = 0}, "auto|kvm|tcg"},
@@ -189,19 +197,100 @@ static void what_cannot_be_is_refused_with_a_way_out(void **state)
 	}
 }
 
-static void kvm_that_is_not_real_is_refused_when_asked_for(void **state)
+/* The kernel in the cache, whose boot under KVM is the question. */
+static void ask_verdict(struct kvm_verdict *ret)
+{
+	const struct image_config config = {.cache_dir = scene_places.cache_dir,
+					    .libexec_dir = scene_places.libexec_dir,
+					    .journal = scene_places.journal};
+	struct tare_err err = {0};
+	struct image image;
+	char path[512];
+
+	scene_need(qemu_find(path, sizeof(path), &err), &err);
+	scene_need(image_ensure(&config, &image, &err), &err);
+	const struct kvm_verdict_key key = {.cache_dir = scene_places.cache_dir,
+					    .qemu_path = path,
+					    .guest_kernel = image.kernel_sha256};
+
+	kvm_verdict_get(&key, ret);
+	image_release(&image);
+}
+
+static void a_guest_has_the_cpus_of_its_cpuset_one_to_one(void **state)
+{
+	const struct limits both = {.cpuset = 3};
+	struct tare_err err = {0};
+	json_t *d, *pinning, *vcpus;
+
+	(void)state;
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		skip();
+	d = scene_open(FAST, &both)->ops->describe(scene_open_one);
+	pinning = json_object_get(d, "pinning");
+	vcpus = json_object_get(pinning, "vcpus");
+	assert_int_equal(json_u64_or(d, "vcpus", 0), 2);
+	assert_string_equal(json_string_value(json_array_get(vcpus, 0)), "0");
+	assert_string_equal(json_string_value(json_array_get(vcpus, 1)), "1");
+	/* The cpuset holds for all of QEMU. */
+	assert_non_null(strstr(json_string_or(pinning, "why", ""), "no other"));
+	json_decref(d);
+	scene_need(scene_close(&err), &err);
+	/* On one CPU of two, QEMU's other threads have the other one. */
+	d = scene_open(FAST, NULL)->ops->describe(scene_open_one);
+	pinning = json_object_get(d, "pinning");
+	assert_string_equal(json_string_value(json_array_get(json_object_get(pinning, "vcpus"), 0)),
+			    "0");
+	assert_null(strchr(json_string_or(pinning, "others", "0"), '0'));
+	assert_null(json_object_get(pinning, "why"));
+	json_decref(d);
+	scene_need(scene_close(&err), &err);
+}
+
+static void kvm_that_boots_no_guest_is_an_error_within_its_deadline(void **state)
 {
 	struct kvm_verdict verdict;
 	struct tare_err err = {0};
-	char path[512];
+	uint64_t begun;
 
 	(void)state;
-	scene_need(qemu_find(path, sizeof(path), &err), &err);
-	kvm_verdict_get(scene_places.cache_dir, path, &verdict);
-	if (verdict.kind == KVM_VERDICT_GOOD || verdict.kind == KVM_VERDICT_PROMISING)
+	scene_need(kvm_verdict_forget(scene_places.cache_dir, &err), &err);
+	ask_verdict(&verdict);
+	if (verdict.kind == KVM_VERDICT_REAL)
 		skip();
-	assert_int_equal(scene_try("{\"accel\": \"kvm\"}", NULL, &err), -ENOTSUP);
+	begun = clock_now_ns();
+	assert_int_equal(scene_try("{\"accel\": \"kvm\", \"patience\": \"3s\"}", NULL, &err),
+			 -ENOTSUP);
 	assert_non_null(strstr(err.msg, "accel=tcg"));
+	assert_true(clock_now_ns() - begun < 30 * NS_PER_S); /* nowhere near a hang */
+	assert_int_equal(scene_qemu(), 0);
+	ask_verdict(&verdict);
+	if (verdict.kind == KVM_VERDICT_ABSENT)
+		skip();
+	assert_int_equal(verdict.kind, KVM_VERDICT_DOES_NOT_BOOT);
+	/* It is known now: no QEMU, and the reason again. */
+	err = (struct tare_err){0};
+	assert_int_equal(scene_try("{\"accel\": \"kvm\", \"patience\": \"3s\"}", NULL, &err),
+			 -ENOTSUP);
+	assert_non_null(strstr(err.msg, "does not boot"));
+}
+
+static void without_real_kvm_auto_falls_back_and_says_so(void **state)
+{
+	struct tare_err err = {0};
+	struct kvm_verdict verdict;
+	json_t *d;
+
+	(void)state;
+	ask_verdict(&verdict);
+	if (verdict.kind == KVM_VERDICT_REAL)
+		skip();
+	d = scene_open("{\"boot\": \"restore\"}", NULL)->ops->describe(scene_open_one);
+	assert_string_equal(json_string_or(d, "accel", ""), "tcg");
+	assert_non_null(strstr(json_string_or(d, "warning", ""), "emulated, not virtualized"));
+	assert_string_equal(json_string_or(d, "warning", ""), json_string_or(d, "accel_why", "?"));
+	json_decref(d);
+	scene_need(scene_close(&err), &err);
 }
 
 /* With our stdin from, and our stdout to, a file. */
@@ -289,7 +378,11 @@ int main(void)
 		cmocka_unit_test_teardown(a_guest_that_hangs_ends_at_the_deadline, scene_end_test),
 		cmocka_unit_test_teardown(half_a_cpu_is_seen_as_throttling_of_qemu, scene_end_test),
 		cmocka_unit_test_teardown(what_cannot_be_is_refused_with_a_way_out, scene_end_test),
-		cmocka_unit_test_teardown(kvm_that_is_not_real_is_refused_when_asked_for,
+		cmocka_unit_test_teardown(a_guest_has_the_cpus_of_its_cpuset_one_to_one,
+					  scene_end_test),
+		cmocka_unit_test_teardown(kvm_that_boots_no_guest_is_an_error_within_its_deadline,
+					  scene_end_test),
+		cmocka_unit_test_teardown(without_real_kvm_auto_falls_back_and_says_so,
 					  scene_end_test),
 		cmocka_unit_test_teardown(restored_guests_have_disks_of_their_own, scene_end_test),
 		cmocka_unit_test_teardown(a_command_has_our_stdio_and_its_status_comes_back,

@@ -23,8 +23,19 @@ static int take_deep(void *options, const char *text, struct tare_err *err)
 	return 0;
 }
 
+static int take_reprobe(void *options, const char *text, struct tare_err *err)
+{
+	(void)text;
+	(void)err;
+	((struct doctor *)options)->reprobe = true;
+	return 0;
+}
+
 static const struct command_option doctor_options[] = {
 	{"deep", 0, NULL, "also boot a guest (seconds)", take_deep},
+	{"reprobe", 0, NULL,
+	 "forget what is known of KVM, and try it anew, with a boot where we are root (up to 15 s)",
+	 take_reprobe},
 	{NULL, 0, NULL, NULL, NULL},
 };
 

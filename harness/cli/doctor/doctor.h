@@ -17,6 +17,7 @@ struct doctor {
 	struct places *places; /* open when we are root */
 	bool root;
 	bool deep;         /* also what takes long: boots a guest */
+	bool reprobe;      /* forget what is known of KVM, and find it out anew */
 	const char *group; /* of the check that is at work */
 	json_t *checks;    /* [{"group", "name", "state", "finding", "advice"}] */
 };

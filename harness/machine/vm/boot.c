@@ -4,17 +4,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/text.h"
 #include "machine/vm/channel.h"
+#include "machine/vm/image_kernel.h"
 #include "machine/vm/kvm_verdict.h"
 #include "machine/vm/snapshot.h"
 
-/* Booting takes 2 s under TCG on an idle machine, and ten times that on a busy one. */
-#define BOOT_DEADLINE_NS (60 * NS_PER_S)
 #define SAVE_DEADLINE_NS (60 * NS_PER_S)
 
 static void make_plan(const struct machine_config *config, const struct vm_boot *b,
@@ -26,6 +26,8 @@ static void make_plan(const struct machine_config *config, const struct vm_boot 
 		.qemu = {.path = qemu_path,
 			 .accel = s->accel,
 			 .machine = s->machine,
+			 .smoke = s->smoke,
+			 .no_arch_capabilities = s->verdict.arch_capabilities_refused,
 			 .memory_bytes = s->memory_bytes,
 			 .vcpus = s->vcpus,
 			 .tsc_khz = s->tsc_khz,
@@ -33,7 +35,10 @@ static void make_plan(const struct machine_config *config, const struct vm_boot 
 			 .initrd = b->image.initrd,
 			 .root_disk = b->root.disk,
 			 .incoming_fd = -1,
-			 .cpus = config->cpus,
+			 .hugepages = s->hugepages,
+			 .cpu = s->cpu,
+			 .cmdline = s->cmdline,
+			 .cpus = s->cpus,
 			 .name = config->name,
 			 .journal = config->journal},
 		.disk = b->image.work_disk,
@@ -41,7 +46,7 @@ static void make_plan(const struct machine_config *config, const struct vm_boot 
 		.state_fd = -1,
 		.limits = s->limits,
 		.layout = &config->place->layout,
-		.deadline_ns = clock_now_ns() + BOOT_DEADLINE_NS,
+		.deadline_ns = clock_now_ns() + vm_settings_patience(s),
 	};
 }
 
@@ -99,7 +104,7 @@ static int restore(const struct machine_config *config, struct vm_boot *b, struc
 	plan->disk = snapshot.disk;
 	plan->hello = snapshot.hello;
 	plan->state_fd = snapshot.state_fd;
-	plan->deadline_ns = clock_now_ns() + BOOT_DEADLINE_NS;
+	plan->deadline_ns = clock_now_ns() + vm_settings_patience(&b->settings);
 	r = guest_open(plan, &b->guest, err);
 	b->restored = r == 0;
 	snapshot_clear(&snapshot);
@@ -117,24 +122,81 @@ static int open_guest(const struct machine_config *config, struct vm_boot *b, co
 	return guest_open(&plan, &b->guest, err);
 }
 
-/* The loop says that KVM is real; only a guest that boots proves it. */
+/* The loop says that KVM is worth a try; only a guest that boots proves it. */
 static int confirm_kvm(const struct machine_config *config, struct vm_boot *b,
-		       const char *qemu_path, struct tare_err *err)
+		       const struct kvm_verdict_key *key, struct tare_err *err)
 {
-	struct kvm_verdict verdict = {.kind = KVM_VERDICT_GOOD};
+	struct vm_settings *s = &b->settings;
 	struct tare_err why = {0};
-	int r = open_guest(config, b, qemu_path, &why);
+	int r = open_guest(config, b, key->qemu_path, &why);
 
-	if (r < 0) {
-		verdict.kind = KVM_VERDICT_BROKEN;
-		(void)snprintf(verdict.why, sizeof(verdict.why),
-			       "no guest boots here under KVM: %.150s", why.msg);
-	}
-	(void)kvm_verdict_put(config->cache_dir, qemu_path, &verdict, NULL);
+	/* A disk that is full says nothing of KVM, and QEMU that does not start (EIO) nothing of
+	 * the guest. */
+	if (!kvm_verdict_learn(key, r, why.msg, vm_settings_patience(s), &s->verdict) && r != -EIO)
+		return err_set(err, -r, "%s", why.msg);
 	if (r == 0)
 		return 0;
-	r = vm_settings_fall_back(&b->settings, why.msg, err);
-	return r < 0 ? r : open_guest(config, b, qemu_path, err);
+	r = vm_settings_fall_back(config, s, r == -EIO ? why.msg : s->verdict.why, err);
+	return r < 0 ? r : open_guest(config, b, key->qemu_path, err);
+}
+
+static int choose_and_open(const struct machine_config *config, struct vm_boot *b,
+			   const char *qemu_path, struct tare_err *err)
+{
+	const struct vm_settings *s = &b->settings;
+	/* What a user adds may be what does not boot. */
+	cleanup_free char *kernel = text_format(
+		"%s%s%s%s%s", b->image.kernel_sha256, s->cpu ? " cpu=" : "", s->cpu ? s->cpu : "",
+		s->cmdline ? " cmdline=" : "", s->cmdline ? s->cmdline : "");
+	const struct kvm_verdict_key key = {
+		.cache_dir = config->cache_dir, .qemu_path = qemu_path, .guest_kernel = kernel};
+	int r = kernel ? vm_settings_choose(config, &key, &b->settings, err)
+		       : err_set(err, ENOMEM, "out of memory");
+
+	if (r < 0)
+		return r;
+	if (b->settings.accel == QEMU_KVM && !b->settings.verdict.booted)
+		return confirm_kvm(config, b, &key, err);
+	return open_guest(config, b, qemu_path, err);
+}
+
+/* Our own guest comes with tare, and needs nothing else. */
+static int find_smoke(const struct machine_config *config, struct image *ret, struct tare_err *err)
+{
+	cleanup_free char *path = text_format("%s/tare-smoke", config->libexec_dir);
+	struct image image = {.lock_fd = -1};
+	int r = path ? digest_file(path, image.kernel_sha256, err)
+		     : err_set(err, ENOMEM, "out of memory");
+
+	if (r < 0)
+		return err_wrap(err, r, "kernel=smoke");
+	memcpy(image.id, image.kernel_sha256, sizeof(image.id));
+	image.vmlinux = take_pointer(path);
+	*ret = image;
+	return 0;
+}
+
+static int find_image(const struct machine_config *config, const struct vm_settings *s,
+		      struct image *ret, struct tare_err *err)
+{
+	cleanup_free char *of_host = NULL;
+	struct image_config image = {
+		.cache_dir = config->cache_dir,
+		.libexec_dir = config->libexec_dir,
+		.kernel = s->kernel,
+		.journal = config->journal,
+	};
+	struct utsname system;
+	int r = 0;
+
+	if (s->smoke)
+		return find_smoke(config, ret, err);
+	if (s->kernel_of_host) {
+		(void)uname(&system);
+		r = image_kernel_of_host("", system.release, &of_host, err);
+		image.kernel = of_host;
+	}
+	return r < 0 ? r : image_ensure(&image, ret, err);
 }
 
 /* What it boots from, and what its boxes have as their root. */
@@ -146,7 +208,7 @@ static int find_images(const struct machine_config *config, struct vm_boot *b, s
 		.kernel = b->settings.kernel,
 		.journal = config->journal,
 	};
-	int r = image_ensure(&image, &b->image, err);
+	int r = find_image(config, &b->settings, &b->image, err);
 
 	return r == 0 && b->settings.root
 		       ? image_root_ensure(&image, b->settings.root, &b->root, err)
@@ -182,13 +244,11 @@ int vm_boot(const struct machine_config *config, struct vm_boot *ret, struct tar
 	int r = qemu_find(qemu_path, sizeof(qemu_path), err);
 
 	if (r == 0)
-		r = vm_settings_read(config, qemu_path, &b.settings, err);
+		r = vm_settings_read(config, &b.settings, err);
 	if (r == 0)
 		r = find_images(config, &b, err);
-	if (r == 0 && b.settings.accel == QEMU_KVM && !b.settings.accel_confirmed)
-		r = confirm_kvm(config, &b, qemu_path, err);
-	else if (r == 0)
-		r = open_guest(config, &b, qemu_path, err);
+	if (r == 0)
+		r = choose_and_open(config, &b, qemu_path, err);
 	if (r == 0 && b.root.about)
 		r = hand_over_root(&b, err);
 	if (r < 0) {

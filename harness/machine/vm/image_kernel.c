@@ -227,7 +227,8 @@ static int make_file(const struct image_config *config, const char *name, struct
 	return r;
 }
 
-/* Beside it, or, for /boot/vmlinuz, in the folder above. */
+/* Beside it, or, for /boot/vmlinuz, in the folder above; /usr/lib/modules/RELEASE/vmlinuz is itself
+ * where they are. */
 static int find_file_modules(const char *kernel, const char *release, char **ret,
 			     struct tare_err *err)
 {
@@ -235,7 +236,7 @@ static int find_file_modules(const char *kernel, const char *release, char **ret
 
 	if (!realpath(kernel, folder))
 		return err_errno(err, "kernel '%s'", kernel);
-	for (int up = 0; up < 2 && !*ret; up++) {
+	for (int up = 0; up < 4 && !*ret; up++) {
 		char *slash = strrchr(folder, '/');
 
 		if (!slash)
@@ -267,6 +268,48 @@ static int ensure_file(const struct image_config *config, struct image_kernel *r
 	if (r < 0)
 		image_kernel_clear(ret);
 	return r;
+}
+
+static int check_release(const char *path, const char *release, struct tare_err *err)
+{
+	cleanup_bytes struct image_bytes bytes = {0};
+	char found[IMAGE_RELEASE_SIZE];
+	int r = image_vmlinux_read(path, &bytes, err);
+
+	if (r < 0 || (r = image_vmlinux_release(&bytes, found, sizeof(found), err)) < 0)
+		return err_wrap(err, r, "kernel=host");
+	if (strcmp(found, release) != 0)
+		return err_set(err, ENOTSUP,
+			       "kernel=host: '%s' is of Linux %s, and %s is running: give a "
+			       "kernel's file, kernel=PATH",
+			       path, found, release);
+	return 0;
+}
+
+int image_kernel_of_host(const char *root, const char *release, char **ret, struct tare_err *err)
+{
+	static const struct {
+		const char *before, *after;
+	} places[] = {{"/boot/vmlinuz-", ""}, {"/lib/modules/", "/vmlinuz"}};
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		cleanup_free char *path =
+			text_format("%s%s%s%s", root, places[i].before, release, places[i].after);
+		int r;
+
+		if (!path)
+			return err_set(err, ENOMEM, "out of memory");
+		if (access(path, R_OK) < 0)
+			continue;
+		r = check_release(path, release, err);
+		if (r == 0)
+			*ret = take_pointer(path);
+		return r;
+	}
+	return err_set(err, ENOTSUP,
+		       "kernel=host: neither %s/boot/vmlinuz-%s nor %s/lib/modules/%s/vmlinuz can "
+		       "be read: give a kernel's file, kernel=PATH",
+		       root, release, root, release);
 }
 
 int image_kernel_ensure(const struct image_config *config, struct image_kernel *ret,

@@ -21,6 +21,10 @@ struct image_kernel {
 
 void image_kernel_clear(struct image_kernel *kernel);
 
+/* The file of the running kernel, below root ("" but in tests), which has to be of that release;
+ * new memory. -ENOTSUP: there is none that can be read. */
+int image_kernel_of_host(const char *root, const char *release, char **ret, struct tare_err *err);
+
 /* The caller holds the cache's lock. */
 int image_kernel_ensure(const struct image_config *config, struct image_kernel *ret,
 			struct tare_err *err);

@@ -6,6 +6,8 @@
  * ring 0 at a microsecond an instruction. So a loop is run in ring 0, without any guest kernel,
  * and timed. */
 
+#include <stdbool.h>
+
 enum kvm_state {
 	KVM_STATE_REAL,      /* the loop ran as fast as a CPU runs it */
 	KVM_STATE_EMULATING, /* it ran, but was interpreted */
@@ -16,7 +18,9 @@ enum kvm_state {
 struct kvm_probe {
 	enum kvm_state state;
 	double ns_per_iteration; /* of a loop of two instructions; 0: it did not end */
-	char why[160];           /* a sentence; empty when real */
+	/* KVM offers IA32_ARCH_CAPABILITIES and refuses to have it set, on which QEMU gives up. */
+	bool arch_capabilities_refused;
+	char why[160]; /* a sentence */
 };
 
 /* Takes milliseconds, or until a deadline of seconds when the loop hangs. */

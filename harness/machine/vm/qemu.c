@@ -136,7 +136,7 @@ static int start(struct qemu *qemu, const struct qemu_config *config, uint64_t d
 	if (r < 0)
 		return r;
 	qemu->qmp_ready_ns = clock_now_ns();
-	return qemu_threads_place(qemu, config->cpus, deadline_ns, err);
+	return qemu_threads_place(qemu, config->cpus, deadline_ns, &qemu->pinning, err);
 }
 
 int qemu_start(struct qemu *qemu, const struct qemu_config *config, uint64_t deadline_ns,
@@ -146,10 +146,16 @@ int qemu_start(struct qemu *qemu, const struct qemu_config *config, uint64_t dea
 
 	qemu_init(qemu);
 	r = start(qemu, config, deadline_ns, err);
-	if (r < 0) {
-		qemu_add_last_words(qemu, err);
-		(void)qemu_close(qemu, 0, NULL);
+	if (r == 0)
+		return 0;
+	/* No guest's fault: it has not run yet. */
+	if (r == -EPIPE || r == -ETIMEDOUT) {
+		r = -EIO;
+		if (err)
+			err->code = EIO;
 	}
+	qemu_add_last_words(qemu, err);
+	(void)qemu_close(qemu, 0, NULL);
 	return r;
 }
 
@@ -260,9 +266,11 @@ static void close_all(struct qemu *qemu)
 			(void)close(take_fd(fds[i]));
 	qmp_close(qemu->qmp);
 	console_close(qemu->console);
+	json_decref(qemu->pinning);
 	json_decref(qemu->command_line);
 	qemu->qmp = NULL;
 	qemu->console = NULL;
+	qemu->pinning = NULL;
 	qemu->command_line = NULL;
 }
 

@@ -32,9 +32,14 @@ struct qemu_config {
 	const char *path; /* of qemu_find() */
 	enum qemu_accel accel;
 	enum qemu_machine machine;
+	bool no_arch_capabilities; /* the host's CPU without what its KVM refuses */
 	uint64_t memory_bytes;
+	bool hugepages;
 	unsigned int vcpus;
+	const char *cpu;             /* a model; NULL: by the accelerator */
+	const char *cmdline;         /* added to the kernel's; NULL: nothing */
 	uint64_t tsc_khz;            /* for a microvm under TCG, which cannot find it out; else 0 */
+	bool smoke;                  /* no Linux: the channel is the serial port, no virtio */
 	const char *kernel;          /* an ELF vmlinux with a PVH note, or a bzImage */
 	const char *initrd;          /* initramfs; NULL: none */
 	const char *disk;            /* raw image for /work */
@@ -59,6 +64,7 @@ struct qemu {
 	int debug_fd;            /* isa-debugcon: a byte at the first instruction of userspace */
 	uint64_t qmp_ready_ns;   /* clock_now_ns() of these moments; 0: not yet */
 	uint64_t first_byte_ns;
+	json_t *pinning;      /* of qemu_threads_place(); NULL: none */
 	json_t *command_line; /* list of texts, as started */
 };
 
@@ -66,7 +72,7 @@ struct qemu {
 void qemu_init(struct qemu *qemu);
 
 /* Start it, shake hands over QMP, place its threads. On failure the sentence ends with the last
- * words of QEMU, and everything is closed. */
+ * words of QEMU, and everything is closed; -EIO: QEMU itself ended or does not answer. */
 int qemu_start(struct qemu *qemu, const struct qemu_config *config, uint64_t deadline_ns,
 	       struct tare_err *err);
 

@@ -67,25 +67,33 @@ static void add_machine(struct qemu_args *args, const struct qemu_config *config
 			   "auto-kernel-cmdline=off,memory-backend=ram");
 	else
 		add_option(args, "-machine", "q35,memory-backend=ram");
-	if (config->accel == QEMU_KVM)
-		add_option(args, "-cpu", "host,migratable=off,+invtsc");
+	if (config->cpu && strcmp(config->cpu, "host") != 0)
+		add_option(args, "-cpu", "%s", config->cpu);
+	else if (config->accel == QEMU_KVM)
+		add_option(args, "-cpu", "host,migratable=off,+invtsc%s",
+			   config->no_arch_capabilities ? ",-arch-capabilities" : "");
 	else
 		add_option(args, "-cpu", "qemu64");
 	add_option(args, "-accel", "%s", qemu_accel_name(config->accel));
 	add_option(args, "-smp", "%u", config->vcpus);
 	add_option(args, "-m", "%lluM", (unsigned long long)(config->memory_bytes >> 20));
 	/* A memfd, so that smaps tells the guest's memory from QEMU's own. */
-	add_option(args, "-object", "memory-backend-memfd,id=ram,size=%lluM",
-		   (unsigned long long)(config->memory_bytes >> 20));
+	add_option(args, "-object", "memory-backend-memfd,id=ram,size=%lluM%s",
+		   (unsigned long long)(config->memory_bytes >> 20),
+		   config->hugepages ? ",hugetlb=on,hugetlbsize=2M,prealloc=on" : "");
 }
 
-/* Nothing here makes the guest's system calls cheaper or dearer than its kernel has them by
- * default: no mitigations=, no init_on_alloc=, no rcu_expedited. */
+/* Nothing here but what the user adds makes the guest's system calls cheaper or dearer than its
+ * kernel has them by default: no mitigations=, no init_on_alloc=, no rcu_expedited. */
 static void add_kernel(struct qemu_args *args, const struct qemu_config *config)
 {
 	char tsc[64] = "";
 
 	add_option(args, "-kernel", "%s", config->kernel);
+	if (config->smoke) {
+		add_option(args, "-append", "tsc_khz=%llu", (unsigned long long)config->tsc_khz);
+		return;
+	}
 	if (config->initrd)
 		add_option(args, "-initrd", "%s", config->initrd);
 	/* Both, or the guest's clock is lost to jiffies or runs at a wrong rate. */
@@ -94,25 +102,29 @@ static void add_kernel(struct qemu_args *args, const struct qemu_config *config)
 			       (unsigned long long)config->tsc_khz);
 	add_option(args, "-append",
 		   "quiet console=ttyS0 reboot=t panic=-1 cryptomgr.notests random.trust_cpu=on "
-		   "tare.guest=1%s",
-		   tsc);
+		   "tare.guest=1%s%s%s",
+		   tsc, config->cmdline ? " " : "", config->cmdline ? config->cmdline : "");
 }
 
 static void add_sockets(struct qemu_args *args)
 {
 	add_option(args, "-chardev", "socket,id=qmp,fd=%d", QEMU_FD_QMP);
 	add_option(args, "-mon", "chardev=qmp,mode=control");
+	add_option(args, "-chardev", "socket,id=debug,fd=%d", QEMU_FD_DEBUG);
+	add_option(args, "-device", "isa-debugcon,iobase=0xe9,chardev=debug");
+	add_option(args, "-device", "isa-debug-exit,iobase=0x501,iosize=4");
+	add_option(args, "-chardev", "socket,id=channel,fd=%d", QEMU_FD_CHANNEL);
+}
+
+static void add_ports(struct qemu_args *args)
+{
 	add_option(args, "-add-fd", "fd=%d,set=1", QEMU_FD_CONSOLE);
 	/* append: a pipe cannot be cut to length 0, which is what it does else. */
 	add_option(args, "-chardev", "file,id=console,path=/dev/fdset/1,append=on");
 	add_option(args, "-serial", "chardev:console");
-	add_option(args, "-chardev", "socket,id=debug,fd=%d", QEMU_FD_DEBUG);
-	add_option(args, "-device", "isa-debugcon,iobase=0xe9,chardev=debug");
-	add_option(args, "-device", "isa-debug-exit,iobase=0x501,iosize=4");
 	/* Without it, and without RDRAND, the first to ask for randomness waits a second. */
 	add_option(args, "-device", "virtio-rng-pci");
 	add_option(args, "-device", "virtio-serial-pci");
-	add_option(args, "-chardev", "socket,id=channel,fd=%d", QEMU_FD_CHANNEL);
 	add_option(args, "-device", "virtserialport,chardev=channel,name=tare.0");
 	add_option(args, "-chardev", "socket,id=stdio,fd=%d", QEMU_FD_STDIO);
 	add_option(args, "-device", "virtserialport,chardev=stdio,name=tare.1");
@@ -159,6 +171,10 @@ int qemu_args_make(struct qemu_args *args, const struct qemu_config *config, str
 	add_machine(args, config);
 	add_kernel(args, config);
 	add_sockets(args);
+	if (config->smoke)
+		add_option(args, "-serial", "chardev:channel");
+	else
+		add_ports(args);
 	if (config->disk)
 		add_disk(args, config);
 	if (config->root_disk)

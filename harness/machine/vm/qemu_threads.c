@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/units.h"
 #include "machine/vm/qemu.h"
 #include "machine/vm/qmp.h"
 
@@ -65,27 +66,39 @@ static uint64_t allowed(pid_t pid)
 	return mask[0];
 }
 
-int qemu_threads_place(struct qemu *qemu, uint64_t cpus, uint64_t deadline_ns, struct tare_err *err)
+/* The CPUs for vCPU i of n. */
+static uint64_t mask_of(uint64_t cpus, size_t i, size_t n)
 {
-	uint64_t others = allowed(qemu->process.pid) & ~cpus;
-	struct vcpus vcpus = {.n = 0};
+	if ((size_t)__builtin_popcountll(cpus) != n)
+		return cpus;
+	while (i--)
+		cpus &= cpus - 1; /* without its lowest bit */
+	return cpus & -cpus;
+}
+
+static int place_vcpus(const struct vcpus *vcpus, uint64_t cpus, json_t *list, struct tare_err *err)
+{
+	char text[256];
+
+	for (size_t i = 0; i < vcpus->n; i++) {
+		uint64_t mask = mask_of(cpus, i, vcpus->n);
+
+		if (set_affinity(vcpus->threads[i], mask) < 0)
+			return err_errno(err, "run vCPU %zu on CPUs 0x%llx", i,
+					 (unsigned long long)mask);
+		(void)json_array_append_new(
+			list, json_string(units_print_cpus(mask, text, sizeof(text))));
+	}
+	return 0;
+}
+
+static int place_others(pid_t pid, const struct vcpus *vcpus, uint64_t others, struct tare_err *err)
+{
 	struct dirent *entry;
 	char path[64];
 	DIR *threads;
-	int r;
 
-	if (!cpus)
-		return 0;
-	r = ask_vcpus(qemu->qmp, deadline_ns, &vcpus, err);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < vcpus.n; i++)
-		if (set_affinity(vcpus.threads[i], cpus) < 0)
-			return err_errno(err, "run vCPU %zu on CPUs 0x%llx", i,
-					 (unsigned long long)cpus);
-	if (!others)
-		return 0;
-	(void)snprintf(path, sizeof(path), "/proc/%d/task", qemu->process.pid);
+	(void)snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	threads = opendir(path);
 	if (!threads)
 		return err_errno(err, "open '%s'", path);
@@ -93,9 +106,52 @@ int qemu_threads_place(struct qemu *qemu, uint64_t cpus, uint64_t deadline_ns, s
 	while ((entry = readdir(threads))) { /* NOLINT(concurrency-mt-unsafe): ours */
 		pid_t thread = (pid_t)strtol(entry->d_name, NULL, 10);
 
-		if (thread > 0 && !is_vcpu(&vcpus, thread))
+		if (thread > 0 && !is_vcpu(vcpus, thread))
 			(void)set_affinity(thread, others); /* it may have just ended */
 	}
 	(void)closedir(threads);
+	return 0;
+}
+
+static void say_why(json_t *pinning, uint64_t cpus, size_t n_vcpus, bool elsewhere)
+{
+	int n = __builtin_popcountll(cpus);
+	json_t *why = NULL;
+
+	if ((size_t)n != n_vcpus)
+		why = json_sprintf("%zu virtual CPUs share %d of the host's%s", n_vcpus, n,
+				   elsewhere ? "" : " with QEMU's other threads");
+	else if (!elsewhere)
+		why = json_string("QEMU's other threads run on the virtual CPUs' CPUs: there is no "
+				  "other that they may use");
+	if (why)
+		(void)json_put(pinning, "why", why);
+}
+
+int qemu_threads_place(struct qemu *qemu, uint64_t cpus, uint64_t deadline_ns, json_t **ret_pinning,
+		       struct tare_err *err)
+{
+	uint64_t others = allowed(qemu->process.pid) & ~cpus;
+	cleanup_json json_t *list = json_array();
+	struct vcpus vcpus = {.n = 0};
+	json_t *pinning;
+	char text[256];
+	int r;
+
+	if (!cpus)
+		return 0;
+	r = ask_vcpus(qemu->qmp, deadline_ns, &vcpus, err);
+	if (r == 0)
+		r = place_vcpus(&vcpus, cpus, list, err);
+	if (r == 0 && others)
+		r = place_others(qemu->process.pid, &vcpus, others, err);
+	if (r < 0)
+		return r;
+	pinning = json_pack("{sO ss}", "vcpus", list, "others",
+			    units_print_cpus(others ? others : cpus, text, sizeof(text)));
+	if (!pinning)
+		return err_set(err, ENOMEM, "out of memory");
+	say_why(pinning, cpus, vcpus.n, others != 0);
+	*ret_pinning = pinning;
 	return 0;
 }

@@ -1,29 +1,49 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine/vm/settings.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/units.h"
 #include "box/common/imaged.h"
-#include "machine/vm/kvm_verdict.h"
+#include "machine/vm/cmdline.h"
+#include "machine/vm/hugepages.h"
 #include "machine/vm/tsc.h"
 
 #define MIB            (1ULL << 20)
 #define MEMORY_LEAST   (128 * MIB) /* below, Debian's kernel and its modules do not fit */
 #define VCPUS_MAX      16
+/* A kernel that KVM runs on the CPU boots in a second; this is for busy machines. */
+#define CONFIRM_NS     (15 * NS_PER_S)
+#define KERNEL_DEBIAN  "debian"
+#define KERNEL_SMOKE   "smoke"
+#define KERNEL_HOST    "host"
+#define AUTO           "auto"
+#define NONE           "none"
 #define TSC_IS_UNKNOWN "the host's TSC frequency is not to be had, which an emulated microvm needs"
 
 const struct machine_option vm_options[] = {
 	{"accel", "auto|kvm|tcg", "auto", "KVM where it is real, else QEMU's own emulation", false},
 	{"machine", "auto|microvm|q35", "auto", "QEMU's machine: microvm, or a whole PC", false},
-	{"memory", "SIZE", "256M", "the guest's memory; --memory has precedence", false},
-	{"vcpus", "COUNT", "1", "virtual CPUs", false},
-	{"kernel", "PATH", "debian", "a vmlinux or bzImage, or Debian's cloud kernel", false},
+	{"guest-memory", "SIZE", "256M", "the guest's memory; --memory has precedence", false},
+	{"hugepages", "on|off", "off", "the guest's memory in huge pages of the host", false},
+	{"vcpus", "COUNT", AUTO, "virtual CPUs: auto: as many as --cpuset-cpus has, else 1", false},
+	{"pin", "on|off", "on", "each virtual CPU on one of the host's, QEMU's threads elsewhere",
+	 false},
+	{"cpu", "MODEL", AUTO, "QEMU's CPU model: auto: the host's with KVM, else qemu64", false},
+	{"kernel", "KERNEL", KERNEL_DEBIAN,
+	 "debian: its cloud kernel; host: the running one; smoke: a guest without Linux; else the "
+	 "path of a vmlinux or bzImage",
+	 false},
+	{"cmdline+", "TEXT", NONE,
+	 "added to the kernel's command line; takes all that follows, commas too", false},
 	{"image", "NAME", IMAGED_NONE,
 	 "the root of what runs in it: of 'tare image list', as an ext4 disk", true},
 	{"boot", "cold|restore", "cold", "boot anew, or go on with a guest saved once", false},
+	{"patience", "TIME", "60s", "how long it may take to boot", false},
 	{"silence", "TIME", "60s", "how long the guest may take to answer", false},
 	{0},
 };
@@ -31,34 +51,6 @@ const struct machine_option vm_options[] = {
 static const char *option(const struct machine_config *config, const char *name)
 {
 	return machine_option(&machine_ops_vm, config->options, name);
-}
-
-static int read_accel(const struct machine_config *config, const char *qemu_path,
-		      struct vm_settings *s, struct tare_err *err)
-{
-	const char *asked = option(config, "accel");
-	struct kvm_verdict verdict;
-
-	s->accel = QEMU_TCG;
-	if (strcmp(asked, "tcg") == 0) {
-		(void)snprintf(s->accel_why, sizeof(s->accel_why), "accel=tcg was asked for");
-		return 0;
-	}
-	kvm_verdict_get(config->cache_dir, qemu_path, &verdict);
-	if (verdict.kind == KVM_VERDICT_GOOD || verdict.kind == KVM_VERDICT_PROMISING) {
-		s->accel = QEMU_KVM;
-		s->accel_confirmed = verdict.kind == KVM_VERDICT_GOOD;
-		s->accel_may_fall_back = strcmp(asked, "auto") == 0;
-		(void)snprintf(s->accel_why, sizeof(s->accel_why),
-			       "KVM runs a loop of two instructions in ring 0 in %.1f ns",
-			       verdict.ns_per_iteration);
-		return 0;
-	}
-	if (strcmp(asked, "kvm") == 0)
-		return err_set(err, ENOTSUP, "accel=kvm: %.160s; use accel=tcg", verdict.why);
-	(void)snprintf(s->accel_why, sizeof(s->accel_why), "emulated, not virtualized: %s",
-		       verdict.why);
-	return 0;
 }
 
 /* Needs the accelerator: only an emulated microvm cannot find its clock by itself. */
@@ -69,11 +61,15 @@ static int read_machine(const struct machine_config *config, struct vm_settings 
 
 	s->machine = strcmp(asked, "q35") == 0 ? QEMU_Q35 : QEMU_MICROVM;
 	s->tsc_khz = 0;
-	if (s->machine == QEMU_Q35 || s->accel == QEMU_KVM)
+	if (!s->smoke && (s->machine == QEMU_Q35 || s->accel == QEMU_KVM))
 		return 0;
 	s->tsc_khz = tsc_host_khz();
 	if (s->tsc_khz)
 		return 0;
+	if (s->smoke)
+		return err_set(err, ENOTSUP,
+			       "kernel=smoke: the host's TSC frequency is not to be had, by which "
+			       "it tells the time");
 	if (strcmp(asked, "microvm") == 0)
 		return err_set(err, ENOTSUP,
 			       "machine=microvm: " TSC_IS_UNKNOWN "; use machine=q35");
@@ -85,7 +81,7 @@ static int read_machine(const struct machine_config *config, struct vm_settings 
 static int read_memory(const struct machine_config *config, struct vm_settings *s,
 		       struct tare_err *err)
 {
-	int r = units_parse_size("machine vm: option memory", option(config, "memory"),
+	int r = units_parse_size("machine vm: option guest-memory", option(config, "guest-memory"),
 				 &s->memory_bytes, err);
 
 	if (r < 0)
@@ -97,7 +93,11 @@ static int read_memory(const struct machine_config *config, struct vm_settings *
 			       "a guest needs 128M of memory: for less, limit a container in it "
 			       "(environment vm+container)");
 	s->memory_bytes -= s->memory_bytes % MIB; /* QEMU's unit; never above the limit */
-	return 0;
+	s->hugepages = strcmp(option(config, "hugepages"), "on") == 0;
+	if (!s->hugepages)
+		return 0;
+	s->memory_bytes -= s->memory_bytes % HUGEPAGE_BYTES;
+	return hugepages_check(HUGEPAGES_FREE, s->memory_bytes, err);
 }
 
 static int read_limits(const struct machine_config *config, struct vm_settings *s,
@@ -116,12 +116,76 @@ static int read_limits(const struct machine_config *config, struct vm_settings *
 	return 0;
 }
 
-int vm_settings_read(const struct machine_config *config, const char *qemu_path,
-		     struct vm_settings *ret, struct tare_err *err)
+/* As many as the CPUs that were set aside for the guest, each on its own. */
+static int read_cpus(const struct machine_config *config, struct vm_settings *s,
+		     struct tare_err *err)
+{
+	uint64_t cpuset = config->limits.cpuset, vcpus = 1;
+	const char *asked = option(config, "vcpus");
+	int r = 0;
+
+	if (strcmp(asked, AUTO) != 0)
+		r = units_parse_count("machine vm: option vcpus", asked, 1, VCPUS_MAX, &vcpus, err);
+	else if (cpuset)
+		vcpus = (uint64_t)__builtin_popcountll(cpuset);
+	if (r == 0 && vcpus > VCPUS_MAX)
+		return err_set(err, EINVAL,
+			       "a guest has at most %d virtual CPUs: give fewer by --cpuset-cpus, "
+			       "or vcpus=",
+			       VCPUS_MAX);
+	s->vcpus = (unsigned int)vcpus;
+	if (strcmp(option(config, "pin"), "on") == 0)
+		s->cpus = cpuset ? cpuset : config->cpus;
+	return r;
+}
+
+static int read_cpu_model(const struct machine_config *config, struct vm_settings *s,
+			  struct tare_err *err)
+{
+	const char *asked = option(config, "cpu");
+
+	if (strcmp(asked, AUTO) == 0)
+		return 0;
+	for (const char *c = asked; *c; c++)
+		if (!isalnum((unsigned char)*c) && !strchr("._-", *c))
+			return err_set(err, EINVAL,
+				       "machine vm: option cpu: '%.60s' is no CPU model: 'qemu-"
+				       "system-x86_64 -cpu help' lists them",
+				       asked);
+	s->cpu = asked;
+	return 0;
+}
+
+static int read_kernel(const struct machine_config *config, struct vm_settings *s,
+		       struct tare_err *err)
+{
+	const char *kernel = option(config, "kernel"), *added = option(config, "cmdline+");
+
+	s->smoke = strcmp(kernel, KERNEL_SMOKE) == 0;
+	s->kernel_of_host = strcmp(kernel, KERNEL_HOST) == 0;
+	if (!s->smoke && !s->kernel_of_host && strcmp(kernel, KERNEL_DEBIAN) != 0)
+		s->kernel = kernel;
+	if (strcmp(added, NONE) == 0)
+		return 0;
+	s->cmdline = added;
+	return cmdline_check(added, err);
+}
+
+static int check_smoke(const struct vm_settings *s, struct tare_err *err)
+{
+	if (s->smoke && (s->restore || s->root || s->cmdline))
+		return err_set(err, ENOTSUP,
+			       "kernel=smoke: without Linux there is nothing to restore, no root "
+			       "filesystem and no command line; leave out boot=restore, image= and "
+			       "cmdline+=");
+	return 0;
+}
+
+int vm_settings_read(const struct machine_config *config, struct vm_settings *ret,
+		     struct tare_err *err)
 {
 	struct vm_settings s = {0};
-	const char *kernel = option(config, "kernel"), *root = option(config, "image");
-	uint64_t vcpus = 1;
+	const char *root = option(config, "image");
 	int r = machine_check_options(&machine_ops_vm, config->options, err);
 
 	if (r == 0)
@@ -129,37 +193,77 @@ int vm_settings_read(const struct machine_config *config, const char *qemu_path,
 	if (r == 0)
 		r = read_limits(config, &s, err);
 	if (r == 0)
-		r = units_parse_count("machine vm: option vcpus", option(config, "vcpus"), 1,
-				      VCPUS_MAX, &vcpus, err);
+		r = read_cpus(config, &s, err);
+	if (r == 0)
+		r = read_cpu_model(config, &s, err);
+	if (r == 0)
+		r = read_kernel(config, &s, err);
 	if (r == 0)
 		r = units_parse_time("machine vm: option silence", option(config, "silence"),
 				     &s.silence_ns, err);
 	if (r == 0)
-		r = read_accel(config, qemu_path, &s, err);
-	if (r == 0)
-		r = read_machine(config, &s, err);
+		r = units_parse_time("machine vm: option patience", option(config, "patience"),
+				     &s.patience_ns, err);
 	if (r < 0)
 		return r;
-	s.vcpus = (unsigned int)vcpus;
-	s.kernel = strcmp(kernel, "debian") == 0 ? NULL : kernel;
 	s.root = strcmp(root, IMAGED_NONE) == 0 ? NULL : root;
 	s.restore = strcmp(option(config, "boot"), "restore") == 0;
-	*ret = s;
-	return 0;
+	r = check_smoke(&s, err);
+	if (r == 0)
+		*ret = s;
+	return r;
 }
 
-int vm_settings_fall_back(struct vm_settings *s, const char *why, struct tare_err *err)
+static int choose_tcg(const struct machine_config *config, struct vm_settings *s, const char *why,
+		      struct tare_err *err)
+{
+	if (s->cpu && strcmp(s->cpu, "host") == 0)
+		return err_set(err, ENOTSUP,
+			       "cpu=host: that CPU needs KVM, which is not to be had (%.120s); "
+			       "name another, or leave it out",
+			       why);
+	s->accel = QEMU_TCG;
+	s->accel_fell_back = s->accel_may_fall_back;
+	(void)snprintf(s->accel_why, sizeof(s->accel_why), "%s%s",
+		       s->accel_fell_back ? "emulated, not virtualized: " : "", why);
+	return read_machine(config, s, err);
+}
+
+int vm_settings_choose(const struct machine_config *config, const struct kvm_verdict_key *key,
+		       struct vm_settings *s, struct tare_err *err)
+{
+	const char *asked = option(config, "accel");
+	struct kvm_verdict *v = &s->verdict;
+
+	s->accel_may_fall_back = strcmp(asked, "auto") == 0;
+	if (strcmp(asked, "tcg") == 0)
+		return choose_tcg(config, s, "accel=tcg was asked for", err);
+	kvm_verdict_get(key, v);
+	if (!s->accel_may_fall_back && v->kind == KVM_VERDICT_ABSENT)
+		return err_set(err, ENOTSUP, "accel=kvm: %.160s; use accel=tcg", v->why);
+	if (kvm_verdict_is_final(v, CONFIRM_NS < s->patience_ns ? CONFIRM_NS : s->patience_ns) ||
+	    (s->accel_may_fall_back && v->kind != KVM_VERDICT_REAL))
+		return vm_settings_fall_back(config, s, v->why, err);
+	s->accel = QEMU_KVM;
+	(void)snprintf(s->accel_why, sizeof(s->accel_why), "%s%s",
+		       s->accel_may_fall_back ? "" : "accel=kvm was asked for: ", v->why);
+	return read_machine(config, s, err);
+}
+
+uint64_t vm_settings_patience(const struct vm_settings *s)
+{
+	if (s->accel == QEMU_KVM && !s->verdict.booted && s->patience_ns > CONFIRM_NS)
+		return CONFIRM_NS;
+	return s->patience_ns;
+}
+
+int vm_settings_fall_back(const struct machine_config *config, struct vm_settings *s,
+			  const char *why, struct tare_err *err)
 {
 	if (!s->accel_may_fall_back)
 		return err_set(err, ENOTSUP,
-			       "accel=kvm: no guest boots here under KVM (%.120s); use accel=tcg",
+			       "accel=kvm: this guest does not boot under KVM here (%.130s); use "
+			       "accel=tcg",
 			       why);
-	s->accel = QEMU_TCG;
-	(void)snprintf(s->accel_why, sizeof(s->accel_why),
-		       "emulated, not virtualized: no guest boots here under KVM: %s", why);
-	if (s->machine == QEMU_MICROVM && !(s->tsc_khz = tsc_host_khz())) {
-		s->machine = QEMU_Q35;
-		(void)snprintf(s->machine_why, sizeof(s->machine_why), "%s", TSC_IS_UNKNOWN);
-	}
-	return 0;
+	return choose_tcg(config, s, why, err);
 }

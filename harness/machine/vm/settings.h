@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "machine/machine.h"
+#include "machine/vm/kvm_verdict.h"
 #include "machine/vm/qemu.h"
 
 struct tare_err;
@@ -15,24 +16,40 @@ extern const struct machine_option vm_options[];
 
 struct vm_settings {
 	enum qemu_accel accel;
-	bool accel_confirmed;     /* false: a boot has to show that KVM works */
-	bool accel_may_fall_back; /* accel=auto */
-	char accel_why[240];      /* a sentence */
+	struct kvm_verdict verdict; /* on KVM with this kernel */
+	bool accel_may_fall_back;   /* accel=auto */
+	bool accel_fell_back;       /* KVM was wanted, and this is TCG */
+	char accel_why[240];        /* a sentence */
 	enum qemu_machine machine;
 	char machine_why[160];
 	uint64_t memory_bytes;
 	unsigned int vcpus;
+	uint64_t cpus; /* where they run: mask; 0: anywhere */
+	bool hugepages;
+	const char *cpu;      /* QEMU's model; NULL: by the accelerator. Of the options */
+	const char *cmdline;  /* what is added to the kernel's; NULL: nothing. Of the options */
 	uint64_t tsc_khz;     /* 0: not told to the guest */
+	bool kernel_of_host;  /* the running kernel's image */
 	const char *kernel;   /* a file; NULL: the distribution's cloud kernel. Of the options */
+	bool smoke;           /* our own guest without Linux instead */
 	const char *root;     /* an image of the store as a disk; NULL: none. Of the options */
 	bool restore;         /* go on with a saved guest */
+	uint64_t patience_ns; /* how long it may take to boot, to its hello */
 	uint64_t silence_ns;  /* how long the guest may take over a call */
 	struct limits limits; /* what is left for QEMU's cgroup: memory is memory_bytes */
 };
 
-/* qemu_path: of qemu_find(). The verdict on KVM comes from the cache or a probe. */
-int vm_settings_read(const struct machine_config *config, const char *qemu_path,
-		     struct vm_settings *ret, struct tare_err *err);
+/* All but what depends on the accelerator. */
+int vm_settings_read(const struct machine_config *config, struct vm_settings *ret,
+		     struct tare_err *err);
 
-/* KVM did not do it: TCG then, and why. */
-int vm_settings_fall_back(struct vm_settings *settings, const char *why, struct tare_err *err);
+/* Choose the accelerator for a guest kernel, and what depends on it. */
+int vm_settings_choose(const struct machine_config *config, const struct kvm_verdict_key *key,
+		       struct vm_settings *settings, struct tare_err *err);
+
+/* How long this boot may take: until a guest has booted under KVM, not long. */
+uint64_t vm_settings_patience(const struct vm_settings *settings);
+
+/* KVM did not do it: TCG then, and why. -ENOTSUP: KVM it had to be. */
+int vm_settings_fall_back(const struct machine_config *config, struct vm_settings *settings,
+			  const char *why, struct tare_err *err);

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/* smoke: the smallest guest that speaks with tare: hello, ping, shutdown, on the first serial port
+ * instead of virtio. No kernel, no libc, ring 0, flat 32-bit segments, no paging, no interrupts.
+ *
+ * It is there for KVMs that interpret ring 0 at a microsecond an instruction, where Linux does not
+ * boot: so each byte costs as few instructions and exits as it can. */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define DEBUG_PORT 0xe9  /* isa-debugcon: a byte is a moment for the host */
+#define EXIT_PORT  0x501 /* isa-debug-exit: QEMU ends with (value << 1) | 1 */
+#define EXIT_CLEAN 0x10
+#define DEBUG_BYTE 'k' /* the kernel has begun */
+
+/* 16550: https://www.ti.com/lit/ds/symlink/pc16550d.pdf, table of registers */
+#define UART         0x3f8
+#define UART_FIFO    (UART + 2)
+#define UART_STATUS  (UART + 5)
+#define UART_FIFO_ON 1
+#define UART_READY   0x01 /* a byte has come */
+#define UART_EMPTY   0x20 /* room for a FIFO of bytes */
+#define UART_DONE    0x40 /* the last byte has left */
+#define FIFO_SIZE    16
+
+#define LINE_MAX       512
+#define XEN_ELFNOTE    18 /* XEN_ELFNOTE_PHYS32_ENTRY, include/xen/interface/elfnote.h of Linux */
+#define KHZ_DEFAULT    1000000
+#define KHZ_OPTION     "tsc_khz="
+#define NS_PER_MS      1000000U
+#define ERRNO_UNKNOWN  "95" /* EOPNOTSUPP */
+#define STRING(x)      #x
+#define NUMBER_TEXT(x) STRING(x)
+
+/* include/xen/interface/hvm/start_info.h of Linux; all of it below 4 GiB. */
+struct start_info {
+	uint32_t magic, version, flags, n_modules;
+	uint64_t modules, command_line;
+};
+
+_Noreturn void smoke_main(const struct start_info *info);
+
+/* ebx: struct start_info */
+__asm__(".section .text.entry, \"ax\"\n"
+	".globl smoke_entry\n"
+	"smoke_entry:\n"
+	"	mov $smoke_stack_end, %esp\n"
+	"	push %ebx\n"
+	"	call smoke_main\n"
+	".section .note.Xen, \"a\", @note\n"
+	"	.align 4\n"
+	"	.long 4, 4, " NUMBER_TEXT(XEN_ELFNOTE) "\n"
+						       "	.asciz \"Xen\"\n"
+						       "	.long smoke_entry\n"
+						       ".section .bss\n"
+						       "	.align 16\n"
+						       "	.skip 4096\n"
+						       "smoke_stack_end:\n"
+						       ".text\n");
+
+static uint32_t tsc_khz = KHZ_DEFAULT;
+static uint64_t tsc_begin;
+static char line[LINE_MAX + 1];
+
+static void outb(uint16_t port, uint8_t value)
+{
+	__asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
+}
+
+static uint8_t inb(uint16_t port)
+{
+	uint8_t value;
+
+	__asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
+	return value;
+}
+
+static uint64_t read_tsc(void)
+{
+	uint64_t value;
+
+	__asm__ volatile("rdtsc" : "=A"(value));
+	return value;
+}
+
+/* 64 bits by 32: without libgcc there is no other division of them. */
+static uint64_t divide(uint64_t value, uint32_t by, uint32_t *ret_rest)
+{
+	uint32_t high = (uint32_t)(value >> 32), low = (uint32_t)value;
+	uint32_t quotient_high = high / by, quotient_low, rest = high % by;
+
+	__asm__("divl %4" : "=a"(quotient_low), "=d"(rest) : "0"(low), "1"(rest), "r"(by));
+	*ret_rest = rest;
+	return (uint64_t)quotient_high << 32 | quotient_low;
+}
+
+static void wait_for(uint8_t status)
+{
+	while (!(inb(UART_STATUS) & status))
+		;
+}
+
+static void put(const char *text)
+{
+	static size_t room;
+
+	for (; *text; text++) {
+		if (room == 0) {
+			wait_for(UART_EMPTY);
+			room = FIFO_SIZE;
+		}
+		outb(UART, (uint8_t)*text);
+		room--;
+	}
+}
+
+static void put_number(uint64_t value)
+{
+	char digits[21], *at = digits + sizeof(digits) - 1;
+	uint32_t digit;
+
+	*at = '\0';
+	do {
+		value = divide(value, 10, &digit);
+		*--at = (char)('0' + digit);
+	} while (value);
+	put(at);
+}
+
+static const char *find(const char *in, const char *what)
+{
+	for (; *in; in++) {
+		size_t i = 0;
+
+		while (what[i] && in[i] == what[i])
+			i++;
+		if (!what[i])
+			return in + i;
+	}
+	return NULL;
+}
+
+static uint32_t read_number(const char *at)
+{
+	uint32_t value = 0;
+
+	for (; *at >= '0' && *at <= '9'; at++)
+		value = value * 10 + (uint32_t)(*at - '0');
+	return value;
+}
+
+/* A line without its end; what is longer than we keep is cut. */
+static void get_line(void)
+{
+	size_t n = 0;
+	char c;
+
+	for (;;) {
+		wait_for(UART_READY);
+		c = (char)inb(UART);
+		if (c == '\n')
+			break;
+		if (n < LINE_MAX)
+			line[n++] = c;
+	}
+	line[n] = '\0';
+}
+
+static void begin_answer(const char *kind)
+{
+	const char *id = find(line, "\"id\":");
+
+	while (id && *id == ' ')
+		id++;
+	put("{\"id\":");
+	put_number(id ? read_number(id) : 0);
+	put(kind);
+}
+
+static bool is_call(const char *name)
+{
+	const char *call = find(line, "\"call\":");
+	size_t i = 0;
+
+	while (call && *call == ' ')
+		call++;
+	if (!call || *call++ != '"')
+		return false;
+	while (name[i] && call[i] == name[i])
+		i++;
+	return !name[i] && call[i] == '"';
+}
+
+static void answer_ping(void)
+{
+	uint32_t rest;
+	uint64_t ms = divide(read_tsc() - tsc_begin, tsc_khz, &rest);
+
+	begin_answer(",\"ok\":{\"clocksource\":\"tsc\",\"monotonic_ns\":");
+	put_number(ms * NS_PER_MS + divide((uint64_t)rest * NS_PER_MS, tsc_khz, &rest));
+	put("}}\n");
+}
+
+static void shut_down(void)
+{
+	begin_answer(",\"ok\":{}}\n");
+	wait_for(UART_DONE);
+	__asm__ volatile("outl %0, %1" : : "a"(EXIT_CLEAN), "d"((uint16_t)EXIT_PORT));
+}
+
+_Noreturn void smoke_main(const struct start_info *info)
+{
+	/* An address as the machine has it. NOLINTNEXTLINE(performance-no-int-to-ptr) */
+	const char *command_line = (const char *)(uintptr_t)info->command_line;
+	const char *khz = find(command_line, KHZ_OPTION);
+
+	outb(DEBUG_PORT, DEBUG_BYTE);
+	tsc_begin = read_tsc();
+	if (khz && read_number(khz))
+		tsc_khz = read_number(khz);
+	outb(UART_FIFO, UART_FIFO_ON);
+	put("{\"hello\":{\"kernel\":\"tare-smoke\",\"clocksource\":\"tsc\",\"cpus\":1,"
+	    "\"memory_bytes\":0,\"btf\":false,\"cgroup_mode\":\"none\",\"agent\":\"smoke\"}}\n");
+	for (;;) {
+		get_line();
+		if (is_call("ping"))
+			answer_ping();
+		else if (is_call("shutdown"))
+			shut_down();
+		else
+			begin_answer(",\"error\":{\"errno\":" ERRNO_UNKNOWN
+				     ",\"message\":\"kernel=smoke knows no more than ping and "
+				     "shutdown\"}}\n");
+	}
+}
