@@ -21,6 +21,7 @@
 #include "machine/vm/channel.h"
 #include "machine/vm/disk.h"
 #include "machine/vm/guest.h"
+#include "machine/vm/qemu_args.h"
 #include "machine/vm/qmp.h"
 
 #define SNAPSHOT_BANDWIDTH (10LL << 30) /* bytes a second: as fast as the file takes it */
@@ -39,13 +40,15 @@ static char *make_folder(const char *cache_dir, const char *fingerprint)
 
 void snapshot_init(struct snapshot *snapshot)
 {
-	*snapshot = (struct snapshot){.state_fd = -1};
+	*snapshot = (struct snapshot){.state_fd = -1, .memory_fd = -1};
 }
 
 void snapshot_clear(struct snapshot *snapshot)
 {
 	if (snapshot->state_fd >= 0)
 		(void)close(snapshot->state_fd);
+	if (snapshot->memory_fd >= 0)
+		(void)close(snapshot->memory_fd);
 	free(snapshot->disk);
 	json_decref(snapshot->hello);
 	snapshot_init(snapshot);
@@ -57,20 +60,45 @@ int snapshot_load(const char *cache_dir, const char *fingerprint, struct snapsho
 	cleanup_free char *folder = make_folder(cache_dir, fingerprint);
 	cleanup_free char *state = folder ? text_format("%s/state", folder) : NULL;
 	cleanup_free char *hello = folder ? text_format("%s/" HELLO_FILE, folder) : NULL;
+	cleanup_free char *memory = folder ? text_format("%s/memory", folder) : NULL;
 	cleanup_free char *disk = folder ? text_format("%s/disk", folder) : NULL;
 
-	if (!state || !hello || !disk)
+	if (!state || !hello || !memory || !disk)
 		return err_set(err, ENOMEM, "out of memory");
 	snapshot_init(ret);
 	ret->hello = json_load_file(hello, 0, NULL);
 	ret->state_fd = open(state, O_RDONLY | O_CLOEXEC);
-	if (!ret->hello || ret->state_fd < 0) {
+	/* QEMU opens it to write whether it does or not. */
+	ret->memory_fd = open(memory, O_RDWR | O_CLOEXEC);
+	if (!ret->hello || ret->state_fd < 0 || ret->memory_fd < 0) {
 		snapshot_clear(ret);
 		return err_set(err, ENOENT, "there is no snapshot '%s'", folder);
 	}
 	if (access(disk, R_OK) == 0)
 		ret->disk = take_pointer(disk);
+	(void)utimensat(AT_FDCWD, folder, NULL, 0); /* it is used: not the next to go */
 	return 0;
+}
+
+/* The memory is not in the stream but a file of its own, which a restored guest maps privately:
+ * nothing of it has to be read before the guest goes on. */
+static int leave_memory_out(struct qmp *qmp, uint64_t deadline_ns, struct tare_err *err)
+{
+	return qmp_run(qmp, "migrate-set-capabilities",
+		       json_pack("{s[{ss sb}]}", "capabilities", "capability", "x-ignore-shared",
+				 "state", 1),
+		       deadline_ns, NULL, err);
+}
+
+int snapshot_resume(struct qmp *qmp, uint64_t deadline_ns, struct tare_err *err)
+{
+	int r = leave_memory_out(qmp, deadline_ns, err);
+
+	if (r < 0)
+		return r;
+	return qmp_run(qmp, "migrate-incoming",
+		       json_pack("{so}", "uri", json_sprintf("fd:%d", QEMU_FD_INCOMING)),
+		       deadline_ns, NULL, err);
 }
 
 static int wait_for_migration(struct qmp *qmp, uint64_t deadline_ns, struct tare_err *err)
@@ -108,6 +136,8 @@ static int save_state(struct guest *guest, const char *folder, uint64_t deadline
 		return err_errno(err, "make '%s'", path);
 	r = qmp_send_fd(qmp, "state", fd, deadline_ns, err);
 	if (r == 0)
+		r = leave_memory_out(qmp, deadline_ns, err);
+	if (r == 0)
 		r = qmp_run(qmp, "migrate-set-parameters",
 			    json_pack("{sI}", "max-bandwidth", (json_int_t)SNAPSHOT_BANDWIDTH),
 			    deadline_ns, NULL, err);
@@ -126,9 +156,7 @@ static int save_files(struct guest *guest, const char *folder, uint64_t deadline
 
 	if (!hello || !disk)
 		return err_set(err, ENOMEM, "out of memory");
-	r = fd_make_dirs(folder, err);
-	if (r == 0)
-		r = save_state(guest, folder, deadline_ns, err);
+	r = save_state(guest, folder, deadline_ns, err);
 	/* QEMU has let go of the disk by now: the copy fits the state. */
 	if (r == 0 && guest->disk)
 		r = disk_copy_file(guest->disk, disk, err);
@@ -166,9 +194,9 @@ static struct oldest find_oldest(DIR *dir)
 
 /* Each build of the agent and each set of options has a snapshot of its own, and nobody asks for
  * the old ones again. That one cannot be removed is told when the disk is full, not before. */
-static void remove_oldest(const char *cache_dir)
+static void remove_oldest(const char *beside)
 {
-	cleanup_free char *folder = text_format("%s/guest/snapshots", cache_dir);
+	cleanup_free char *folder = text_format("%s/..", beside);
 	DIR *dir = folder ? opendir(folder) : NULL;
 
 	for (size_t i = 0; dir && i < SNAPSHOTS_KEPT; i++) {
@@ -182,24 +210,52 @@ static void remove_oldest(const char *cache_dir)
 		(void)closedir(dir);
 }
 
-int snapshot_save(const char *cache_dir, const char *fingerprint, struct guest *guest,
-		  struct journal *journal, uint64_t deadline_ns, struct tare_err *err)
+int snapshot_begin(const char *cache_dir, const char *fingerprint, uint64_t memory_bytes,
+		   struct journal *journal, struct snapshot_making *ret, struct tare_err *err)
 {
-	cleanup_free char *folder = make_folder(cache_dir, fingerprint);
-	cleanup_free char *unfinished =
-		folder ? text_format("%s.unfinished-%d", folder, getpid()) : NULL;
+	cleanup_free char *memory = NULL;
 	int r;
 
-	if (!unfinished)
+	*ret = (struct snapshot_making){.memory_fd = -1};
+	ret->final_name = make_folder(cache_dir, fingerprint);
+	if (ret->final_name)
+		ret->folder = text_format("%s.unfinished-%d", ret->final_name, getpid());
+	if (ret->folder)
+		memory = text_format("%s/memory", ret->folder);
+	if (!memory)
 		return err_set(err, ENOMEM, "out of memory");
-	r = journal_note(journal, JOURNAL_PATH, unfinished, err);
+	r = journal_note(journal, JOURNAL_PATH, ret->folder, err);
 	if (r == 0)
-		r = save_files(guest, unfinished, deadline_ns, err);
+		r = fd_make_dirs(ret->folder, err);
+	if (r < 0)
+		return r;
+	ret->memory_fd = open(memory, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (ret->memory_fd < 0 || ftruncate(ret->memory_fd, (off_t)memory_bytes) < 0)
+		return err_errno(err, "make '%s'", memory);
+	return 0;
+}
+
+int snapshot_save(const struct snapshot_making *making, struct guest *guest, uint64_t deadline_ns,
+		  struct tare_err *err)
+{
+	int r = save_files(guest, making->folder, deadline_ns, err);
+
 	/* Whole or not at all. Somebody else's, made at the same time, is as good. */
-	if (r == 0 && rename(unfinished, folder) < 0 && errno != EEXIST && errno != ENOTEMPTY)
-		r = err_errno(err, "rename '%s'", unfinished);
-	(void)fd_remove_tree(unfinished, NULL);
+	if (r == 0 && rename(making->folder, making->final_name) < 0 && errno != EEXIST &&
+	    errno != ENOTEMPTY)
+		r = err_errno(err, "rename '%s'", making->folder);
 	if (r == 0)
-		remove_oldest(cache_dir);
+		remove_oldest(making->final_name);
 	return r;
+}
+
+void snapshot_end(struct snapshot_making *making)
+{
+	if (making->memory_fd >= 0)
+		(void)close(making->memory_fd);
+	if (making->folder)
+		(void)fd_remove_tree(making->folder, NULL);
+	free(making->folder);
+	free(making->final_name);
+	*making = (struct snapshot_making){.memory_fd = -1};
 }
