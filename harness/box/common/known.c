@@ -30,7 +30,7 @@ struct known {
 };
 static struct known known[KNOWN_MAX];
 static unsigned int n_known;
-static bool was_read;
+static char was_read[4096]; /* the folder whose notes these are */
 static pthread_mutex_t known_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void note_path(const char *folder, char *ret, size_t size)
@@ -70,7 +70,9 @@ static void read_notes(const char *folder)
 	const char *at = text;
 	struct known k;
 
-	was_read = true;
+	n_known = 0;
+	memset(known, 0, sizeof(known));
+	(void)snprintf(was_read, sizeof(was_read), "%s", folder);
 	note_path(folder, path, sizeof(path));
 	if (fd_read_file_quiet(AT_FDCWD, path, text, sizeof(text)) < 0)
 		return;
@@ -100,7 +102,7 @@ static bool recall(const char *folder, struct known *k)
 	bool found = false;
 
 	(void)pthread_mutex_lock(&known_lock);
-	if (!was_read)
+	if (strcmp(was_read, folder) != 0)
 		read_notes(folder);
 	for (size_t i = 0; i < KNOWN_MAX && !found; i++) {
 		found = known[i].hex[0] && known[i].dev == k->dev && known[i].ino == k->ino &&

@@ -141,7 +141,7 @@ static int confirm_kvm(const struct machine_config *config, struct vm_boot *b,
 	(void)kvm_verdict_put(config->cache_dir, qemu_path, &verdict, NULL);
 	if (r == 0)
 		return 0;
-	r = vm_settings_fall_back(&b->settings, why.msg, err);
+	r = vm_settings_fall_back(&b->settings, config->cache_dir, why.msg, err);
 	return r < 0 ? r : open_guest(config, b, qemu_path, err);
 }
 
@@ -209,7 +209,9 @@ int vm_boot(const struct machine_config *config, struct vm_boot *ret, struct tar
 
 int vm_boot_close(struct vm_boot *boot, uint64_t deadline_ns, struct tare_err *err)
 {
-	int r = guest_close(&boot->guest, deadline_ns, err);
+	/* A restored guest is thrown away like its disk: nothing in it waits to be written, and its
+	 * power-off is no figure. */
+	int r = guest_close(&boot->guest, boot->restored ? 0 : deadline_ns, err);
 
 	release_images(boot);
 	return r;

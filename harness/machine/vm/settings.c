@@ -71,7 +71,7 @@ static int read_machine(const struct machine_config *config, struct vm_settings 
 	s->tsc_khz = 0;
 	if (s->machine == QEMU_Q35 || s->accel == QEMU_KVM)
 		return 0;
-	s->tsc_khz = tsc_host_khz();
+	s->tsc_khz = tsc_host_khz(config->cache_dir);
 	if (s->tsc_khz)
 		return 0;
 	if (strcmp(asked, "microvm") == 0)
@@ -148,7 +148,8 @@ int vm_settings_read(const struct machine_config *config, const char *qemu_path,
 	return 0;
 }
 
-int vm_settings_fall_back(struct vm_settings *s, const char *why, struct tare_err *err)
+int vm_settings_fall_back(struct vm_settings *s, const char *cache_dir, const char *why,
+			  struct tare_err *err)
 {
 	if (!s->accel_may_fall_back)
 		return err_set(err, ENOTSUP,
@@ -157,7 +158,7 @@ int vm_settings_fall_back(struct vm_settings *s, const char *why, struct tare_er
 	s->accel = QEMU_TCG;
 	(void)snprintf(s->accel_why, sizeof(s->accel_why),
 		       "emulated, not virtualized: no guest boots here under KVM: %s", why);
-	if (s->machine == QEMU_MICROVM && !(s->tsc_khz = tsc_host_khz())) {
+	if (s->machine == QEMU_MICROVM && !(s->tsc_khz = tsc_host_khz(cache_dir))) {
 		s->machine = QEMU_Q35;
 		(void)snprintf(s->machine_why, sizeof(s->machine_why), "%s", TSC_IS_UNKNOWN);
 	}

@@ -35,4 +35,5 @@ int vm_settings_read(const struct machine_config *config, const char *qemu_path,
 		     struct vm_settings *ret, struct tare_err *err);
 
 /* KVM did not do it: TCG then, and why. */
-int vm_settings_fall_back(struct vm_settings *settings, const char *why, struct tare_err *err);
+int vm_settings_fall_back(struct vm_settings *settings, const char *cache_dir, const char *why,
+			  struct tare_err *err);

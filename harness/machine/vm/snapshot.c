@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine/vm/snapshot.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -21,12 +19,15 @@
 #include "machine/vm/channel.h"
 #include "machine/vm/disk.h"
 #include "machine/vm/guest.h"
+#include "machine/vm/image_cache.h"
 #include "machine/vm/qemu_args.h"
 #include "machine/vm/qmp.h"
 
 #define SNAPSHOT_BANDWIDTH (10LL << 30) /* bytes a second: as fast as the file takes it */
 #define SNAPSHOT_POLL_US   5000
-#define SNAPSHOTS_KEPT     6 /* of 60 to 90 MB each */
+/* Of 70 to 100 MB each. Each build of the agent and each set of options has one of its own, and
+ * nobody asks for the old ones again. */
+#define SNAPSHOTS_KEPT     8
 #define HELLO_FILE         "hello.json"
 
 static char *make_folder(const char *cache_dir, const char *fingerprint)
@@ -35,7 +36,8 @@ static char *make_folder(const char *cache_dir, const char *fingerprint)
 
 	if (digest_bytes(fingerprint, strlen(fingerprint), hex, NULL) < 0)
 		return NULL;
-	return text_format("%s/guest/snapshots/%.24s", cache_dir, hex);
+	hex[24] = '\0';
+	return image_cache_path(cache_dir, IMAGE_SAVED, hex);
 }
 
 void snapshot_init(struct snapshot *snapshot)
@@ -76,7 +78,7 @@ int snapshot_load(const char *cache_dir, const char *fingerprint, struct snapsho
 	}
 	if (access(disk, R_OK) == 0)
 		ret->disk = take_pointer(disk);
-	(void)utimensat(AT_FDCWD, folder, NULL, 0); /* it is used: not the next to go */
+	image_cache_touch(folder);
 	return 0;
 }
 
@@ -165,58 +167,13 @@ static int save_files(struct guest *guest, const char *folder, uint64_t deadline
 	return r;
 }
 
-struct oldest {
-	char name[256];
-	time_t made;
-	size_t n;
-};
-
-/* The oldest snapshot in the folder, and how many there are. */
-static struct oldest find_oldest(DIR *dir)
-{
-	struct oldest found = {.n = 0};
-	const struct dirent *entry;
-
-	rewinddir(dir);
-	while ((entry = readdir(dir))) { /* NOLINT(concurrency-mt-unsafe): our own stream */
-		struct stat st;
-
-		if (strchr(entry->d_name, '.') ||
-		    fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			continue;
-		if (found.n++ > 0 && st.st_mtime >= found.made)
-			continue;
-		found.made = st.st_mtime;
-		(void)snprintf(found.name, sizeof(found.name), "%s", entry->d_name);
-	}
-	return found;
-}
-
-/* Each build of the agent and each set of options has a snapshot of its own, and nobody asks for
- * the old ones again. That one cannot be removed is told when the disk is full, not before. */
-static void remove_oldest(const char *beside)
-{
-	cleanup_free char *folder = text_format("%s/..", beside);
-	DIR *dir = folder ? opendir(folder) : NULL;
-
-	for (size_t i = 0; dir && i < SNAPSHOTS_KEPT; i++) {
-		struct oldest oldest = find_oldest(dir);
-		cleanup_free char *path = text_format("%s/%s", folder, oldest.name);
-
-		if (oldest.n <= SNAPSHOTS_KEPT || !path || fd_remove_tree(path, NULL) < 0)
-			break;
-	}
-	if (dir)
-		(void)closedir(dir);
-}
-
 int snapshot_begin(const char *cache_dir, const char *fingerprint, uint64_t memory_bytes,
 		   struct journal *journal, struct snapshot_making *ret, struct tare_err *err)
 {
 	cleanup_free char *memory = NULL;
 	int r;
 
-	*ret = (struct snapshot_making){.memory_fd = -1};
+	*ret = (struct snapshot_making){.cache_dir = cache_dir, .memory_fd = -1};
 	ret->final_name = make_folder(cache_dir, fingerprint);
 	if (ret->final_name)
 		ret->folder = text_format("%s.unfinished-%d", ret->final_name, getpid());
@@ -245,7 +202,7 @@ int snapshot_save(const struct snapshot_making *making, struct guest *guest, uin
 	    errno != ENOTEMPTY)
 		r = err_errno(err, "rename '%s'", making->folder);
 	if (r == 0)
-		remove_oldest(making->final_name);
+		image_cache_prune(making->cache_dir, IMAGE_SAVED, SNAPSHOTS_KEPT);
 	return r;
 }
 

@@ -27,6 +27,7 @@ int snapshot_load(const char *cache_dir, const char *fingerprint, struct snapsho
 
 /* A snapshot that is being made: the guest that is to be saved has the file as its memory. */
 struct snapshot_making {
+	const char *cache_dir;
 	char *folder;     /* unfinished */
 	char *final_name; /* what it is called when it is whole */
 	int memory_fd;
