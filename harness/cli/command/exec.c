@@ -134,6 +134,18 @@ static int fill_spec(const struct env_choice *env, const struct limits *limits, 
 	return ret->params && ret->collectors ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
+/* A command wants a guest soon, not a figure of its boot: one that was saved, unless asked
+ * otherwise. The options of ours that a machine is opened with; a new reference. */
+static json_t *machine_options_of(const struct env_choice *env, const struct machine_ops *ops)
+{
+	json_t *options = json_copy(env->machine_options);
+
+	for (const struct machine_option *o = ops->options; options && o && o->name; o++)
+		if (strcmp(o->name, "boot") == 0 && !json_object_get(options, "boot"))
+			(void)json_object_set_new(options, "boot", json_string("restore"));
+	return options;
+}
+
 static int exec_in_places(const struct exec_options *own, const struct cli_options *cli,
 			  struct places *places, char *const *argv, struct tare_err *err)
 {
@@ -141,7 +153,6 @@ static int exec_in_places(const struct exec_options *own, const struct cli_optio
 	char name[96];
 	struct machine_config config = {
 		.place = &places->trial,
-		.options = env->machine_options,
 		.name = name,
 		.journal = places->journal,
 		.cache_dir = places->cache_dir,
@@ -150,6 +161,7 @@ static int exec_in_places(const struct exec_options *own, const struct cli_optio
 	const struct machine_ops *ops;
 	struct trial_spec spec;
 	struct machine *machine;
+	json_t *options;
 	int r = machine_find(env->machine, &ops, err), code;
 
 	if (r < 0 || (r = fill_spec(env, &cli->limits, own->extras, &spec, err)) < 0)
@@ -161,15 +173,17 @@ static int exec_in_places(const struct exec_options *own, const struct cli_optio
 		spec.limits = limits_of_process(&spec.limits);
 	}
 	(void)snprintf(name, sizeof(name), "tare-%s-m0", journal_name(places->journal));
+	options = machine_options_of(env, ops);
+	config.options = options;
 	r = ops->open(&config, &machine, err);
-	if (r < 0) {
-		trial_spec_clear(&spec);
-		return r;
+	if (r == 0) {
+		code = exec_inside(machine, own, &spec, argv, err);
+		r = ops->close(machine, err);
+		r = r < 0 ? r : code;
 	}
-	code = exec_inside(machine, own, &spec, argv, err);
-	r = ops->close(machine, err);
+	json_decref(options);
 	trial_spec_clear(&spec);
-	return r < 0 ? r : code;
+	return r;
 }
 
 static int check_rights(const struct exec_options *own, const struct cli_options *cli,
@@ -281,7 +295,10 @@ const struct command command_exec = {
 		"not a terminal passes through as it is.\n"
 		"With 'container,image=NAME' (see 'tare image') the image's Env, WorkingDir and\n"
 		"User hold unless others are given; without COMMAND its Entrypoint and Cmd run, "
-		"a\nCOMMAND stands for both.",
+		"a\nCOMMAND stands for both.\n"
+		"A guest is one that was saved once, which is there in a fraction of a boot's time; "
+		"vm,boot=cold\nboots one. What is measured (run, bench) boots unless "
+		"boot=restore is asked for.",
 	.options = exec_options_table,
 	.limits = true,
 	.command_line = true,
