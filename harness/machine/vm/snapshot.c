@@ -195,7 +195,12 @@ int snapshot_begin(const char *cache_dir, const char *fingerprint, uint64_t memo
 int snapshot_save(const struct snapshot_making *making, struct guest *guest, uint64_t deadline_ns,
 		  struct tare_err *err)
 {
-	int r = save_files(guest, making->folder, deadline_ns, err);
+	struct channel_clock clock;
+	/* It has said hello before it was through with its set-up; what answers is. */
+	int r = channel_ping(guest->channel, 1, deadline_ns, &clock, err);
+
+	if (r == 0)
+		r = save_files(guest, making->folder, deadline_ns, err);
 
 	/* Whole or not at all. Somebody else's, made at the same time, is as good. */
 	if (r == 0 && rename(making->folder, making->final_name) < 0 && errno != EEXIST &&
