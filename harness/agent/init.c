@@ -183,21 +183,24 @@ int init_set_up_rest(struct tare_err *err)
 	return loopback_up(err);
 }
 
-/* Of /proc/PID/statm, the second number: pages. */
+/* The counters of /proc/PID/statm lag behind by up to 64 pages a kind: of so small a process they
+ * say nothing. */
 static uint64_t rss_of(const char *path)
 {
-	unsigned long long size = 0, pages = 0;
-	char text[128];
+	unsigned long long kib = 0;
+	char text[1024];
+	const char *line;
 
-	if (fd_read_file_quiet(AT_FDCWD, path, text, sizeof(text)) < 0 ||
-	    sscanf(text, "%llu %llu", &size, &pages) != 2) /* NOLINT(cert-err34-c): the kernel's */
+	if (fd_read_file_quiet(AT_FDCWD, path, text, sizeof(text)) < 0)
 		return 0;
-	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+	line = strstr(text, "\nRss:");
+	return line && sscanf(line, " Rss: %llu kB", &kib) == 1 ? kib * 1024 : 0;
 }
 
 uint64_t init_rss_bytes(void)
 {
-	return rss_of("/proc/self/statm") + (getppid() == 1 ? rss_of("/proc/1/statm") : 0);
+	return rss_of("/proc/self/smaps_rollup") +
+	       (getppid() == 1 ? rss_of("/proc/1/smaps_rollup") : 0);
 }
 
 /* "/dev/vport0p1" of the port whose name file says so; -ENOENT: not there (yet). */
