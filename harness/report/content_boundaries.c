@@ -44,7 +44,7 @@ int content_boundaries(struct content *c, struct tare_err *err)
 			"A guest's start: medians over boots of the moments that the host saw, on "
 			"its clock since QEMU was executed. A part ends with the moment it is "
 			"named after; hatched: the moment before it is not in the records. The "
-			"payload's own time is left out");
+			"payload's own time is left out.");
 
 		if (!caption)
 			return err_set(err, ENOMEM, "out of memory");

@@ -20,14 +20,17 @@ static const struct part {
 	{"accel", "accelerator runs", "env6", false},
 	{"kernel", "kernel entered", "env1", true},
 	{"userspace", "userspace entered", "env5", true},
-	{"hello", "agent's hello", "env3", false},
+	{"hello", "the agent says hello", "env3", false},
 	{"payload", "payload entered", "env4", false},
 	{"payload_exit", NULL, NULL, false}, /* the payload's own time is left out */
 	{"power_off", "power-off", "env2", false},
 	{"gone", "QEMU gone", "limit", false},
 };
-#define N_PARTS (sizeof(parts) / sizeof(parts[0]))
-#define NS      1e6 /* of a ms, which the axis has */
+#define N_PARTS        (sizeof(parts) / sizeof(parts[0]))
+#define NS             1e6 /* of a ms, which the axis has */
+#define WIDTH          860
+#define LEGEND_COLUMNS 3
+#define LEGEND_LINE    18 /* pixels */
 
 struct bars {
 	bool drawn[N_PARTS][2]; /* whole, hatched */
@@ -121,28 +124,51 @@ static void put_labels(const struct run *run, const json_t *rows, FILE *s)
 	(void)fprintf(s, ")\n");
 }
 
+/* gnuplot's own key knows no columns of one width. Gives back how high it is. */
+static int put_legend(const struct bars *bars, int height, FILE *s)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < 2 * N_PARTS; i++) {
+		const struct part *part = &parts[i / 2];
+		bool hatched = i % 2;
+		double x = 0.02 + 0.325 * (n % LEGEND_COLUMNS);
+		double y = 1 - (12.0 + LEGEND_LINE * (n / LEGEND_COLUMNS)) / height;
+
+		if (!bars->drawn[i / 2][hatched])
+			continue;
+		(void)fprintf(s,
+			      "set object %d rectangle from screen %.4f, screen %.4f to screen "
+			      "%.4f, screen %.4f fs %s border ",
+			      ++n, x, y - 5.0 / height, x + 0.018, y + 5.0 / height,
+			      hatched ? "pattern 4" : "solid 0.85");
+		plot_colour(s, part->colour);
+		(void)fprintf(s, " fc rgb '%s'\nset label %d ",
+			      style_hex(part->colour, (char[8]){0}), n);
+		(void)fprintf(s, "'%s%s' at screen %.4f, screen %.4f left textcolor rgb '%s'\n",
+			      part->words, hatched ? " (and before)" : "", x + 0.026, y,
+			      style_hex("soft", (char[8]){0}));
+	}
+	return 12 + LEGEND_LINE * ((n + LEGEND_COLUMNS - 1) / LEGEND_COLUMNS);
+}
+
 static void put_bars(const struct bars *bars, FILE *s)
 {
 	bool first = true;
 
 	(void)fprintf(s, "plot ");
-	for (size_t part = 0; part < N_PARTS; part++) {
-		for (size_t hatched = 0; hatched < 2; hatched++) {
-			if (!bars->drawn[part][hatched])
-				continue;
-			(void)fprintf(s,
-				      "%s'boundaries.tsv' index %zu using "
-				      "(($1+$2)/2):3:1:2:($3-0.3):($3+0.3) with boxxyerror "
-				      "fs %s border ",
-				      first ? "" : ", \\\n  ", 2 * part + hatched,
-				      hatched ? "pattern 4" : "solid 0.85");
-			plot_colour(s, parts[part].colour);
-			(void)fprintf(s, " ");
-			plot_colour(s, parts[part].colour);
-			(void)fprintf(s, " title 'until: %s%s'", parts[part].words,
-				      hatched ? ", with what came before" : "");
-			first = false;
-		}
+	for (size_t i = 0; i < 2 * N_PARTS; i++) {
+		if (!bars->drawn[i / 2][i % 2])
+			continue;
+		(void)fprintf(s,
+			      "%s'boundaries.tsv' index %zu using "
+			      "(($1+$2)/2):3:1:2:($3-0.3):($3+0.3) with boxxyerror "
+			      "fs %s border ",
+			      first ? "" : ", \\\n  ", i, i % 2 ? "pattern 4" : "solid 0.85");
+		plot_colour(s, parts[i / 2].colour);
+		(void)fprintf(s, " ");
+		plot_colour(s, parts[i / 2].colour);
+		first = false;
 	}
 	(void)fprintf(s, "\n");
 }
@@ -152,6 +178,7 @@ int plot_boundaries(const char *dir, const struct run *run, const json_t *summar
 {
 	const json_t *rows = json_object_get(summary, "boundaries");
 	size_t n = json_array_size(rows);
+	int height = 150 + 38 * (int)n, legend;
 	struct bars bars = {.end_ms = 0};
 	struct plot plot;
 	int r;
@@ -166,15 +193,13 @@ int plot_boundaries(const char *dir, const struct run *run, const json_t *summar
 		plot_drop(&plot);
 		return 0;
 	}
+	legend = put_legend(&bars, height, plot.script);
 	(void)fprintf(plot.script,
-		      "set xrange [0:%.6g]\nset yrange [0.4:%zu.6]\nset lmargin at screen 0.22\n"
+		      "set xrange [0:%.6g]\nset yrange [0.4:%zu.6]\nset lmargin at screen 0.30\n"
 		      "set rmargin at screen 0.97\nset tmargin at screen %.4f\n"
-		      "set bmargin at screen %.4f\nset xlabel 'ms since QEMU was executed'\n"
-		      "set key at screen 0.22, screen 0.985 left top horizontal Left reverse "
-		      "samplen 1.2 width -2 maxcols 3 textcolor rgb '#222222'\n",
-		      bars.end_ms * 1.02, n, 1 - 74.0 / (140 + 38 * (double)n),
-		      52.0 / (140 + 38 * (double)n));
+		      "set bmargin at screen %.4f\nset xlabel 'ms since QEMU was executed'\n",
+		      bars.end_ms * 1.02, n, 1 - (legend + 8.0) / height, 56.0 / height);
 	put_labels(run, rows, plot.script);
 	put_bars(&bars, plot.script);
-	return plot_end(&plot, 860, 140 + 38 * (int)n, err);
+	return plot_end(&plot, WIDTH, height, err);
 }
