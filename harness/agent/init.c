@@ -35,19 +35,24 @@ struct mount_point {
 	unsigned long flags;
 	const char *options;
 	bool may_lack; /* a kernel may be built without it */
+	bool late;     /* nothing before the hello needs it */
 };
 
 /* In order. */
 static const struct mount_point mounts[] = {
-	{"proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, false},
-	{"sysfs", "sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, false},
-	{"devtmpfs", "dev", "devtmpfs", MS_NOSUID, "mode=0755", false},
-	{"devpts", "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "mode=0620,ptmxmode=0666", true},
-	{"tmpfs", "dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, NULL, false},
-	{"cgroup2", "sys/fs/cgroup", "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, true},
-	{"bpf", "sys/fs/bpf", "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, true},
-	{"tracefs", "sys/kernel/tracing", "tracefs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, true},
-	{"debugfs", "sys/kernel/debug", "debugfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, true},
+	{"proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, false, false},
+	{"sysfs", "sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, false, false},
+	{"devtmpfs", "dev", "devtmpfs", MS_NOSUID, "mode=0755", false, false},
+	{"devpts", "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "mode=0620,ptmxmode=0666", true,
+	 true},
+	{"tmpfs", "dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, NULL, false, true},
+	{"cgroup2", "sys/fs/cgroup", "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, true,
+	 false},
+	{"bpf", "sys/fs/bpf", "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, true, true},
+	{"tracefs", "sys/kernel/tracing", "tracefs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, true,
+	 true},
+	{"debugfs", "sys/kernel/debug", "debugfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, true,
+	 true},
 };
 
 static int load_module(const char *name, struct tare_err *err)
@@ -101,11 +106,13 @@ static int make_new_root(struct tare_err *err)
 	return 0;
 }
 
-static int mount_all(struct tare_err *err)
+static int mount_all(bool late, struct tare_err *err)
 {
 	for (size_t i = 0; i < sizeof(mounts) / sizeof(*mounts); i++) {
 		const struct mount_point *m = &mounts[i];
 
+		if (m->late != late)
+			continue;
 		(void)mkdir(m->target, 0755);
 		if (mount(m->source, m->target, m->type, m->flags, m->options) < 0 && !m->may_lack)
 			return err_errno(err, "mount '/%s'", m->target);
@@ -167,7 +174,7 @@ int init_set_up(struct tare_err *err)
 
 	(void)umask(022);
 	if ((r = load_modules(false, err)) < 0 || (r = make_new_root(err)) < 0 ||
-	    (r = mount_all(err)) < 0 || (r = fill_stdio(err)) < 0)
+	    (r = mount_all(false, err)) < 0 || (r = fill_stdio(err)) < 0)
 		return r;
 	enable_controllers();
 	return 0;
@@ -177,7 +184,8 @@ int init_set_up_rest(struct tare_err *err)
 {
 	int r;
 
-	if ((r = load_modules(true, err)) < 0 || (r = mount_work(err)) < 0)
+	if ((r = load_modules(true, err)) < 0 || (r = mount_all(true, err)) < 0 ||
+	    (r = mount_work(err)) < 0)
 		return r;
 	(void)unlink(MODULES "/order");
 	return loopback_up(err);

@@ -296,7 +296,8 @@ const struct command command_exec = {
 		"With 'container,image=NAME' (see 'tare image') the image's Env, WorkingDir and\n"
 		"User hold unless others are given; without COMMAND its Entrypoint and Cmd run, "
 		"a\nCOMMAND stands for both.\n"
-		"A guest is one that was saved once, which is there in a fraction of a boot's time; "
+		"A guest is one that was saved once, which is there in a fraction of a boot's "
+		"time; "
 		"vm,boot=cold\nboots one. What is measured (run, bench) boots unless "
 		"boot=restore is asked for.",
 	.options = exec_options_table,

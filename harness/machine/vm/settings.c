@@ -23,7 +23,8 @@ const struct machine_option vm_options[] = {
 	{"kernel", "PATH", "debian", "a vmlinux or bzImage, or Debian's cloud kernel", false},
 	{"image", "NAME", IMAGED_NONE,
 	 "the root of what runs in it: of 'tare image list', as an ext4 disk", true},
-	{"boot", "cold|restore", "cold", "boot anew, or go on with a guest saved once, as exec does", false},
+	{"boot", "cold|restore", "cold",
+	 "boot anew, or go on with a guest saved once, as exec does", false},
 	{"silence", "TIME", "60s", "how long the guest may take to answer", false},
 	{0},
 };
