@@ -12,7 +12,6 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -29,25 +28,31 @@
 #define PORT_WAIT_NS    (10 * NS_PER_S)
 #define MODULES         "/lib/modules"
 #define NEW_ROOT        "/newroot"
+#define CHANNEL_MODULE  "virtio_console.ko"
 
 struct mount_point {
 	const char *source, *target, *type;
 	unsigned long flags;
 	const char *options;
 	bool may_lack; /* a kernel may be built without it */
+	bool late;     /* nothing before the hello needs it */
 };
 
-/* Below the new root, in order. */
+/* In order. */
 static const struct mount_point mounts[] = {
-	{"proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, false},
-	{"sysfs", "sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, false},
-	{"devtmpfs", "dev", "devtmpfs", MS_NOSUID, "mode=0755", false},
-	{"devpts", "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "mode=0620,ptmxmode=0666", true},
-	{"tmpfs", "dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, NULL, false},
-	{"cgroup2", "sys/fs/cgroup", "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, true},
-	{"bpf", "sys/fs/bpf", "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, true},
-	{"tracefs", "sys/kernel/tracing", "tracefs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, true},
-	{"debugfs", "sys/kernel/debug", "debugfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, true},
+	{"proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, false, false},
+	{"sysfs", "sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, false, false},
+	{"devtmpfs", "dev", "devtmpfs", MS_NOSUID, "mode=0755", false, false},
+	{"devpts", "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "mode=0620,ptmxmode=0666", true,
+	 true},
+	{"tmpfs", "dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, NULL, false, true},
+	{"cgroup2", "sys/fs/cgroup", "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, true,
+	 false},
+	{"bpf", "sys/fs/bpf", "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, true, true},
+	{"tracefs", "sys/kernel/tracing", "tracefs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, true,
+	 true},
+	{"debugfs", "sys/kernel/debug", "debugfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, true,
+	 true},
 };
 
 static int load_module(const char *name, struct tare_err *err)
@@ -64,114 +69,50 @@ static int load_module(const char *name, struct tare_err *err)
 	return 0;
 }
 
-/* The file MODULES/order names them, dependencies first. */
-static int load_modules(struct tare_err *err)
+/* The file MODULES/order names them, dependencies first: those up to the channel's, or those behind
+ * it. Of a kernel that has the channel built in, all are up to it. */
+static int load_modules(bool behind_channel, struct tare_err *err)
 {
 	char text[16384], *at, *name;
+	bool behind = false;
 
 	if (fd_read_file_quiet(AT_FDCWD, MODULES "/order", text, sizeof(text)) < 0)
 		return 0; /* a kernel with everything built in */
 	for (at = text; (name = strsep(&at, "\n"));) {
-		int r = *name ? load_module(name, err) : 0;
+		int r = *name && behind == behind_channel ? load_module(name, err) : 0;
 
 		if (r < 0)
 			return r;
+		behind = behind || strcmp(name, CHANNEL_MODULE) == 0;
 	}
 	return 0;
 }
 
-static int copy_program(const char *path, struct tare_err *err)
-{
-	char target[256];
-	struct stat st;
-
-	(void)snprintf(target, sizeof(target), NEW_ROOT "%s", path);
-	cleanup_close int from = open(path, O_RDONLY | O_CLOEXEC);
-	if (from < 0 || fstat(from, &st) < 0)
-		return err_errno(err, "open '%s'", path);
-	cleanup_close int to = open(target, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
-	if (to < 0)
-		return err_errno(err, "make '%s'", target);
-	for (off_t left = st.st_size; left > 0;) {
-		ssize_t n = sendfile(to, from, NULL, (size_t)left);
-
-		if (n <= 0)
-			return err_errno(err, "copy '%s'", path);
-		left -= n;
-	}
-	/* What was copied need not be held twice; the initramfs cannot be unmounted. */
-	(void)unlink(path);
-	return 0;
-}
-
-static int copy_link(const char *path, struct tare_err *err)
-{
-	char target[256], text[256];
-	ssize_t n = readlink(path, text, sizeof(text) - 1);
-
-	if (n < 0)
-		return err_errno(err, "read link '%s'", path);
-	text[n] = '\0';
-	(void)snprintf(target, sizeof(target), NEW_ROOT "%s", path);
-	return symlink(text, target) < 0 ? err_errno(err, "make '%s'", target) : 0;
-}
-
-static int copy_programs(struct tare_err *err)
-{
-	DIR *dir = opendir("/bin");
-	const struct dirent *entry;
-	int r = 0;
-
-	if (!dir)
-		return err_errno(err, "open '/bin'");
-	while (r == 0 && (entry = readdir(dir))) { /* NOLINT(concurrency-mt-unsafe): ours */
-		char path[128];
-		struct stat st;
-
-		(void)snprintf(path, sizeof(path), "/bin/%.100s", entry->d_name);
-		if (lstat(path, &st) < 0)
-			r = err_errno(err, "stat '%s'", path);
-		else if (S_ISREG(st.st_mode))
-			r = copy_program(path, err);
-		else if (S_ISLNK(st.st_mode))
-			r = copy_link(path, err);
-	}
-	(void)closedir(dir);
-	return r;
-}
-
+/* What the kernel unpacked the initramfs to stays the root, but as a mount of its own, since the
+ * first one can be neither pivoted from nor hidden. Nothing is copied. */
 static int make_new_root(struct tare_err *err)
 {
-	static const char *const folders[] = {"bin", "dev",  "etc", "proc", "run",
-					      "sys", "root", "tmp", "work"};
-
 	if (mkdir(NEW_ROOT, 0755) < 0 && errno != EEXIST)
 		return err_errno(err, "make '" NEW_ROOT "'");
-	if (mount("tmpfs", NEW_ROOT, "tmpfs", 0, "mode=0755") < 0)
-		return err_errno(err, "mount a tmpfs on '" NEW_ROOT "'");
-	cleanup_close int root = open(NEW_ROOT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
-		if (mkdirat(root, folders[i], 0755) < 0)
-			return err_errno(err, "make '/%s'", folders[i]);
-	}
-	if (fchmodat(root, "tmp", 01777, 0) < 0)
-		return err_errno(err, "open '/tmp' to all");
-	return copy_programs(err);
-}
-
-static int switch_root(struct tare_err *err)
-{
+	if (mount("/", NEW_ROOT, NULL, MS_BIND, NULL) < 0)
+		return err_errno(err, "mount '/' on '" NEW_ROOT "'");
 	if (chdir(NEW_ROOT) < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 ||
 	    chdir("/") < 0)
 		return err_errno(err, "switch to the new root");
+	(void)rmdir(NEW_ROOT);
+	/* The kernel leaves its root open to all, and the initramfs says nothing of it. */
+	if (chmod("/", 0755) < 0 || chmod("/tmp", 01777) < 0)
+		return err_errno(err, "set the modes of '/' and '/tmp'");
 	return 0;
 }
 
-static int mount_all(struct tare_err *err)
+static int mount_all(bool late, struct tare_err *err)
 {
 	for (size_t i = 0; i < sizeof(mounts) / sizeof(*mounts); i++) {
 		const struct mount_point *m = &mounts[i];
 
+		if (m->late != late)
+			continue;
 		(void)mkdir(m->target, 0755);
 		if (mount(m->source, m->target, m->type, m->flags, m->options) < 0 && !m->may_lack)
 			return err_errno(err, "mount '/%s'", m->target);
@@ -232,12 +173,42 @@ int init_set_up(struct tare_err *err)
 	int r;
 
 	(void)umask(022);
-	if ((r = load_modules(err)) < 0 || (r = make_new_root(err)) < 0 ||
-	    (r = switch_root(err)) < 0 || (r = mount_all(err)) < 0 || (r = fill_stdio(err)) < 0 ||
-	    (r = mount_work(err)) < 0)
+	if ((r = load_modules(false, err)) < 0 || (r = make_new_root(err)) < 0 ||
+	    (r = mount_all(false, err)) < 0 || (r = fill_stdio(err)) < 0)
 		return r;
 	enable_controllers();
+	return 0;
+}
+
+int init_set_up_rest(struct tare_err *err)
+{
+	int r;
+
+	if ((r = load_modules(true, err)) < 0 || (r = mount_all(true, err)) < 0 ||
+	    (r = mount_work(err)) < 0)
+		return r;
+	(void)unlink(MODULES "/order");
 	return loopback_up(err);
+}
+
+/* The counters of /proc/PID/statm lag behind by up to 64 pages a kind: of so small a process they
+ * say nothing. */
+static uint64_t rss_of(const char *path)
+{
+	unsigned long long kib = 0;
+	char text[1024];
+	const char *line;
+
+	if (fd_read_file_quiet(AT_FDCWD, path, text, sizeof(text)) < 0)
+		return 0;
+	line = strstr(text, "\nRss:");
+	return line && sscanf(line, " Rss: %llu kB", &kib) == 1 ? kib * 1024 : 0;
+}
+
+uint64_t init_rss_bytes(void)
+{
+	return rss_of("/proc/self/smaps_rollup") +
+	       (getppid() == 1 ? rss_of("/proc/1/smaps_rollup") : 0);
 }
 
 /* "/dev/vport0p1" of the port whose name file says so; -ENOENT: not there (yet). */

@@ -2,11 +2,19 @@
 #pragma once
 /* init: what the agent does as the guest's first process, before and after it serves. */
 
+#include <stdint.h>
+
 struct tare_err;
 
-/* The initramfs becomes a system: modules, mounts, a tmpfs as root (pivot_root(2) refuses the
- * initramfs itself), /work on /dev/vda if there is one, loopback up. */
+/* The initramfs becomes a system: the channel's modules, a root that can be pivoted from, mounts.
+ */
 int init_set_up(struct tare_err *err);
+/* What the agent's hello need not wait for, but its first call does: the other modules, /work on
+ * /dev/vda if there is one, loopback up. */
+int init_set_up_rest(struct tare_err *err);
+
+/* Resident memory of the agent: its own and, in a guest, the first process's. */
+uint64_t init_rss_bytes(void);
 
 /* The character device of a virtio-serial port by its name; waits a little for it to come. */
 int init_open_port(const char *name, struct tare_err *err);

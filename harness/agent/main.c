@@ -44,6 +44,7 @@ static int serve_in(const struct agent_options *options, const char *work_dir, s
 		.place = &place,
 		.channel_fd = options->channel_fd,
 		.stdio_fd = options->stdio_fd,
+		.set_up_rest = options->journal ? NULL : init_set_up_rest,
 	};
 	int r;
 

@@ -7,6 +7,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "agent/init.h"
 #include "agent/serve_exec.h"
 #include "agent/serve_image.h"
 #include "base/clock.h"
@@ -177,6 +178,16 @@ static int call_image(struct server *s, const json_t *arguments, json_t **ret, s
 	return serve_image(s->config->place, arguments, err);
 }
 
+static int call_footprint(struct server *s, const json_t *arguments, json_t **ret,
+			  struct tare_err *err)
+{
+	(void)s;
+	(void)arguments;
+	(void)err;
+	*ret = json_pack("{s:o}", "rss_bytes", json_u64(init_rss_bytes()));
+	return 0;
+}
+
 static int call_shutdown(struct server *s, const json_t *arguments, json_t **ret,
 			 struct tare_err *err)
 {
@@ -192,9 +203,10 @@ static const struct {
 	int (*carry_out)(struct server *s, const json_t *arguments, json_t **ret,
 			 struct tare_err *err);
 } calls[] = {
-	{"ping", call_ping},     {"start", call_start},       {"slice", call_slice},
-	{"finish", call_finish}, {"abort", call_abort},       {"exec", call_exec},
-	{"check", call_check},   {"shutdown", call_shutdown}, {"image", call_image},
+	{"ping", call_ping},           {"start", call_start},       {"slice", call_slice},
+	{"finish", call_finish},       {"abort", call_abort},       {"exec", call_exec},
+	{"check", call_check},         {"shutdown", call_shutdown}, {"image", call_image},
+	{"footprint", call_footprint},
 };
 
 static int carry_out(struct server *s, const json_t *call, json_t **ret, struct tare_err *err)
@@ -234,6 +246,8 @@ static int serve_calls(struct server *s, struct tare_err *err)
 	cleanup_json json_t *greeting = hello(s->config);
 	int r = message_write(s->stream, greeting, clock_now_ns() + WRITE_TIMEOUT_NS, err);
 
+	if (r == 0 && s->config->set_up_rest)
+		r = s->config->set_up_rest(err);
 	while (r == 0 && !s->shutdown) {
 		cleanup_json json_t *call = NULL;
 

@@ -9,6 +9,8 @@ struct serve_config {
 	const struct trial_place *place;
 	int channel_fd;
 	int stdio_fd; /* for exec; -1: none */
+	/* Done between the hello and the first call; NULL: nothing. */
+	int (*set_up_rest)(struct tare_err *err);
 };
 
 /* Says hello, then serves until the host calls shutdown (0) or closes the channel (-EPIPE). Ends

@@ -29,6 +29,7 @@ struct machine_config {
 	const struct trial_place *place; /* the host's */
 	const json_t *options;           /* {"accel": "tcg"}: checked by machine_check_options() */
 	struct limits limits;            /* on the machine as a whole: QEMU's cgroup, -m */
+	bool saved_will_do;              /* what boots may be one saved once, unless asked for */
 	uint64_t cpus;                   /* where its vCPU (or the players) run: mask */
 	const char *name;                /* "tare-RUN-N" */
 	struct journal *journal;

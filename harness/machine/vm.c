@@ -12,6 +12,7 @@
 #include "machine/vm/channel.h"
 #include "machine/vm/cmdline.h"
 #include "machine/vm/exec.h"
+#include "machine/vm/footprint.h"
 #include "machine/vm/host_view.h"
 #include "machine/vm/qmp.h"
 
@@ -90,9 +91,23 @@ static json_t *describe_boot(const struct vm *vm)
 			 describe_spans(&vm->boot.guest));
 }
 
+static uint64_t deadline_after(const struct vm *vm, uint64_t more_ns)
+{
+	return clock_now_ns() + vm->boot.settings.silence_ns + more_ns;
+}
+
+/* Idle, before its first trial. A guest that does not tell is found out by its first call. */
+static void put_footprint(struct vm *vm, json_t *description)
+{
+	json_t *footprint = NULL;
+
+	if (footprint_read(&vm->boot.guest, deadline_after(vm, 0), &footprint, NULL) == 0)
+		(void)json_put(description, "footprint", footprint);
+}
+
 static json_t *vm_describe(struct machine *machine)
 {
-	const struct vm *vm = as_vm(machine);
+	struct vm *vm = as_vm(machine);
 	const struct vm_settings *s = &vm->boot.settings;
 	const struct guest *guest = &vm->boot.guest;
 	const json_t *hello = channel_hello(guest->channel);
@@ -129,12 +144,8 @@ static json_t *vm_describe(struct machine *machine)
 		(void)json_put(d, "warning", json_string(s->accel_why));
 	if (s->tsc_khz)
 		(void)json_put(d, "tsc_khz", json_u64(s->tsc_khz));
+	put_footprint(vm, d);
 	return d;
-}
-
-static uint64_t deadline_after(const struct vm *vm, uint64_t more_ns)
-{
-	return clock_now_ns() + vm->boot.settings.silence_ns + more_ns;
 }
 
 /* What a call came back with: when it shows that the guest is lost, say how it ended. */

@@ -182,13 +182,18 @@ int plot_end(struct plot *plot, int width, int height, struct tare_err *err)
 	char name[] = "gnuplot", option[] = "-d";
 	cleanup_free char *script = text_format("%s.gp", plot->name);
 	char *argv[] = {name, option, script, NULL};
-	bool full = ferror(plot->data) || fclose(plot->data) != 0 || fclose(plot->script) != 0;
+	bool full;
 	int r;
+
+	errno = 0;
+	full = ferror(plot->data) || fclose(plot->data) != 0 || fclose(plot->script) != 0;
 
 	plot->data = plot->script = NULL;
 	plot->width = width;
 	plot->height = height;
-	if (full || !script)
+	if (full && errno)
+		r = err_errno(err, "write '%s/%s.tsv'", plot->dir, plot->name);
+	else if (full || !script)
 		r = err_set(err, EIO, "write '%s/%s.tsv': the disk or the memory is full",
 			    plot->dir, plot->name);
 	else

@@ -205,17 +205,9 @@ static int add_ready(const struct run *run, size_t env, json_t *list, struct tar
 	return add_start(run, env, "ready", &s, list, err);
 }
 
-static double longest_span(json_t *spans)
-{
-	double longest = 0;
-	const char *name;
-	json_t *ns;
-
-	json_object_foreach(spans, name, ns) longest = fmax(longest, json_number_value(ns));
-	return longest;
-}
-
-/* Each boot once: it is the instance's, whatever number of trials it carried. */
+/* Until the agent's hello. Each boot once: it is the instance's, whatever number of trials it
+ * carried.
+ */
 static int add_boots(const struct run *run, size_t env, const char *kind, json_t *list,
 		     struct tare_err *err)
 {
@@ -227,7 +219,7 @@ static int add_boots(const struct run *run, size_t env, const char *kind, json_t
 		const json_t *instance = json_object_get(run->trials[i].record, "instance");
 		const json_t *boot = json_object_get(instance, "boot");
 		const char *id = json_string_or(instance, "id", "");
-		double total = longest_span(json_object_get(boot, "spans"));
+		double total = json_double_or(json_object_get(boot, "spans"), "hello", 0);
 
 		if (run->cells[run->trials[i].cell].env != env || total <= 0 ||
 		    strcmp(json_string_or(boot, "kind", ""), kind) != 0 ||

@@ -26,7 +26,7 @@ summary() { jq -e "$1" "$run/summary.json"; }
 "$root/tests/data/make-run" "$run" || exit 1
 ok "a report is made" "$tare" report "$run"
 for file in index.html report.md cells.csv ratios.csv slices.csv plots/ratios.svg plots/ratios.png \
-	plots/heatmap.svg plots/startup.svg plots/order.svg; do
+	plots/heatmap.svg plots/startup.svg plots/boundaries.svg plots/boundaries.png plots/order.svg; do
 	ok "$file is there" test -s "$run/report/$file"
 done
 ok "there is a latency plot for each load in latency mode" \
@@ -56,6 +56,20 @@ ok "half a CPU is seen to be half a CPU" summary \
 ok "an OOM kill is counted" summary '[.limits[] | select(.load == "mem-fill") | .oom_kills == 1] | all'
 ok "cold and restored boots are apart" summary \
 	'[.startup[] | select(.env == "vm")] | (map(.what) | sort) == ["boot-cold", "boot-restored", "ready"]'
+ok "a guest's start is cut at its moments, in their order" summary \
+	'[.boundaries[] | select(.env == "vm" and .what == "cold") | .moments | map(.name)] ==
+	 [["qmp", "accel", "kernel", "userspace", "hello", "payload", "payload_exit", "power_off", "gone"]]
+	 and ([.boundaries[].moments | map(.median_ns) | . == sort] | all)'
+ok "a restored guest has entered no kernel" summary \
+	'[.boundaries[] | select(.what == "restored") | .moments[].name] | length > 0 and index("kernel") == null'
+hatched() { grep -q 'userspace entered (and before)' "$run/report/plots/boundaries.gp"; }
+ok "what follows a moment that was not seen is hatched" hatched
+ok "a start ends with the hello" summary \
+	'(.startup[] | select(.env == "vm" and .what == "boot-cold").median_ns) as $up |
+	 .boundaries[] | select(.env == "vm" and .what == "cold").moments[] | select(.name == "hello") |
+	 .median_ns / $up | . > 0.9 and . < 1.1'
+ok "what a guest's CPU second costs the host is told" summary \
+	'[.guest_cpu[] | select(.env == "vm+container")] | length == 1 and all(.host_per_guest > 1.249 and .host_per_guest < 1.251)'
 ok "disturbances are told" says "the hypervisor took 2.1 %" "$page"
 ok "failures are told" says "killed for lack of memory" "$page"
 

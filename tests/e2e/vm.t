@@ -96,5 +96,13 @@ in_guest() {
 	[ $? = 7 ] && grep '^abc6\.' "$work/exec"
 }
 ok "exec runs a command in a guest, with its input, output and status" in_guest
+
+# A restored guest is the one that was saved once; one that booted is another.
+boot_of() { "$tare" exec -e "vm$1" -- /bin/busybox cat /proc/sys/kernel/random/boot_id; }
+soon() {
+	saved=$(boot_of "") && [ -n "$saved" ] && [ "$(boot_of ,boot=restore)" = "$saved" ] &&
+		other=$(boot_of ,boot=cold) && [ -n "$other" ] && [ "$other" != "$saved" ]
+}
+ok "exec goes on with a saved guest unless a cold one is asked for" soon
 ok "nothing is left" nothing_left
 finish

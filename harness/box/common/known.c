@@ -17,6 +17,7 @@
 #include "base/fd.h"
 
 #define KNOWN_MAX     64
+#define FOLDERS_MAX   4
 /* Five numbers of at most 20 digits, and a digest. */
 #define LINE_MAX_SIZE 176
 /* A note is only made of a file whose last change is this old: what is written within one tick of
@@ -30,7 +31,9 @@ struct known {
 };
 static struct known known[KNOWN_MAX];
 static unsigned int n_known;
-static bool was_read;
+/* The folders whose notes have been read: that of images, that of guests. */
+static char were_read[FOLDERS_MAX][4096];
+static unsigned int n_read;
 static pthread_mutex_t known_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void note_path(const char *folder, char *ret, size_t size)
@@ -70,7 +73,6 @@ static void read_notes(const char *folder)
 	const char *at = text;
 	struct known k;
 
-	was_read = true;
 	note_path(folder, path, sizeof(path));
 	if (fd_read_file_quiet(AT_FDCWD, path, text, sizeof(text)) < 0)
 		return;
@@ -95,12 +97,24 @@ static void write_note(const char *folder, const struct known *k)
 		(void)fd_write_all(fd, line, (size_t)n, NULL);
 }
 
+/* For the first time, and there is room to remember it: of others the notes are not read. */
+static bool is_new(const char *folder)
+{
+	for (unsigned int i = 0; i < n_read; i++)
+		if (strcmp(were_read[i], folder) == 0)
+			return false;
+	if (n_read == FOLDERS_MAX)
+		return false;
+	(void)snprintf(were_read[n_read++], sizeof(were_read[0]), "%s", folder);
+	return true;
+}
+
 static bool recall(const char *folder, struct known *k)
 {
 	bool found = false;
 
 	(void)pthread_mutex_lock(&known_lock);
-	if (!was_read)
+	if (is_new(folder))
 		read_notes(folder);
 	for (size_t i = 0; i < KNOWN_MAX && !found; i++) {
 		found = known[i].hex[0] && known[i].dev == k->dev && known[i].ino == k->ino &&

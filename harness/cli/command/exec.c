@@ -142,6 +142,8 @@ static int exec_in_places(const struct exec_options *own, const struct cli_optio
 	struct machine_config config = {
 		.place = &places->trial,
 		.options = env->machine_options,
+		/* A command wants a guest soon, not a figure of its boot. */
+		.saved_will_do = true,
 		.name = name,
 		.journal = places->journal,
 		.cache_dir = places->cache_dir,
@@ -162,14 +164,13 @@ static int exec_in_places(const struct exec_options *own, const struct cli_optio
 	}
 	(void)snprintf(name, sizeof(name), "tare-%s-m0", journal_name(places->journal));
 	r = ops->open(&config, &machine, err);
-	if (r < 0) {
-		trial_spec_clear(&spec);
-		return r;
+	if (r == 0) {
+		code = exec_inside(machine, own, &spec, argv, err);
+		r = ops->close(machine, err);
+		r = r < 0 ? r : code;
 	}
-	code = exec_inside(machine, own, &spec, argv, err);
-	r = ops->close(machine, err);
 	trial_spec_clear(&spec);
-	return r < 0 ? r : code;
+	return r;
 }
 
 static int check_rights(const struct exec_options *own, const struct cli_options *cli,
@@ -281,7 +282,11 @@ const struct command command_exec = {
 		"not a terminal passes through as it is.\n"
 		"With 'container,image=NAME' (see 'tare image') the image's Env, WorkingDir and\n"
 		"User hold unless others are given; without COMMAND its Entrypoint and Cmd run, "
-		"a\nCOMMAND stands for both.",
+		"a\nCOMMAND stands for both.\n"
+		"A guest is one that was saved once, which is there in a fraction of a boot's "
+		"time; "
+		"vm,boot=cold\nboots one. What is measured (run, bench) boots unless "
+		"boot=restore is asked for.",
 	.options = exec_options_table,
 	.limits = true,
 	.command_line = true,

@@ -62,7 +62,7 @@ static char *make_fingerprint(const struct vm_boot *b, const struct guest_plan *
 
 	if (!command || !program)
 		return NULL;
-	return text_format("%s %s %s", program, b->image.id, command);
+	return text_format("memory apart, %s %s %s", program, b->image.id, command);
 }
 
 /* Boot a guest only to be saved; what it is limited to does not matter for that. */
@@ -70,17 +70,24 @@ static int save_one(const struct machine_config *config, const struct guest_plan
 		    const char *fingerprint, struct tare_err *err)
 {
 	struct guest_plan unlimited = *plan;
+	struct snapshot_making making;
 	struct guest guest;
 	int r, closed;
 
 	unlimited.limits = (struct limits){0};
-	r = guest_open(&unlimited, &guest, err);
-	if (r < 0)
-		return r;
-	r = snapshot_save(config->cache_dir, fingerprint, &guest, config->journal,
-			  clock_now_ns() + SAVE_DEADLINE_NS, err);
-	closed = guest_close(&guest, 0, err);
-	return r < 0 ? r : closed;
+	r = snapshot_begin(config->cache_dir, fingerprint, plan->qemu.memory_bytes, config->journal,
+			   &making, err);
+	unlimited.qemu.memory_fd = making.memory_fd;
+	unlimited.qemu.memory_shared = true;
+	if (r == 0)
+		r = guest_open(&unlimited, &guest, err);
+	if (r == 0) {
+		r = snapshot_save(&making, &guest, clock_now_ns() + SAVE_DEADLINE_NS, err);
+		closed = guest_close(&guest, 0, r == 0 ? err : NULL);
+		r = r < 0 ? r : closed;
+	}
+	snapshot_end(&making);
+	return r;
 }
 
 static int restore(const struct machine_config *config, struct vm_boot *b, struct guest_plan *plan,
@@ -105,6 +112,7 @@ static int restore(const struct machine_config *config, struct vm_boot *b, struc
 	plan->hello = snapshot.hello;
 	plan->state_fd = snapshot.state_fd;
 	plan->deadline_ns = clock_now_ns() + vm_settings_patience(&b->settings);
+	plan->qemu.memory_fd = snapshot.memory_fd;
 	r = guest_open(plan, &b->guest, err);
 	b->restored = r == 0;
 	snapshot_clear(&snapshot);
@@ -261,7 +269,9 @@ int vm_boot(const struct machine_config *config, struct vm_boot *ret, struct tar
 
 int vm_boot_close(struct vm_boot *boot, uint64_t deadline_ns, struct tare_err *err)
 {
-	int r = guest_close(&boot->guest, deadline_ns, err);
+	/* A restored guest is thrown away like its disk: nothing in it waits to be written, and its
+	 * power-off is no figure. */
+	int r = guest_close(&boot->guest, boot->restored ? 0 : deadline_ns, err);
 
 	release_images(boot);
 	return r;

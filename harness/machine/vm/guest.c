@@ -12,6 +12,7 @@
 #include "machine/vm/channel.h"
 #include "machine/vm/console.h"
 #include "machine/vm/disk.h"
+#include "machine/vm/snapshot.h"
 
 #define KILL_TIMEOUT_MS 10000
 #define END_GRACE_NS    (500 * NS_PER_MS)
@@ -55,8 +56,11 @@ static int start_qemu(const struct guest_plan *plan, struct guest *guest, struct
 static int resume(const struct guest_plan *plan, struct guest *guest, struct tare_err *err)
 {
 	struct channel_clock clock;
-	int r = channel_open_restored(guest->qemu.channel_fd, plan->hello, &guest->channel, err);
+	int r = snapshot_resume(guest->qemu.qmp, plan->deadline_ns, err);
 
+	if (r == 0)
+		r = channel_open_restored(guest->qemu.channel_fd, plan->hello, &guest->channel,
+					  err);
 	return r < 0 ? r : channel_ping(guest->channel, 1, plan->deadline_ns, &clock, err);
 }
 

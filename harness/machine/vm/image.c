@@ -16,19 +16,23 @@
 #include "base/text.h"
 #include "machine/vm/disk.h"
 #include "machine/vm/image_cache.h"
+#include "machine/vm/image_index.h"
 #include "machine/vm/image_initramfs.h"
 #include "machine/vm/image_kernel.h"
 #include "machine/vm/image_mke2fs.h"
 #include "machine/vm/image_modules.h"
 #include "vm_images.h"
 
-#define MKE2FS_MS 120000
+#define MKE2FS_MS   120000
+/* Of 10 MB each, besides the kernel, which they share. */
+#define IMAGES_KEPT 8
 
 /* All that goes into an image, before it is known whether there is one already. */
 struct making {
 	struct image_kernel kernel;
 	struct image_modules modules;
 	struct image_bytes initrd;
+	json_t *sources; /* what the initramfs was made of */
 	char initrd_sha256[DIGEST_SIZE];
 	char id[DIGEST_SIZE];
 };
@@ -38,6 +42,7 @@ static void cleanup_makingp(struct making **making)
 	if (*making) {
 		image_kernel_clear(&(*making)->kernel);
 		image_bytes_clear(&(*making)->initrd);
+		json_decref((*making)->sources);
 	}
 	free(*making);
 }
@@ -73,6 +78,7 @@ static int make_initrd(const struct image_config *config, struct making *making,
 	if (r == 0)
 		r = digest_bytes(making->initrd.at, making->initrd.size, making->initrd_sha256,
 				 err);
+	making->sources = json_incref(fs.sources);
 	return err_wrap(err, r, "initramfs");
 }
 
@@ -103,18 +109,26 @@ static int make_work_disk(const struct image_config *config, const char *folder,
 	return err_wrap(err, image_mke2fs(&disk, err), "make the work disk");
 }
 
-/* An image whose files a crash cut off is none. */
-static bool is_whole(const struct making *making, const char *folder)
+static bool has_size(const char *folder, const char *file, uint64_t bytes)
 {
-	cleanup_free char *vmlinux = text_format("%s/vmlinux", folder);
-	cleanup_free char *initrd = text_format("%s/initrd.cpio", folder);
-	cleanup_json json_t *about = NULL;
+	cleanup_free char *path = text_format("%s/%s", folder, file);
 	struct stat st;
 
-	return vmlinux && initrd &&
-	       image_cache_read(folder, "image.json", IMAGE_SCHEMA, &about, NULL) == 0 &&
-	       stat(vmlinux, &st) == 0 && (uint64_t)st.st_size == making->kernel.bytes &&
-	       stat(initrd, &st) == 0 && (uint64_t)st.st_size == making->initrd.size;
+	return path && bytes && stat(path, &st) == 0 && (uint64_t)st.st_size == bytes;
+}
+
+/* What an image says of itself. One whose files a crash cut off is none. */
+static json_t *read_whole(const char *folder)
+{
+	cleanup_json json_t *about = NULL;
+
+	if (image_cache_read(folder, "image.json", IMAGE_SCHEMA, &about, NULL) < 0 ||
+	    !has_size(folder, "vmlinux",
+		      json_u64_or(json_object_get(about, "kernel"), "bytes", 0)) ||
+	    !has_size(folder, "initrd.cpio",
+		      json_u64_or(json_object_get(about, "initrd"), "bytes", 0)))
+		return NULL;
+	return take_pointer(about);
 }
 
 static json_t *describe(const struct making *making)
@@ -123,11 +137,12 @@ static json_t *describe(const struct making *making)
 
 	for (size_t i = 0; i < making->modules.n; i++)
 		(void)json_array_append_new(modules, json_string(making->modules.names[i]));
-	return json_pack("{s:s, s:s, s:{s:s, s:s, s:s}, s:{s:s, s:I, s:o}}", "schema", IMAGE_SCHEMA,
-			 "id", making->id, "kernel", "name", making->kernel.name, "release",
-			 making->kernel.release, "sha256", making->kernel.sha256, "initrd",
-			 "sha256", making->initrd_sha256, "bytes", (json_int_t)making->initrd.size,
-			 "modules", modules);
+	return json_pack("{s:s, s:s, s:{s:s, s:s, s:s, s:I}, s:{s:s, s:I, s:o}}", "schema",
+			 IMAGE_SCHEMA, "id", making->id, "kernel", "name", making->kernel.name,
+			 "release", making->kernel.release, "sha256", making->kernel.sha256,
+			 "bytes", (json_int_t)making->kernel.bytes, "initrd", "sha256",
+			 making->initrd_sha256, "bytes", (json_int_t)making->initrd.size, "modules",
+			 modules);
 }
 
 static int place_kernel(const struct image_kernel *kernel, const char *folder, struct tare_err *err)
@@ -179,10 +194,16 @@ static int make(const struct image_config *config, const struct making *making, 
 	return r;
 }
 
-/* Nobody may remove it from now on. */
-static int hold(struct image *image, const struct making *making, char *taken_folder,
-		struct tare_err *err)
+static void copy_text(const json_t *object, const char *key, char *ret, size_t size)
 {
+	(void)snprintf(ret, size, "%s", json_string_or(object, key, ""));
+}
+
+/* Nobody may remove it from now on. */
+static int hold(struct image *image, const json_t *about, char *taken_folder, struct tare_err *err)
+{
+	const json_t *kernel = json_object_get(about, "kernel");
+
 	image->folder = taken_folder;
 	image->vmlinux = text_format("%s/vmlinux", taken_folder);
 	image->initrd = text_format("%s/initrd.cpio", taken_folder);
@@ -192,40 +213,75 @@ static int hold(struct image *image, const struct making *making, char *taken_fo
 		return err_set(err, ENOMEM, "out of memory");
 	if (image->lock_fd < 0 || flock(image->lock_fd, LOCK_SH | LOCK_NB) < 0)
 		return err_errno(err, "lock '%s'", taken_folder);
-	memcpy(image->id, making->id, sizeof(image->id));
-	memcpy(image->kernel_release, making->kernel.release, sizeof(image->kernel_release));
-	memcpy(image->kernel_sha256, making->kernel.sha256, sizeof(image->kernel_sha256));
-	memcpy(image->initrd_sha256, making->initrd_sha256, sizeof(image->initrd_sha256));
+	image_cache_touch(taken_folder);
+	copy_text(about, "id", image->id, sizeof(image->id));
+	copy_text(kernel, "release", image->kernel_release, sizeof(image->kernel_release));
+	copy_text(kernel, "sha256", image->kernel_sha256, sizeof(image->kernel_sha256));
+	copy_text(json_object_get(about, "initrd"), "sha256", image->initrd_sha256,
+		  sizeof(image->initrd_sha256));
+	return 0;
+}
+
+/* The slow way: put together what goes in, and see whether there is such an image already. */
+static int find_or_make(const struct image_config *config, char ret_id[DIGEST_SIZE],
+			struct tare_err *err)
+{
+	__attribute__((cleanup(cleanup_makingp))) struct making *making =
+		calloc(1, sizeof(*making));
+	cleanup_free char *folder = NULL;
+	cleanup_json json_t *about = NULL;
+	int r;
+
+	if (!making)
+		return err_set(err, ENOMEM, "out of memory");
+	if ((r = image_kernel_ensure(config, &making->kernel, err)) < 0 ||
+	    (r = make_initrd(config, making, err)) < 0 || (r = make_id(making, err)) < 0)
+		return r;
+	folder = image_cache_path(config->cache_dir, IMAGE_IMAGES, making->id);
+	if (!folder)
+		return err_set(err, ENOMEM, "out of memory");
+	about = read_whole(folder);
+	if (!about) {
+		r = make(config, making, folder, err);
+		if (r < 0)
+			return r;
+		image_cache_prune(config->cache_dir, IMAGE_IMAGES, IMAGES_KEPT);
+	}
+	/* One without modules may get some beside it, of which nothing would tell. */
+	if (making->kernel.modules)
+		image_index_note(config, making->sources, making->id);
+	memcpy(ret_id, making->id, DIGEST_SIZE);
 	return 0;
 }
 
 int image_ensure(const struct image_config *config, struct image *ret, struct tare_err *err)
 {
-	__attribute__((cleanup(cleanup_makingp))) struct making *making =
-		calloc(1, sizeof(*making));
 	cleanup_free char *folder = NULL;
-	int r;
+	cleanup_json json_t *about = NULL;
+	char id[DIGEST_SIZE];
+	int r = 0;
 
 	*ret = (struct image){.lock_fd = -1};
-	if (!making)
-		return err_set(err, ENOMEM, "out of memory");
 	cleanup_close int lock =
 		image_cache_lock(config->cache_dir, config->say, config->context, err);
 
 	if (lock < 0)
 		return lock;
-	if ((r = image_kernel_ensure(config, &making->kernel, err)) < 0 ||
-	    (r = make_initrd(config, making, err)) < 0 || (r = make_id(making, err)) < 0)
-		return err_wrap(err, r, "guest image");
-	folder = image_cache_path(config->cache_dir, IMAGE_IMAGES, making->id);
-	if (!folder)
-		return err_set(err, ENOMEM, "out of memory");
-	if (!is_whole(making, folder)) {
-		r = make(config, making, folder, err);
+	if (image_index_find(config, id) &&
+	    (folder = image_cache_path(config->cache_dir, IMAGE_IMAGES, id)))
+		about = read_whole(folder);
+	if (!about) {
+		free(take_pointer(folder));
+		r = find_or_make(config, id, err);
 		if (r < 0)
 			return err_wrap(err, r, "guest image");
+		folder = image_cache_path(config->cache_dir, IMAGE_IMAGES, id);
+		about = folder ? read_whole(folder) : NULL;
 	}
-	r = hold(ret, making, take_pointer(folder), err);
+	if (!about)
+		return err_set(err, EIO, "guest image: '%s' is gone as soon as it is made",
+			       folder ? folder : "?");
+	r = hold(ret, about, take_pointer(folder), err);
 	if (r < 0)
 		image_release(ret);
 	return r;

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine/vm/image_cache.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -16,6 +19,7 @@
 #include "machine/vm/image_bytes.h"
 
 #define JSON_MAX 65536
+#define AGED_MAX 1024 /* of a kind, at once */
 
 static int lock(int fd, void (*say)(const char *what, void *context), void *context)
 {
@@ -95,6 +99,72 @@ int image_cache_finish(const char *made, const char *target, struct tare_err *er
 	if (rename(made, target) < 0)
 		return err_errno(err, "rename to '%s'", target);
 	return 0;
+}
+
+void image_cache_touch(const char *folder)
+{
+	(void)utimensat(AT_FDCWD, folder, NULL, 0);
+}
+
+struct aged {
+	char name[256];
+	struct timespec used;
+};
+
+static int compare_age(const void *a, const void *b)
+{
+	const struct timespec *x = &((const struct aged *)a)->used;
+	const struct timespec *y = &((const struct aged *)b)->used;
+
+	if (x->tv_sec != y->tv_sec)
+		return x->tv_sec < y->tv_sec ? -1 : 1;
+	return (x->tv_nsec > y->tv_nsec) - (x->tv_nsec < y->tv_nsec);
+}
+
+/* What is whole, the oldest first; a name with a dot is of what is being made. */
+static size_t read_aged(const char *folder, struct aged *aged)
+{
+	DIR *dir = opendir(folder);
+	const struct dirent *entry;
+	size_t n = 0;
+
+	while (dir && n < AGED_MAX &&
+	       (entry = readdir(dir))) { /* NOLINT(concurrency-mt-unsafe): our own stream */
+		struct stat st;
+
+		if (strchr(entry->d_name, '.') || strlen(entry->d_name) >= sizeof(aged[n].name) ||
+		    fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		(void)snprintf(aged[n].name, sizeof(aged[n].name), "%s", entry->d_name);
+		aged[n++].used = st.st_mtim;
+	}
+	if (dir)
+		(void)closedir(dir);
+	if (n > 0)
+		qsort(aged, n, sizeof(*aged), compare_age);
+	return n;
+}
+
+static void remove_unused(const char *path)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+		(void)fd_remove_tree(path, NULL);
+}
+
+void image_cache_prune(const char *cache_dir, const char *kind, size_t keep)
+{
+	cleanup_free char *folder = text_format("%s/guest/%s", cache_dir, kind);
+	cleanup_free struct aged *aged = calloc(AGED_MAX, sizeof(*aged));
+	size_t n = folder && aged ? read_aged(folder, aged) : 0;
+
+	for (size_t i = 0; i + keep < n; i++) {
+		cleanup_free char *path = text_format("%s/%s", folder, aged[i].name);
+
+		if (path)
+			remove_unused(path);
+	}
 }
 
 int image_cache_read(const char *folder, const char *file, const char *schema, json_t **ret,

@@ -31,6 +31,7 @@ void image_initramfs_clear(struct image_initramfs *fs)
 		image_bytes_clear(&fs->entries[i].content);
 	}
 	free(fs->entries);
+	json_decref(fs->sources);
 	*fs = (struct image_initramfs){0};
 }
 
@@ -58,12 +59,23 @@ int image_initramfs_add(struct image_initramfs *fs, const char *name, mode_t mod
 	return 0;
 }
 
+static int add_source(struct image_initramfs *fs, const char *path, struct tare_err *err)
+{
+	if (!fs->sources)
+		fs->sources = json_array();
+	return json_array_append_new(fs->sources, json_string(path)) < 0
+		       ? err_set(err, ENOMEM, "out of memory")
+		       : 0;
+}
+
 static int add_file(struct image_initramfs *fs, const char *name, const char *path,
 		    struct tare_err *err)
 {
 	cleanup_bytes struct image_bytes bytes = {0};
-	int r = image_bytes_read(path, PROGRAM_MAX, &bytes, err);
+	int r = add_source(fs, path, err);
 
+	if (r == 0)
+		r = image_bytes_read(path, PROGRAM_MAX, &bytes, err);
 	if (r < 0)
 		return r;
 	return image_initramfs_add(fs, name, S_IFREG | 0755, &bytes, err);
@@ -130,8 +142,10 @@ int image_initramfs_add_programs(struct image_initramfs *fs, const char *libexec
 		r = add_program(fs, "init", libexec_dir, "tare-agent", err);
 	if (r == 0)
 		r = add_program(fs, "bin/tare-load", libexec_dir, "tare-load", err);
-	if (r < 0 || access(BUSYBOX, X_OK) < 0)
+	if (r < 0)
 		return r;
+	if (access(BUSYBOX, X_OK) < 0)
+		return add_source(fs, BUSYBOX, err);
 	r = add_file(fs, "bin/busybox", BUSYBOX, err);
 	return r < 0 ? r : add_applets(fs, journal, err);
 }
@@ -156,7 +170,10 @@ int image_initramfs_add_modules(struct image_initramfs *fs, const struct image_m
 	for (size_t i = 0; i < modules->n; i++) {
 		cleanup_bytes struct image_bytes bytes = {0};
 		char name[IMAGE_MODULE_NAME_MAX + 32];
-		int r = image_module_store_read(store, modules->names[i], &bytes, err);
+		int r = add_source(fs, image_module_store_path(store, modules->names[i]), err);
+
+		if (r == 0)
+			r = image_module_store_read(store, modules->names[i], &bytes, err);
 
 		if (r < 0)
 			return r;

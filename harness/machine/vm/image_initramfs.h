@@ -4,6 +4,7 @@
  * names in order, no times, no owners, inodes counted. Not compressed: below 7 MB it gains nothing
  * at boot. */
 
+#include <jansson.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -24,6 +25,7 @@ struct image_entry {
 struct image_initramfs {
 	struct image_entry *entries;
 	size_t n, room;
+	json_t *sources; /* a list: the files that it was made of, or would be if they were there */
 };
 
 void image_initramfs_clear(struct image_initramfs *fs);

@@ -18,7 +18,6 @@
 #include "machine/vm/image_debian.h"
 #include "machine/vm/image_vmlinux.h"
 
-#define DEFAULT    "default" /* a link to the kernel that is taken when none is named */
 #define KERNEL_TMP "kernel"
 
 void image_kernel_clear(struct image_kernel *kernel)
@@ -152,7 +151,7 @@ static int make_debian(const struct image_config *config, const struct image_deb
 
 static int set_default(const char *cache_dir, const char *name, struct tare_err *err)
 {
-	cleanup_free char *link = image_cache_path(cache_dir, IMAGE_KERNELS, DEFAULT);
+	cleanup_free char *link = image_cache_path(cache_dir, IMAGE_KERNELS, IMAGE_KERNEL_DEFAULT);
 	cleanup_free char *made = text_format("%s/guest/" IMAGE_KERNELS "/.new", cache_dir);
 
 	if (!link || !made)
@@ -166,7 +165,7 @@ static int set_default(const char *cache_dir, const char *name, struct tare_err 
 
 static int load_default(const char *cache_dir, struct image_kernel *ret)
 {
-	cleanup_free char *link = image_cache_path(cache_dir, IMAGE_KERNELS, DEFAULT);
+	cleanup_free char *link = image_cache_path(cache_dir, IMAGE_KERNELS, IMAGE_KERNEL_DEFAULT);
 	char name[NAME_MAX + 1];
 	ssize_t n = link ? readlink(link, name, sizeof(name) - 1) : -1;
 

@@ -10,6 +10,9 @@
 
 struct tare_err;
 
+/* Of the kernels in the cache: a link to the one that is taken when none is named. */
+#define IMAGE_KERNEL_DEFAULT "default"
+
 struct image_kernel {
 	char *name;    /* its folder's in the cache */
 	char *vmlinux; /* in that folder */

@@ -184,6 +184,13 @@ static bool is_built_in(const struct image_module_store *store, const char *name
 	return false;
 }
 
+const char *image_module_store_path(const struct image_module_store *store, const char *name)
+{
+	const struct image_module_file *file = find_file(store, name);
+
+	return file ? file->path : NULL;
+}
+
 int image_module_store_read(const struct image_module_store *store, const char *name,
 			    struct image_bytes *ret, struct tare_err *err)
 {

@@ -47,6 +47,8 @@ int image_module_store_open(const char *folder, struct image_module_store **ret,
 void image_module_store_close(struct image_module_store **store);
 /* Its finder; valid as long as the store. */
 struct image_module_finder image_module_store_finder(struct image_module_store *store);
+/* Its file, as long as the store; NULL: there is none. */
+const char *image_module_store_path(const struct image_module_store *store, const char *name);
 /* A module's ELF file, unpacked if need be. */
 int image_module_store_read(const struct image_module_store *store, const char *name,
 			    struct image_bytes *ret, struct tare_err *err);

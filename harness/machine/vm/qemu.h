@@ -46,6 +46,8 @@ struct qemu_config {
 	bool disk_direct;            /* past the host's page cache */
 	const char *root_disk;       /* raw image, only read: others may have it too; NULL: none */
 	int incoming_fd;             /* a saved guest to go on with; -1: boot */
+	int memory_fd;               /* a file that is the guest's memory; 0: a memfd of QEMU's */
+	bool memory_shared;          /* what the guest writes goes to that file */
 	uint64_t cpus;               /* where the vCPU threads run: mask; 0: anywhere */
 	const char *name;            /* "tare-RUN-N" */
 	const struct cgroup *cgroup; /* NULL: none of its own */

@@ -57,6 +57,21 @@ static char *escape(const char *path)
 	return out;
 }
 
+/* A memfd, or a file by its descriptor: smaps tells the guest's memory from QEMU's own. */
+static void add_memory(struct qemu_args *args, const struct qemu_config *config)
+{
+	unsigned long long mib = config->memory_bytes >> 20;
+
+	if (config->memory_fd <= 0)
+		add_option(args, "-object", "memory-backend-memfd,id=ram,size=%lluM%s", mib,
+			   config->hugepages ? ",hugetlb=on,hugetlbsize=2M,prealloc=on" : "");
+	else
+		add_option(args, "-object",
+			   "memory-backend-file,id=ram,size=%lluM,mem-path=/proc/self/fd/%d,"
+			   "share=%s",
+			   mib, QEMU_FD_MEMORY, config->memory_shared ? "on" : "off");
+}
+
 static void add_machine(struct qemu_args *args, const struct qemu_config *config)
 {
 	/* Without PIT and PIC nothing ticks but the TSC deadline; the RTC because a kernel stalls
@@ -77,10 +92,7 @@ static void add_machine(struct qemu_args *args, const struct qemu_config *config
 	add_option(args, "-accel", "%s", qemu_accel_name(config->accel));
 	add_option(args, "-smp", "%u", config->vcpus);
 	add_option(args, "-m", "%lluM", (unsigned long long)(config->memory_bytes >> 20));
-	/* A memfd, so that smaps tells the guest's memory from QEMU's own. */
-	add_option(args, "-object", "memory-backend-memfd,id=ram,size=%lluM%s",
-		   (unsigned long long)(config->memory_bytes >> 20),
-		   config->hugepages ? ",hugetlb=on,hugetlbsize=2M,prealloc=on" : "");
+	add_memory(args, config);
 }
 
 /* Nothing here but what the user adds makes the guest's system calls cheaper or dearer than its
@@ -180,7 +192,7 @@ int qemu_args_make(struct qemu_args *args, const struct qemu_config *config, str
 	if (config->root_disk)
 		add_root_disk(args, config);
 	if (config->incoming_fd >= 0)
-		add_option(args, "-incoming", "fd:%d", QEMU_FD_INCOMING);
+		add_option(args, "-incoming", "defer"); /* see snapshot_resume() */
 	if (args->failed) {
 		int r = args->failed;
 
@@ -206,6 +218,7 @@ char *qemu_fingerprint(const struct qemu_config *config)
 	same.name = "NAME";
 	same.disk = config->disk ? "DISK" : NULL;
 	same.incoming_fd = -1;
+	same.memory_fd = 0;
 	/* What is measured twice is not the same to the last digit. */
 	same.tsc_khz = (config->tsc_khz + 500) / 1000 * 1000;
 	if (qemu_args_make(&args, &same, NULL) < 0)

@@ -35,14 +35,14 @@ const struct machine_option vm_options[] = {
 	 false},
 	{"cpu", "MODEL", AUTO, "QEMU's CPU model: auto: the host's with KVM, else qemu64", false},
 	{"kernel", "KERNEL", KERNEL_DEBIAN,
-	 "debian: its cloud kernel; host: the running one; smoke: a guest without Linux; else the "
-	 "path of a vmlinux or bzImage",
+	 "debian (its cloud kernel), host (the running one), smoke (no Linux), a kernel's path",
 	 false},
 	{"cmdline+", "TEXT", NONE,
 	 "added to the kernel's command line; takes all that follows, commas too", false},
 	{"image", "NAME", IMAGED_NONE,
 	 "the root of what runs in it: of 'tare image list', as an ext4 disk", true},
-	{"boot", "cold|restore", "cold", "boot anew, or go on with a guest saved once", false},
+	{"boot", "cold|restore", "cold",
+	 "boot anew, or go on with a guest saved once, as exec does", false},
 	{"patience", "TIME", "60s", "how long it may take to boot", false},
 	{"silence", "TIME", "60s", "how long the guest may take to answer", false},
 	{0},
@@ -63,7 +63,7 @@ static int read_machine(const struct machine_config *config, struct vm_settings 
 	s->tsc_khz = 0;
 	if (!s->smoke && (s->machine == QEMU_Q35 || s->accel == QEMU_KVM))
 		return 0;
-	s->tsc_khz = tsc_host_khz();
+	s->tsc_khz = tsc_host_khz(config->cache_dir);
 	if (s->tsc_khz)
 		return 0;
 	if (s->smoke)
@@ -171,8 +171,18 @@ static int read_kernel(const struct machine_config *config, struct vm_settings *
 	return cmdline_check(added, err);
 }
 
-static int check_smoke(const struct vm_settings *s, struct tare_err *err)
+/* A snapshot has the guest's memory in a file of the cache. */
+static int read_boot(const struct machine_config *config, struct vm_settings *s,
+		     struct tare_err *err)
 {
+	bool asked = json_object_get(config->options, "boot");
+
+	s->restore = asked ? strcmp(option(config, "boot"), "restore") == 0
+			   : config->saved_will_do && !s->smoke && !s->hugepages;
+	if (s->restore && s->hugepages)
+		return err_set(err, ENOTSUP,
+			       "hugepages=on: a saved guest's memory is in a file, which has no "
+			       "huge pages; leave out boot=restore");
 	if (s->smoke && (s->restore || s->root || s->cmdline))
 		return err_set(err, ENOTSUP,
 			       "kernel=smoke: without Linux there is nothing to restore, no root "
@@ -207,8 +217,7 @@ int vm_settings_read(const struct machine_config *config, struct vm_settings *re
 	if (r < 0)
 		return r;
 	s.root = strcmp(root, IMAGED_NONE) == 0 ? NULL : root;
-	s.restore = strcmp(option(config, "boot"), "restore") == 0;
-	r = check_smoke(&s, err);
+	r = read_boot(config, &s, err);
 	if (r == 0)
 		*ret = s;
 	return r;

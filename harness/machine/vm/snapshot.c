@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine/vm/snapshot.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -21,11 +19,15 @@
 #include "machine/vm/channel.h"
 #include "machine/vm/disk.h"
 #include "machine/vm/guest.h"
+#include "machine/vm/image_cache.h"
+#include "machine/vm/qemu_args.h"
 #include "machine/vm/qmp.h"
 
 #define SNAPSHOT_BANDWIDTH (10LL << 30) /* bytes a second: as fast as the file takes it */
 #define SNAPSHOT_POLL_US   5000
-#define SNAPSHOTS_KEPT     6 /* of 60 to 90 MB each */
+/* Of 70 to 100 MB each. Each build of the agent and each set of options has one of its own, and
+ * nobody asks for the old ones again. */
+#define SNAPSHOTS_KEPT     8
 #define HELLO_FILE         "hello.json"
 
 static char *make_folder(const char *cache_dir, const char *fingerprint)
@@ -34,18 +36,21 @@ static char *make_folder(const char *cache_dir, const char *fingerprint)
 
 	if (digest_bytes(fingerprint, strlen(fingerprint), hex, NULL) < 0)
 		return NULL;
-	return text_format("%s/guest/snapshots/%.24s", cache_dir, hex);
+	hex[24] = '\0';
+	return image_cache_path(cache_dir, IMAGE_SAVED, hex);
 }
 
 void snapshot_init(struct snapshot *snapshot)
 {
-	*snapshot = (struct snapshot){.state_fd = -1};
+	*snapshot = (struct snapshot){.state_fd = -1, .memory_fd = -1};
 }
 
 void snapshot_clear(struct snapshot *snapshot)
 {
 	if (snapshot->state_fd >= 0)
 		(void)close(snapshot->state_fd);
+	if (snapshot->memory_fd >= 0)
+		(void)close(snapshot->memory_fd);
 	free(snapshot->disk);
 	json_decref(snapshot->hello);
 	snapshot_init(snapshot);
@@ -57,20 +62,45 @@ int snapshot_load(const char *cache_dir, const char *fingerprint, struct snapsho
 	cleanup_free char *folder = make_folder(cache_dir, fingerprint);
 	cleanup_free char *state = folder ? text_format("%s/state", folder) : NULL;
 	cleanup_free char *hello = folder ? text_format("%s/" HELLO_FILE, folder) : NULL;
+	cleanup_free char *memory = folder ? text_format("%s/memory", folder) : NULL;
 	cleanup_free char *disk = folder ? text_format("%s/disk", folder) : NULL;
 
-	if (!state || !hello || !disk)
+	if (!state || !hello || !memory || !disk)
 		return err_set(err, ENOMEM, "out of memory");
 	snapshot_init(ret);
 	ret->hello = json_load_file(hello, 0, NULL);
 	ret->state_fd = open(state, O_RDONLY | O_CLOEXEC);
-	if (!ret->hello || ret->state_fd < 0) {
+	/* QEMU opens it to write whether it does or not. */
+	ret->memory_fd = open(memory, O_RDWR | O_CLOEXEC);
+	if (!ret->hello || ret->state_fd < 0 || ret->memory_fd < 0) {
 		snapshot_clear(ret);
 		return err_set(err, ENOENT, "there is no snapshot '%s'", folder);
 	}
 	if (access(disk, R_OK) == 0)
 		ret->disk = take_pointer(disk);
+	image_cache_touch(folder);
 	return 0;
+}
+
+/* The memory is not in the stream but a file of its own, which a restored guest maps privately:
+ * nothing of it has to be read before the guest goes on. */
+static int leave_memory_out(struct qmp *qmp, uint64_t deadline_ns, struct tare_err *err)
+{
+	return qmp_run(qmp, "migrate-set-capabilities",
+		       json_pack("{s[{ss sb}]}", "capabilities", "capability", "x-ignore-shared",
+				 "state", 1),
+		       deadline_ns, NULL, err);
+}
+
+int snapshot_resume(struct qmp *qmp, uint64_t deadline_ns, struct tare_err *err)
+{
+	int r = leave_memory_out(qmp, deadline_ns, err);
+
+	if (r < 0)
+		return r;
+	return qmp_run(qmp, "migrate-incoming",
+		       json_pack("{so}", "uri", json_sprintf("fd:%d", QEMU_FD_INCOMING)),
+		       deadline_ns, NULL, err);
 }
 
 static int wait_for_migration(struct qmp *qmp, uint64_t deadline_ns, struct tare_err *err)
@@ -108,6 +138,8 @@ static int save_state(struct guest *guest, const char *folder, uint64_t deadline
 		return err_errno(err, "make '%s'", path);
 	r = qmp_send_fd(qmp, "state", fd, deadline_ns, err);
 	if (r == 0)
+		r = leave_memory_out(qmp, deadline_ns, err);
+	if (r == 0)
 		r = qmp_run(qmp, "migrate-set-parameters",
 			    json_pack("{sI}", "max-bandwidth", (json_int_t)SNAPSHOT_BANDWIDTH),
 			    deadline_ns, NULL, err);
@@ -126,9 +158,7 @@ static int save_files(struct guest *guest, const char *folder, uint64_t deadline
 
 	if (!hello || !disk)
 		return err_set(err, ENOMEM, "out of memory");
-	r = fd_make_dirs(folder, err);
-	if (r == 0)
-		r = save_state(guest, folder, deadline_ns, err);
+	r = save_state(guest, folder, deadline_ns, err);
 	/* QEMU has let go of the disk by now: the copy fits the state. */
 	if (r == 0 && guest->disk)
 		r = disk_copy_file(guest->disk, disk, err);
@@ -137,69 +167,57 @@ static int save_files(struct guest *guest, const char *folder, uint64_t deadline
 	return r;
 }
 
-struct oldest {
-	char name[256];
-	time_t made;
-	size_t n;
-};
-
-/* The oldest snapshot in the folder, and how many there are. */
-static struct oldest find_oldest(DIR *dir)
+int snapshot_begin(const char *cache_dir, const char *fingerprint, uint64_t memory_bytes,
+		   struct journal *journal, struct snapshot_making *ret, struct tare_err *err)
 {
-	struct oldest found = {.n = 0};
-	const struct dirent *entry;
-
-	rewinddir(dir);
-	while ((entry = readdir(dir))) { /* NOLINT(concurrency-mt-unsafe): our own stream */
-		struct stat st;
-
-		if (strchr(entry->d_name, '.') ||
-		    fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			continue;
-		if (found.n++ > 0 && st.st_mtime >= found.made)
-			continue;
-		found.made = st.st_mtime;
-		(void)snprintf(found.name, sizeof(found.name), "%s", entry->d_name);
-	}
-	return found;
-}
-
-/* Each build of the agent and each set of options has a snapshot of its own, and nobody asks for
- * the old ones again. That one cannot be removed is told when the disk is full, not before. */
-static void remove_oldest(const char *cache_dir)
-{
-	cleanup_free char *folder = text_format("%s/guest/snapshots", cache_dir);
-	DIR *dir = folder ? opendir(folder) : NULL;
-
-	for (size_t i = 0; dir && i < SNAPSHOTS_KEPT; i++) {
-		struct oldest oldest = find_oldest(dir);
-		cleanup_free char *path = text_format("%s/%s", folder, oldest.name);
-
-		if (oldest.n <= SNAPSHOTS_KEPT || !path || fd_remove_tree(path, NULL) < 0)
-			break;
-	}
-	if (dir)
-		(void)closedir(dir);
-}
-
-int snapshot_save(const char *cache_dir, const char *fingerprint, struct guest *guest,
-		  struct journal *journal, uint64_t deadline_ns, struct tare_err *err)
-{
-	cleanup_free char *folder = make_folder(cache_dir, fingerprint);
-	cleanup_free char *unfinished =
-		folder ? text_format("%s.unfinished-%d", folder, getpid()) : NULL;
+	cleanup_free char *memory = NULL;
 	int r;
 
-	if (!unfinished)
+	*ret = (struct snapshot_making){.cache_dir = cache_dir, .memory_fd = -1};
+	ret->final_name = make_folder(cache_dir, fingerprint);
+	if (ret->final_name)
+		ret->folder = text_format("%s.unfinished-%d", ret->final_name, getpid());
+	if (ret->folder)
+		memory = text_format("%s/memory", ret->folder);
+	if (!memory)
 		return err_set(err, ENOMEM, "out of memory");
-	r = journal_note(journal, JOURNAL_PATH, unfinished, err);
+	r = journal_note(journal, JOURNAL_PATH, ret->folder, err);
 	if (r == 0)
-		r = save_files(guest, unfinished, deadline_ns, err);
+		r = fd_make_dirs(ret->folder, err);
+	if (r < 0)
+		return r;
+	ret->memory_fd = open(memory, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (ret->memory_fd < 0 || ftruncate(ret->memory_fd, (off_t)memory_bytes) < 0)
+		return err_errno(err, "make '%s'", memory);
+	return 0;
+}
+
+int snapshot_save(const struct snapshot_making *making, struct guest *guest, uint64_t deadline_ns,
+		  struct tare_err *err)
+{
+	struct channel_clock clock;
+	/* It has said hello before it was through with its set-up; what answers is. */
+	int r = channel_ping(guest->channel, 1, deadline_ns, &clock, err);
+
+	if (r == 0)
+		r = save_files(guest, making->folder, deadline_ns, err);
+
 	/* Whole or not at all. Somebody else's, made at the same time, is as good. */
-	if (r == 0 && rename(unfinished, folder) < 0 && errno != EEXIST && errno != ENOTEMPTY)
-		r = err_errno(err, "rename '%s'", unfinished);
-	(void)fd_remove_tree(unfinished, NULL);
+	if (r == 0 && rename(making->folder, making->final_name) < 0 && errno != EEXIST &&
+	    errno != ENOTEMPTY)
+		r = err_errno(err, "rename '%s'", making->folder);
 	if (r == 0)
-		remove_oldest(cache_dir);
+		image_cache_prune(making->cache_dir, IMAGE_SAVED, SNAPSHOTS_KEPT);
 	return r;
+}
+
+void snapshot_end(struct snapshot_making *making)
+{
+	if (making->memory_fd >= 0)
+		(void)close(making->memory_fd);
+	if (making->folder)
+		(void)fd_remove_tree(making->folder, NULL);
+	free(making->folder);
+	free(making->final_name);
+	*making = (struct snapshot_making){.memory_fd = -1};
 }

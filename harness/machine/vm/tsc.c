@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine/vm/tsc.h"
 
+#include <fcntl.h>
 #include <linux/perf_event.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -9,9 +13,13 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fd.h"
+#include "base/text.h"
+#include "base/units.h"
 
 #define PAGE          4096
 #define NS_AT_ONE_KHZ 1000000.0 /* of one cycle */
+#define KHZ_MAX       100000000
 #define MEASURE_NS    (50 * NS_PER_MS)
 #define MEASURE_TRIES 64
 
@@ -88,13 +96,70 @@ static uint64_t measure(void)
 }
 #endif
 
-uint64_t tsc_host_khz(void)
+static bool read_boot_id(char *ret, size_t size)
+{
+	ssize_t n = fd_read_file_quiet(AT_FDCWD, "/proc/sys/kernel/random/boot_id", ret, size);
+
+	if (n > 0)
+		ret[strcspn(ret, "\n")] = '\0';
+	return n > 0;
+}
+
+/* What was measured since this kernel booted: "BOOT_ID KHZ". */
+static uint64_t recall(const char *path, const char *boot_id)
+{
+	size_t size = strlen(boot_id);
+	char text[128];
+	uint64_t khz;
+
+	if (fd_read_file_quiet(AT_FDCWD, path, text, sizeof(text)) < 0 ||
+	    strncmp(text, boot_id, size) != 0 || text[size] != ' ')
+		return 0;
+	text[strcspn(text, "\n")] = '\0';
+	return units_parse_count(path, text + size + 1, 1, KHZ_MAX, &khz, NULL) == 0 ? khz : 0;
+}
+
+/* Losing a note costs 50 ms and nothing else. */
+static void remember(const char *cache_dir, const char *path, const char *boot_id, uint64_t khz)
+{
+	cleanup_free char *folder = text_format("%s/guest", cache_dir);
+	cleanup_free char *made = text_format("%s.%d", path, getpid());
+
+	if (!folder || !made || fd_make_dirs(folder, NULL) < 0)
+		return;
+	cleanup_close int fd = open(made, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+
+	if (fd < 0)
+		return;
+	if (dprintf(fd, "%s %llu\n", boot_id, (unsigned long long)khz) < 0 ||
+	    rename(made, path) < 0)
+		(void)unlink(made);
+}
+
+static uint64_t recall_or_measure(const char *cache_dir)
+{
+	cleanup_free char *path = text_format("%s/guest/tsc", cache_dir);
+	char boot_id[64];
+	uint64_t khz;
+
+	if (!path || !read_boot_id(boot_id, sizeof(boot_id)))
+		return measure();
+	khz = recall(path, boot_id);
+	if (khz)
+		return khz;
+	khz = measure();
+	if (khz)
+		remember(cache_dir, path, boot_id, khz);
+	return khz;
+}
+
+uint64_t tsc_host_khz(const char *cache_dir)
 {
 	static uint64_t khz;
 
 	if (!khz)
 		khz = ask_perf();
 	if (!khz)
-		khz = measure();
+		khz = recall_or_measure(cache_dir);
 	return khz;
 }

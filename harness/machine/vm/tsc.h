@@ -5,5 +5,5 @@
 #include <stdint.h>
 
 /* In kHz, within a part in a million; 0: there is no such counter. The kernel's own figure where
- * it tells, else measured in 50 ms, once a process. */
-uint64_t tsc_host_khz(void);
+ * it tells, else measured in 50 ms, once a boot: it is noted in the cache. */
+uint64_t tsc_host_khz(const char *cache_dir);

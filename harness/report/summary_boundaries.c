@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* Where the time of a guest's start goes, and what its CPU time costs the host. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "report/summary.h"
+#include "stats/quantile.h"
+
+#define US_PER_S 1e6
+
+/* The median of one moment over the boots of a kind; NAN: none of them has it. Each boot once: it
+ * is the instance's, whatever number of trials it carried. */
+static double median_moment(const json_t *boots, const char *name, struct tare_err *err)
+{
+	cleanup_free double *x = calloc(json_object_size(boots) + 1, sizeof(*x));
+	const char *id;
+	json_t *spans;
+	size_t n = 0;
+
+	if (!x) {
+		(void)err_set(err, ENOMEM, "out of memory");
+		return NAN;
+	}
+	json_object_foreach((json_t *)(uintptr_t)boots, id, spans) /* NOLINT */
+	{
+		double at = json_double_or(spans, name, NAN);
+
+		if (isfinite(at) && at >= 0)
+			x[n++] = at;
+	}
+	return n ? quantile_median(x, n) : NAN;
+}
+
+static int compare_moments(const void *a, const void *b)
+{
+	double x = json_double_or(*(json_t *const *)a, "median_ns", 0);
+	double y = json_double_or(*(json_t *const *)b, "median_ns", 0);
+
+	return (x > y) - (x < y);
+}
+
+/* Names of all boots' moments, in the order in which they come. */
+static json_t *moments_of(const json_t *boots, struct tare_err *err)
+{
+	cleanup_json json_t *seen = json_object();
+	json_t *moments[32], *list = json_array(), *spans, *unused;
+	const char *id, *name;
+	size_t n = 0;
+
+	json_object_foreach((json_t *)(uintptr_t)boots, id, spans) /* NOLINT */
+		json_object_foreach(spans, name, unused)
+	{
+		double at = median_moment(boots, name, err);
+
+		if (json_object_get(seen, name) || !isfinite(at) ||
+		    n == sizeof(moments) / sizeof(*moments))
+			continue;
+		(void)json_put(seen, name, json_true());
+		moments[n] = json_pack("{s:s, s:o}", "name", name, "median_ns", json_number(at));
+		n += moments[n] != NULL;
+	}
+	qsort(moments, n, sizeof(*moments), compare_moments);
+	for (size_t i = 0; i < n; i++)
+		(void)json_array_append_new(list, moments[i]);
+	return list;
+}
+
+static int add_boots(const struct run *run, size_t env, const char *kind, json_t *list,
+		     struct tare_err *err)
+{
+	cleanup_json json_t *boots = json_object();
+	json_t *object;
+
+	for (size_t i = 0; i < run->n_trials; i++) {
+		const json_t *instance = json_object_get(run->trials[i].record, "instance");
+		const json_t *boot = json_object_get(instance, "boot");
+		json_t *spans = json_object_get(boot, "spans");
+
+		if (run->cells[run->trials[i].cell].env == env && json_object_size(spans) > 0 &&
+		    strcmp(json_string_or(boot, "kind", ""), kind) == 0)
+			(void)json_object_set(boots, json_string_or(instance, "id", ""), spans);
+	}
+	if (json_object_size(boots) == 0)
+		return 0;
+	object = json_pack("{s:s, s:s, s:s, s:o, s:o}", "env", run->envs[env].label, "what", kind,
+			   "accel", run->envs[env].accel, "boots",
+			   json_u64(json_object_size(boots)), "moments", moments_of(boots, err));
+	return json_array_append_new(list, object) < 0 ? err_set(err, ENOMEM, "out of memory") : 0;
+}
+
+static double usage_s(const json_t *record, const char *seen_by)
+{
+	const json_t *cpu = json_object_get(json_object_get(record, seen_by), "cpu");
+
+	return json_double_or(cpu, "usage_us", NAN) / US_PER_S;
+}
+
+/* Of the trials that have both: the sums, so that long ones count for what they are. */
+static int add_cpu(const struct run *run, const struct run_cell *cell, json_t *list,
+		   struct tare_err *err)
+{
+	double host = 0, guest = 0;
+	size_t n = 0;
+	json_t *object;
+
+	for (size_t i = 0; i < cell->n_trials; i++) {
+		const struct run_trial *trial = &run->trials[cell->trials[i]];
+		double outside = usage_s(trial->record, "host_collectors");
+		double inside = usage_s(trial->record, "collectors");
+
+		if (trial->superseded || !isfinite(outside) || !isfinite(inside))
+			continue;
+		host += outside;
+		guest += inside;
+		n++;
+	}
+	if (n == 0 || !(guest > 0))
+		return 0;
+	object = summary_cell_json(run, cell);
+	if (json_put(object, "trials", json_u64(n)) < 0 ||
+	    json_put(object, "host_s", json_number(host)) < 0 ||
+	    json_put(object, "guest_s", json_number(guest)) < 0 ||
+	    json_put(object, "host_per_guest", json_number(host / guest)) < 0 ||
+	    json_array_append_new(list, object) < 0)
+		return err_set(err, ENOMEM, "out of memory");
+	return 0;
+}
+
+int summary_add_boundaries(const struct run *run, json_t *summary, struct tare_err *err)
+{
+	json_t *boundaries = json_array(), *cpu = json_array();
+	int r = 0;
+
+	(void)json_put(summary, "boundaries", boundaries);
+	(void)json_put(summary, "guest_cpu", cpu);
+	for (size_t env = 0; r == 0 && env < run->n_envs; env++) {
+		r = add_boots(run, env, "cold", boundaries, err);
+		if (r == 0)
+			r = add_boots(run, env, "restored", boundaries, err);
+	}
+	for (size_t i = 0; r == 0 && i < run->n_cells; i++)
+		r = add_cpu(run, &run->cells[run->order[i]], cpu, err);
+	return r;
+}
