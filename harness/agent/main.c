@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/first.h"
 #include "agent/init.h"
 #include "agent/serve.h"
 #include "base/err.h"
@@ -73,13 +74,12 @@ static int tell(int r, const struct tare_err *err)
 	return r < 0 ? 1 : 0;
 }
 
-/* PID 1 only reaps: orphans of players come to it, and a crash of the agent does not take the
- * kernel with it. */
 static _Noreturn void run_guest(void)
 {
 	struct tare_err err = {0};
-	int status = 0, r;
-	pid_t agent, pid;
+	sigset_t was;
+	int status, r;
+	pid_t agent;
 
 	init_mark_first_instruction();
 	r = init_set_up(&err);
@@ -89,12 +89,13 @@ static _Noreturn void run_guest(void)
 	}
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
 	(void)setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
+	first_hold_signals(&was);
 	agent = fork();
-	if (agent == 0)
+	if (agent == 0) {
+		(void)sigprocmask(SIG_SETMASK, &was, NULL);
 		_exit(tell(serve_guest(&err), &err));
-	do
-		pid = waitpid(-1, &status, 0);
-	while (pid != agent && pid >= 0);
+	}
+	status = first_mind(agent);
 	if (WIFSIGNALED(status))
 		(void)dprintf(STDERR_FILENO, "tare-agent: killed by signal %d\n", WTERMSIG(status));
 	init_leave(status == 0 ? INIT_LEFT_CLEAN : INIT_LEFT_FAILED);

@@ -7,6 +7,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "agent/oom.h"
 #include "agent/serve_exec.h"
 #include "agent/serve_image.h"
 #include "base/clock.h"
@@ -28,6 +29,18 @@ struct server {
 	struct trial *players[PLAYERS_MAX];
 	bool shutdown;
 };
+
+/* What is made from here on is, or is not, what the agent was called for. A host process has no say
+ * in that. */
+static void make_payload(const struct server *s, bool payload)
+{
+	if (!s->config->place->box.in_guest)
+		return;
+	if (payload)
+		oom_as_payload();
+	else
+		oom_as_agent(0);
+}
 
 static void read_clocksource(char *buf, size_t size)
 {
@@ -79,7 +92,9 @@ static int call_start(struct server *s, const json_t *arguments, json_t **ret, s
 	r = trial_spec_from_json(json_object_get(arguments, "trial"), &spec, err);
 	if (r < 0)
 		return r;
+	make_payload(s, true);
 	r = trial_start(s->config->place, &spec, &s->players[player], err);
+	make_payload(s, false);
 	trial_spec_clear(&spec);
 	*ret = json_pack("{s:i}", "player", (int)player);
 	return r;
@@ -159,6 +174,17 @@ static int call_exec(struct server *s, const json_t *arguments, json_t **ret, st
 	return r;
 }
 
+static int carry_out_check(struct server *s, const struct check_request *request, json_t **ret,
+			   struct tare_err *err)
+{
+	int r;
+
+	make_payload(s, true);
+	r = check_carry_out(s->config->place, request, ret, err);
+	make_payload(s, false);
+	return r;
+}
+
 static int call_check(struct server *s, const json_t *arguments, json_t **ret, struct tare_err *err)
 {
 	struct check_request request;
@@ -166,7 +192,7 @@ static int call_check(struct server *s, const json_t *arguments, json_t **ret, s
 	int r = check_request_from_json(arguments, &request, err);
 
 	if (r == 0)
-		r = check_carry_out(s->config->place, &request, &account, err);
+		r = carry_out_check(s, &request, &account, err);
 	*ret = json_pack("{s:o*}", "account", account);
 	return r;
 }
@@ -255,6 +281,7 @@ int serve(const struct serve_config *config, struct tare_err *err)
 	json_object_seed(1);
 	if (r < 0)
 		return r;
+	make_payload(&s, false);
 	r = serve_calls(&s, err);
 	for (size_t i = 0; i < PLAYERS_MAX; i++)
 		(void)trial_abort(s.players[i], NULL);

@@ -19,7 +19,7 @@
 #include "machine/vm/stdio.h"
 #include "trial/trial.h"
 
-#define ANSWER_NS (30 * NS_PER_S)
+#define ANSWER_NS (30 * NS_PER_S) /* for what takes a guest that lives no time */
 
 struct relay {
 	struct guest *guest;
@@ -111,14 +111,19 @@ static int send_signals(struct relay *relay, struct tare_err *err)
 	return r;
 }
 
-/* For poll(2): until the command is overdue, or -1 for ever. */
+static bool is_overdue(const struct relay *relay)
+{
+	return relay->stdio.deadline_ns && clock_now_ns() >= relay->stdio.deadline_ns;
+}
+
+/* For poll(2): until the command is overdue, or the guest is to show a sign of life. */
 static int time_left_ms(const struct relay *relay)
 {
-	uint64_t deadline = relay->stdio.deadline_ns, now = clock_now_ns();
+	uint64_t until = relay->guest->pulse.next_ns, now = clock_now_ns();
 
-	if (deadline == 0)
-		return -1;
-	return now >= deadline ? 0 : (int)((deadline - now) / NS_PER_MS) + 1;
+	if (relay->stdio.deadline_ns && relay->stdio.deadline_ns < until)
+		until = relay->stdio.deadline_ns;
+	return clock_left_ms(now, until);
 }
 
 /* Kill it; a guest that does not answer to that either is given up. */
@@ -134,6 +139,7 @@ static int end_overdue(struct relay *relay, struct tare_err *err)
 /* Until the answer begins to come. */
 static int relay_until_answer(struct relay *relay, struct tare_err *err)
 {
+	pulse_rest(&relay->guest->pulse);
 	for (;;) {
 		short room = relay->blocked ? POLLOUT : 0;
 		struct pollfd p[] = {
@@ -143,6 +149,7 @@ static int relay_until_answer(struct relay *relay, struct tare_err *err)
 			{.fd = channel_fd(relay->guest->channel), .events = POLLIN},
 			{.fd = relay->signal_fd, .events = POLLIN},
 			{.fd = console_fd(relay->guest->qemu.console), .events = POLLIN},
+			{.fd = relay->guest->qemu.debug_fd, .events = POLLIN},
 		};
 		int r = poll(p, sizeof(p) / sizeof(p[0]), time_left_ms(relay));
 
@@ -150,11 +157,11 @@ static int relay_until_answer(struct relay *relay, struct tare_err *err)
 			return err_errno(err, "poll");
 		if (r < 0)
 			continue;
-		if (r == 0 && (r = end_overdue(relay, err)) < 0)
-			return r;
-		r = p[3].revents ? send_signals(relay, err) : 0;
-		if (p[4].revents)
-			(void)console_drain(relay->guest->qemu.console);
+		r = is_overdue(relay) ? end_overdue(relay, err) : 0;
+		if (r == 0)
+			r = guest_tend(relay->guest, err);
+		if (r == 0 && p[3].revents)
+			r = send_signals(relay, err);
 		if (r == 0 && (p[1].revents & (POLLIN | POLLHUP)))
 			r = stdio_read(&relay->reader, relay->port_fd, take_frame, relay, err);
 		if (p[1].revents & POLLOUT)
@@ -172,11 +179,11 @@ static int drain_output(struct relay *relay, struct tare_err *err)
 	uint64_t deadline = clock_now_ns() + ANSWER_NS;
 
 	while (relay->out_open[0] || relay->out_open[1]) {
-		int r = fd_wait_readable(relay->port_fd, (int)(ANSWER_NS / NS_PER_MS), err);
+		int r = guest_wait(relay->guest, relay->port_fd, POLLIN, deadline, err);
 
-		if (r == 0 || clock_now_ns() > deadline)
-			return err_set(err, ETIMEDOUT, "the guest does not end its output");
-		if (r > 0)
+		if (r == 0 && clock_now_ns() > deadline)
+			r = err_set(err, ETIMEDOUT, "the guest does not end its output");
+		if (r == 0)
 			r = stdio_read(&relay->reader, relay->port_fd, take_frame, relay, err);
 		if (r < 0)
 			return r;
