@@ -36,6 +36,7 @@ struct vm {
 	struct machine machine;
 	char name[64];
 	bool memory_limited;
+	json_t *ended; /* its description, once it has been stopped */
 	struct vm_boot boot;
 	struct idle idle;
 	struct vm_player players[VM_PLAYERS];
@@ -73,13 +74,24 @@ static int vm_open(const struct machine_config *config, struct machine **ret, st
 	return 0;
 }
 
+/* When the kernel was entered: by the guest's word, as far as it can be. */
+static uint64_t kernel_entry_ns(const struct guest *guest)
+{
+	uint64_t age = json_u64_or(channel_hello(guest->channel), "kernel_age_ns", 0);
+	uint64_t userspace = guest->qemu.first_byte_ns;
+
+	return age && userspace && age <= userspace - guest->qemu.accel_ns ? userspace - age : 0;
+}
+
 /* ns since QEMU's execve; moments that were not seen (a restored guest's) are left out. */
 static json_t *describe_spans(const struct guest *guest)
 {
 	const struct {
 		const char *name;
 		uint64_t at_ns;
-	} moments[] = {{"accel", guest->qemu.accel_ns},
+	} moments[] = {{"qemu", guest->qemu.process.exec_ns},
+		       {"accel", guest->qemu.accel_ns},
+		       {"kernel", kernel_entry_ns(guest)},
 		       {"userspace", guest->qemu.first_byte_ns},
 		       {"hello", guest->hello_ns}};
 	json_t *spans = json_object();
@@ -89,6 +101,18 @@ static json_t *describe_spans(const struct guest *guest)
 			(void)json_put(spans, moments[i].name,
 				       json_u64(moments[i].at_ns - guest->qemu.process.exec_ns));
 	return spans;
+}
+
+/* What a guest that has been taken down adds to its description. */
+static void describe_end(const struct guest *guest, json_t *described)
+{
+	json_t *spans = json_object_get(json_object_get(described, "boot"), "spans");
+	const struct qemu *qemu = &guest->qemu;
+
+	if (qemu->last_byte_ns > guest->end_asked_ns)
+		(void)json_put(spans, "power_off",
+			       json_u64(qemu->last_byte_ns - qemu->process.exec_ns));
+	(void)json_put(spans, "gone", json_u64(qemu->gone_ns - qemu->process.exec_ns));
 }
 
 static json_t *describe_boot(const struct vm *vm)
@@ -102,15 +126,19 @@ static json_t *vm_describe(struct machine *machine)
 	const struct vm *vm = as_vm(machine);
 	const struct vm_settings *s = &vm->boot.settings;
 	const struct guest *guest = &vm->boot.guest;
-	const json_t *hello = channel_hello(guest->channel);
-	json_t *d = json_pack("{ss ss ss ss ss ss ss* ss so so so so}", "id", vm->name, "machine",
-			      "vm", "kernel", json_string_or(hello, "kernel", "?"), "clocksource",
-			      json_string_or(hello, "clocksource", "?"), "accel",
-			      qemu_accel_name(s->accel), "accel_why", s->accel_why, "machine_why",
-			      *s->machine_why ? s->machine_why : NULL, "qemu",
-			      qmp_version(guest->qemu.qmp), "boot", describe_boot(vm),
-			      "memory_bytes", json_u64(s->memory_bytes), "vcpus",
-			      json_u64(s->vcpus), "disk_direct", json_boolean(guest->disk_direct));
+	const json_t *hello;
+	json_t *d;
+
+	if (vm->ended)
+		return json_incref(vm->ended);
+	hello = channel_hello(guest->channel);
+	d = json_pack("{ss ss ss ss ss ss ss* ss so so so so}", "id", vm->name, "machine", "vm",
+		      "kernel", json_string_or(hello, "kernel", "?"), "clocksource",
+		      json_string_or(hello, "clocksource", "?"), "accel", qemu_accel_name(s->accel),
+		      "accel_why", s->accel_why, "machine_why",
+		      *s->machine_why ? s->machine_why : NULL, "qemu", qmp_version(guest->qemu.qmp),
+		      "boot", describe_boot(vm), "memory_bytes", json_u64(s->memory_bytes), "vcpus",
+		      json_u64(s->vcpus), "disk_direct", json_boolean(guest->disk_direct));
 
 	if (!d)
 		return NULL;
@@ -330,11 +358,27 @@ static int vm_check(struct machine *machine, const struct check_request *request
 	return 0;
 }
 
+static int vm_stop(struct machine *machine, struct tare_err *err)
+{
+	struct vm *vm = as_vm(machine);
+	json_t *described;
+	int r;
+
+	if (vm->ended)
+		return 0;
+	described = vm_describe(machine);
+	r = vm_boot_close(&vm->boot, clock_now_ns() + VM_CLOSE_NS, err);
+	describe_end(&vm->boot.guest, described);
+	vm->ended = described;
+	return r;
+}
+
 static int vm_close(struct machine *machine, struct tare_err *err)
 {
 	struct vm *vm = as_vm(machine);
-	int r = vm_boot_close(&vm->boot, clock_now_ns() + VM_CLOSE_NS, err);
+	int r = vm_stop(machine, err);
 
+	json_decref(vm->ended);
 	free(vm);
 	return r;
 }
@@ -353,5 +397,6 @@ const struct machine_ops machine_ops_vm = {
 	.abort = vm_abort,
 	.exec = vm_run,
 	.check = vm_check,
+	.stop = vm_stop,
 	.close = vm_close,
 };

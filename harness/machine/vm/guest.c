@@ -211,8 +211,11 @@ static int ask_to_end(struct guest *guest, uint64_t deadline_ns, struct tare_err
 
 int guest_close(struct guest *guest, uint64_t deadline_ns, struct tare_err *err)
 {
-	int first = ask_to_end(guest, deadline_ns, err);
-	int r = qemu_close(&guest->qemu, guest->failure.code ? 0 : deadline_ns, err);
+	int first, r;
+
+	guest->end_asked_ns = clock_now_ns();
+	first = ask_to_end(guest, deadline_ns, err);
+	r = qemu_close(&guest->qemu, guest->failure.code ? 0 : deadline_ns, err);
 
 	first = first ? first : r;
 	if (guest->cgroup) {

@@ -35,6 +35,7 @@ struct guest {
 	bool disk_direct;
 	bool input_owed;         /* the end of the last command's input, see stdio.h */
 	uint64_t hello_ns;       /* clock_now_ns() at the first message */
+	uint64_t end_asked_ns;   /* of its own accord, or by a kill; 0: it is up */
 	struct tare_err failure; /* the first one; from then on it answers no more */
 };
 

@@ -31,11 +31,12 @@ json_t *guest_clock_judge(const struct channel_clock *begin, const struct channe
 	double guest = (double)end->guest_ns - (double)begin->guest_ns;
 	json_t *fault = find_fault(begin, end);
 
-	return json_pack("{s:{s:I, s:o, s:o}, s:[], s:o*}", "clock", "offset_ns",
+	return json_pack("{s:{s:I, s:o, s:o}, s:o, s:o*}", "clock", "offset_ns",
 			 (json_int_t)(end->guest_ns - end->host_ns), "drift_ppm",
 			 json_number(host > 0 ? (guest - host) / host * PPM : 0), "rtt_ns",
 			 json_u64(begin->rtt_ns > end->rtt_ns ? begin->rtt_ns : end->rtt_ns),
-			 "disturbed", "void", fault);
+			 "disturbed", fault ? json_pack("[O]", fault) : json_array(), "void",
+			 fault);
 }
 
 uint64_t guest_clock_to_host(const struct channel_clock *clock, uint64_t guest_ns)

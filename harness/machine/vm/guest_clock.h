@@ -10,8 +10,8 @@ struct channel_clock;
 /* A clock that strays further in a trial has lost its rate, and the trial is void. */
 #define GUEST_CLOCK_DRIFT_PPM 100
 
-/* {"clock": {"offset_ns", "drift_ppm", "rtt_ns"}, "disturbed": [], "void": why or absent}. What the
- * way there and back of the two pings leaves open is never held against it. */
+/* {"clock": {"offset_ns", "drift_ppm", "rtt_ns"}, "disturbed": [why], "void": why or absent}. What
+ * the way there and back of the two pings leaves open is never held against it. */
 json_t *guest_clock_judge(const struct channel_clock *begin, const struct channel_clock *end);
 
 /* A moment of the guest's on our clock, give or take half of rtt_ns. */
