@@ -56,6 +56,7 @@ ok "half a CPU is seen to be half a CPU" summary \
 ok "an OOM kill is counted" summary '[.limits[] | select(.load == "mem-fill") | .oom_kills == 1] | all'
 ok "cold and restored boots are apart" summary \
 	'[.startup[] | select(.env == "vm")] | (map(.what) | sort) == ["boot-cold", "boot-restored", "ready"]'
+ok "what a guest costs while it waits is told" says "used 1.00 % of one host CPU" "$page"
 ok "disturbances are told" says "the hypervisor took 2.1 %" "$page"
 ok "failures are told" says "killed for lack of memory" "$page"
 
