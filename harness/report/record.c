@@ -189,7 +189,8 @@ static void keep(json_t *into, const json_t *from, const char *const *keys)
 static json_t *without_columns(const json_t *record)
 {
 	static const char *const keys[] = {"trial", "why",      "sha256",   "collectors",
-					   "span",  "instance", "validity", NULL};
+					   "span",  "instance", "validity", "host_collectors",
+					   "spans", NULL};
 	static const char *const load_keys[] = {"ops", "lead_in", "turns", "figures", "exit", NULL};
 	json_t *rest = json_object(), *load = json_object();
 

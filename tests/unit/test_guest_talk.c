@@ -82,7 +82,8 @@ static void moments_that_cannot_be_are_left_out(void **state)
 }
 
 /* A trial of `host_ns`, after which the guest's clock is off by stray_ns. */
-static bool is_void(uint64_t host_ns, int64_t stray_ns, uint64_t rtt_ns, const char *clocksource)
+static bool is_void(uint64_t host_ns, int64_t stray_ns, uint64_t rtt_ns, const char *from,
+		    const char *to)
 {
 	struct channel_clock begin = {
 		.host_ns = 7 * NS_PER_S, .guest_ns = NS_PER_S, .rtt_ns = rtt_ns};
@@ -91,9 +92,9 @@ static bool is_void(uint64_t host_ns, int64_t stray_ns, uint64_t rtt_ns, const c
 				    .rtt_ns = rtt_ns};
 	cleanup_json json_t *judged = NULL;
 
-	strcpy(begin.clocksource, "tsc"); /* NOLINT(clang-analyzer-security.insecureAPI.strcpy) */
+	strcpy(begin.clocksource, from); /* NOLINT(clang-analyzer-security.insecureAPI.strcpy) */
 	strcpy(end.clocksource,
-	       clocksource); /* NOLINT(clang-analyzer-security.insecureAPI.strcpy) */
+	       to); /* NOLINT(clang-analyzer-security.insecureAPI.strcpy) */
 	judged = guest_clock_judge(&begin, &end);
 	assert_true(json_is_number(json_object_get(json_object_get(judged, "clock"), "drift_ppm")));
 	return json_is_string(json_object_get(judged, "void"));
@@ -103,14 +104,17 @@ static void drift_beyond_what_the_pings_leave_open_voids(void **state)
 {
 	(void)state;
 	/* 100 ppm of 10 s is 1 ms; two pings of 400 us leave 400 us open. */
-	assert_false(is_void(10 * NS_PER_S, 1399000, 400000, "tsc"));
-	assert_true(is_void(10 * NS_PER_S, 1401000, 400000, "tsc"));
-	assert_false(is_void(10 * NS_PER_S, -1399000, 400000, "tsc"));
-	assert_true(is_void(10 * NS_PER_S, -1401000, 400000, "tsc"));
+	assert_false(is_void(10 * NS_PER_S, 1399000, 400000, "tsc", "tsc"));
+	assert_true(is_void(10 * NS_PER_S, 1401000, 400000, "tsc", "tsc"));
+	assert_false(is_void(10 * NS_PER_S, -1399000, 400000, "tsc", "tsc"));
+	assert_true(is_void(10 * NS_PER_S, -1401000, 400000, "tsc", "tsc"));
 	/* A short trial is judged too, by what can be known of it. */
-	assert_false(is_void(NS_PER_MS, 300000, 300000, "tsc"));
-	assert_true(is_void(NS_PER_MS, 301000, 300000, "tsc"));
-	assert_true(is_void(10 * NS_PER_S, 0, 400000, "refined-jiffies"));
+	assert_false(is_void(NS_PER_MS, 300000, 300000, "tsc", "tsc"));
+	assert_true(is_void(NS_PER_MS, 301000, 300000, "tsc", "tsc"));
+	assert_true(is_void(10 * NS_PER_S, 0, 400000, "tsc", "refined-jiffies"));
+	assert_false(is_void(10 * NS_PER_S, 0, 400000, "tsc-early", "tsc"));
+	assert_true(is_void(10 * NS_PER_S, 1401000, 400000, "tsc-early", "tsc"));
+	assert_true(is_void(10 * NS_PER_S, 0, 400000, "tsc", "tsc-early"));
 }
 
 /* Look at every interval until it is given up; how often it was looked. */
