@@ -56,11 +56,15 @@ static bool reap(pid_t agent, int *ret_status)
 	bool found = false;
 	int status;
 
-	for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
-		if (pid == agent) {
-			*ret_status = status;
+	for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0;) {
+		if (pid != agent)
+			continue;
+		/* We would go on to say that the guest lives, and nobody would serve. */
+		if (WIFSTOPPED(status))
+			(void)kill(agent, SIGKILL);
+		else
 			found = true;
-		}
+		*ret_status = status;
 	}
 	return found;
 }

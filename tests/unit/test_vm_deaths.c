@@ -68,6 +68,13 @@ static void an_agent_that_is_killed(void **state)
 		    "tare-agent: killed by signal 9");
 }
 
+static void an_agent_that_is_stopped(void **state)
+{
+	(void)state;
+	check_death((char[]){"kill -STOP $PPID"}, "the guest's agent failed",
+		    "tare-agent: killed by signal 9");
+}
+
 /* The kernel chooses the payload, never the agent: it lives to tell of it. */
 static void a_guest_without_memory_left(void **state)
 {
@@ -189,6 +196,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(a_kernel_that_panics, scene_end_test),
 		cmocka_unit_test_teardown(an_agent_that_is_killed, scene_end_test),
+		cmocka_unit_test_teardown(an_agent_that_is_stopped, scene_end_test),
 		cmocka_unit_test_teardown(a_guest_without_memory_left, scene_end_test),
 		cmocka_unit_test_teardown(
 			a_payload_that_exceeds_its_own_limit_is_no_death_of_the_guest,
