@@ -26,7 +26,7 @@ void first_hold_signals(sigset_t *ret_was)
 {
 	sigset_t set = only_child();
 
-	(void)sigprocmask(SIG_BLOCK, &set, ret_was);
+	(void)pthread_sigmask(SIG_BLOCK, &set, ret_was);
 }
 
 /* A host that does not read its answers gets no more of them: we are not held up. */

@@ -99,7 +99,7 @@ static _Noreturn void run_guest(void)
 	first_hold_signals(&was);
 	agent = fork();
 	if (agent == 0) {
-		(void)sigprocmask(SIG_SETMASK, &was, NULL);
+		(void)pthread_sigmask(SIG_SETMASK, &was, NULL);
 		_exit(tell(serve_guest(kernel_age_at_ns(begun_ns), &err), &err));
 	}
 	status = first_mind(agent);

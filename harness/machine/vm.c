@@ -69,7 +69,7 @@ static int vm_open(const struct machine_config *config, struct machine **ret, st
 		free(vm);
 		return r;
 	}
-	guest_attend(&vm->boot.guest, &vm->boot.settings.limits, vm->boot.settings.silence_ns);
+	guest_attend(&vm->boot.guest, vm->boot.settings.silence_ns);
 	*ret = &vm->machine;
 	return 0;
 }
@@ -157,9 +157,8 @@ static json_t *vm_describe(struct machine *machine)
 
 static uint64_t deadline_after(const struct vm *vm, uint64_t more_ns)
 {
-	const struct vm_settings *s = &vm->boot.settings;
-
-	return clock_now_ns() + guest_patience_ns(&s->limits, s->silence_ns) + more_ns;
+	return clock_now_ns() + more_ns +
+	       guest_patience_ns(vm->boot.guest.cpus, vm->boot.settings.silence_ns);
 }
 
 /* What a call came back with: when it shows that the guest is lost, say how it ended. */

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -92,9 +93,8 @@ static bool is_void(uint64_t host_ns, int64_t stray_ns, uint64_t rtt_ns, const c
 				    .rtt_ns = rtt_ns};
 	cleanup_json json_t *judged = NULL;
 
-	strcpy(begin.clocksource, from); /* NOLINT(clang-analyzer-security.insecureAPI.strcpy) */
-	strcpy(end.clocksource,
-	       to); /* NOLINT(clang-analyzer-security.insecureAPI.strcpy) */
+	(void)snprintf(begin.clocksource, sizeof(begin.clocksource), "%s", from);
+	(void)snprintf(end.clocksource, sizeof(end.clocksource), "%s", to);
 	judged = guest_clock_judge(&begin, &end);
 	assert_true(json_is_number(json_object_get(json_object_get(judged, "clock"), "drift_ppm")));
 	return json_is_string(json_object_get(judged, "void"));

@@ -41,7 +41,7 @@ static void make_plan(const struct machine_config *config, const struct vm_boot 
 		.state_fd = -1,
 		.limits = s->limits,
 		.layout = &config->place->layout,
-		.deadline_ns = clock_now_ns() + guest_patience_ns(&s->limits, BOOT_DEADLINE_NS),
+		.deadline_ns = clock_now_ns() + guest_patience_ns(s->limits.cpus, BOOT_DEADLINE_NS),
 	};
 }
 
@@ -99,8 +99,9 @@ static int restore(const struct machine_config *config, struct vm_boot *b, struc
 	plan->disk = snapshot.disk;
 	plan->hello = snapshot.hello;
 	plan->state_fd = snapshot.state_fd;
+	/* It has nothing to boot: no more time than for any other answer. */
 	plan->deadline_ns =
-		clock_now_ns() + guest_patience_ns(&b->settings.limits, BOOT_DEADLINE_NS);
+		clock_now_ns() + guest_patience_ns(b->settings.limits.cpus, b->settings.silence_ns);
 	r = guest_open(plan, &b->guest, err);
 	b->restored = r == 0;
 	snapshot_clear(&snapshot);
@@ -167,7 +168,7 @@ static int hand_over_root(struct vm_boot *b, struct tare_err *err)
 	int r = channel_call(
 		b->guest.channel, "image",
 		json_pack("{s:s, s:O}", "name", b->settings.root, "about", b->root.about),
-		clock_now_ns() + guest_patience_ns(&b->settings.limits, b->settings.silence_ns),
+		clock_now_ns() + guest_patience_ns(b->settings.limits.cpus, b->settings.silence_ns),
 		NULL, &why);
 
 	if (r == 0)

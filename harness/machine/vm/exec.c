@@ -34,6 +34,11 @@ struct relay {
 	bool gone[2]; /* who read our stdout or stderr has left */
 };
 
+static uint64_t answer_by(const struct relay *relay)
+{
+	return clock_now_ns() + guest_patience_ns(relay->guest->cpus, ANSWER_NS);
+}
+
 static json_t *texts(char *const *words)
 {
 	json_t *list = json_array();
@@ -75,8 +80,8 @@ static int send_input(struct relay *relay, struct tare_err *err)
 		return 0;
 	relay->in_open = n > 0;
 	relay->guest->input_owed = relay->in_open;
-	return stdio_write(relay->port_fd, STDIO_IN, buf, n > 0 ? (size_t)n : 0,
-			   clock_now_ns() + ANSWER_NS, err);
+	return stdio_write(relay->port_fd, STDIO_IN, buf, n > 0 ? (size_t)n : 0, answer_by(relay),
+			   err);
 }
 
 static struct stdio_window window_of(int fd)
@@ -89,7 +94,7 @@ static struct stdio_window window_of(int fd)
 /* Of a terminal the guest's own one makes the signals, from the keys. */
 static int send_signal(struct relay *relay, int number, struct tare_err *err)
 {
-	uint64_t deadline = clock_now_ns() + ANSWER_NS;
+	uint64_t deadline = answer_by(relay);
 	uint8_t byte = (uint8_t)number;
 
 	if (number == SIGWINCH && relay->terminal.fd >= 0) {
@@ -132,7 +137,7 @@ static int end_overdue(struct relay *relay, struct tare_err *err)
 	if (relay->killed)
 		return err_set(err, ETIMEDOUT, "the guest does not end its command");
 	relay->killed = true;
-	relay->stdio.deadline_ns = clock_now_ns() + ANSWER_NS;
+	relay->stdio.deadline_ns = answer_by(relay);
 	return send_signal(relay, SIGKILL, err);
 }
 
@@ -176,7 +181,7 @@ static int relay_until_answer(struct relay *relay, struct tare_err *err)
 /* Bytes may come later than the answer, which has a port of its own. */
 static int drain_output(struct relay *relay, struct tare_err *err)
 {
-	uint64_t deadline = clock_now_ns() + ANSWER_NS;
+	uint64_t deadline = answer_by(relay);
 
 	while (relay->out_open[0] || relay->out_open[1]) {
 		int r = guest_wait(relay->guest, relay->port_fd, POLLIN, deadline, err);
@@ -197,7 +202,7 @@ static int end_last_input(struct relay *relay, struct tare_err *err)
 	int r = 0;
 
 	if (relay->guest->input_owed)
-		r = stdio_write(relay->port_fd, STDIO_IN, NULL, 0, clock_now_ns() + ANSWER_NS, err);
+		r = stdio_write(relay->port_fd, STDIO_IN, NULL, 0, answer_by(relay), err);
 	relay->guest->input_owed = true; /* that of the command which now begins */
 	return r;
 }
@@ -207,14 +212,14 @@ static int run(struct relay *relay, json_t *taken_arguments, int *ret_status, st
 	struct channel *channel = relay->guest->channel;
 	cleanup_json json_t *answer = NULL;
 	uint64_t status;
-	int r = channel_ask(channel, "exec", taken_arguments, clock_now_ns() + ANSWER_NS, err);
+	int r = channel_ask(channel, "exec", taken_arguments, answer_by(relay), err);
 
 	if (r == 0)
 		r = end_last_input(relay, err);
 	if (r == 0)
 		r = relay_until_answer(relay, err);
 	if (r == 0)
-		r = channel_answer(channel, clock_now_ns() + ANSWER_NS, &answer, err);
+		r = channel_answer(channel, answer_by(relay), &answer, err);
 	if (r == 0)
 		r = drain_output(relay, err);
 	if (r == 0)

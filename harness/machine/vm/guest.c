@@ -22,9 +22,9 @@
 #define PULSE_SHARE  12
 #define SLOWNESS_MAX 100.0
 
-uint64_t guest_patience_ns(const struct limits *limits, uint64_t ns)
+uint64_t guest_patience_ns(double cpus, uint64_t ns)
 {
-	double slowness = limits->cpus > 0 && limits->cpus < 1 ? 1 / limits->cpus : 1;
+	double slowness = cpus > 0 && cpus < 1 ? 1 / cpus : 1;
 
 	return (uint64_t)((double)ns * (slowness < SLOWNESS_MAX ? slowness : SLOWNESS_MAX));
 }
@@ -61,12 +61,12 @@ static int wait_for_guest(void *context, int fd, short events, uint64_t deadline
 	return guest_wait(context, fd, events, deadline_ns, err);
 }
 
-void guest_attend(struct guest *guest, const struct limits *limits, uint64_t silence_ns)
+void guest_attend(struct guest *guest, uint64_t silence_ns)
 {
 	const struct message_waiter waiter = {.wait = wait_for_guest, .context = guest};
 
 	pulse_init(&guest->pulse, guest->qemu.pulse_fd,
-		   guest_patience_ns(limits, silence_ns) / PULSE_SHARE);
+		   guest_patience_ns(guest->cpus, silence_ns) / PULSE_SHARE);
 	channel_wait_by(guest->channel, &waiter);
 }
 
@@ -134,7 +134,7 @@ static int meet(const struct guest_plan *plan, struct guest *guest, struct tare_
 
 int guest_open(const struct guest_plan *plan, struct guest *ret, struct tare_err *err)
 {
-	struct guest guest = {0};
+	struct guest guest = {.cpus = plan->limits.cpus};
 	int r;
 
 	qemu_init(&guest.qemu);

@@ -29,6 +29,7 @@ struct guest {
 	struct qemu qemu;
 	struct channel *channel;
 	struct pulse pulse;
+	double cpus;           /* its quota; 0: none */
 	struct cgroup *cgroup; /* NULL: no limits */
 	json_t *limits;        /* as the kernel has them; NULL: none */
 	char *disk;
@@ -42,12 +43,12 @@ struct guest {
 /* On failure everything is taken down; the sentence ends with the guest's last words. */
 int guest_open(const struct guest_plan *plan, struct guest *ret, struct tare_err *err);
 
-/* What a deadline becomes under a quota on QEMU, which slows the guest. */
-uint64_t guest_patience_ns(const struct limits *limits, uint64_t ns);
+/* What a deadline becomes under a quota on QEMU (0: none), which slows the guest. */
+uint64_t guest_patience_ns(double cpus, uint64_t ns);
 
 /* From now on every wait for the guest also drains what it writes elsewhere and looks for signs of
  * life: silence_ns is what it may take to answer. The guest must not move in memory any more. */
-void guest_attend(struct guest *guest, const struct limits *limits, uint64_t silence_ns);
+void guest_attend(struct guest *guest, uint64_t silence_ns);
 /* Wait until fd has one of the events of poll(2). -ETIMEDOUT; -EPIPE: it has ended, and how. */
 int guest_wait(struct guest *guest, int fd, short events, uint64_t deadline_ns,
 	       struct tare_err *err);
