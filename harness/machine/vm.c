@@ -357,6 +357,15 @@ static int vm_check(struct machine *machine, const struct check_request *request
 	return 0;
 }
 
+/* Who may not be silent for long may not be so in its end. */
+static uint64_t close_by(const struct vm *vm)
+{
+	uint64_t ns = vm->boot.settings.silence_ns;
+
+	return clock_now_ns() +
+	       guest_patience_ns(vm->boot.guest.cpus, ns < VM_CLOSE_NS ? ns : VM_CLOSE_NS);
+}
+
 static int vm_stop(struct machine *machine, struct tare_err *err)
 {
 	struct vm *vm = as_vm(machine);
@@ -366,7 +375,7 @@ static int vm_stop(struct machine *machine, struct tare_err *err)
 	if (vm->ended)
 		return 0;
 	described = vm_describe(machine);
-	r = vm_boot_close(&vm->boot, clock_now_ns() + VM_CLOSE_NS, err);
+	r = vm_boot_close(&vm->boot, close_by(vm), err);
 	describe_end(&vm->boot.guest, described);
 	vm->ended = described;
 	return r;
