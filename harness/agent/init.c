@@ -263,8 +263,10 @@ void init_mark_first_instruction(void)
 _Noreturn void init_leave(int value)
 {
 	/* Nothing is written back: the host removes the disk, and a slow one would hold us up. */
-	if (iopl(3) == 0)
+	if (iopl(3) == 0) {
+		outb('x', DEBUG_PORT);
 		outl((unsigned int)value, DEBUG_EXIT_PORT);
+	}
 	(void)reboot(RB_POWER_OFF);
 	_exit(1);
 }

@@ -26,5 +26,6 @@ void init_mark_first_instruction(void);
 #define INIT_LEFT_CLEAN  0x10
 #define INIT_LEFT_FAILED 0x11
 
-/* Sync, unmount, leave QEMU by isa-debug-exit, or by power-off where it is not there. */
+/* A last byte to the debug port, then leave QEMU by isa-debug-exit, or by power-off where it is not
+ * there. */
 _Noreturn void init_leave(int value);

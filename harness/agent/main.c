@@ -11,8 +11,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/first.h"
 #include "agent/init.h"
+#include "agent/kernel_age.h"
 #include "agent/serve.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/units.h"
@@ -24,6 +27,7 @@ struct agent_options {
 	int channel_fd, stdio_fd;
 	const char *load_path;
 	const char *dir;         /* for what is made; the work folder is below it */
+	uint64_t kernel_age_ns;  /* as of struct serve_config */
 	struct journal *journal; /* NULL in a guest, which vanishes as a whole */
 	bool in_guest;
 };
@@ -45,6 +49,7 @@ static int serve_in(const struct agent_options *options, const char *work_dir, s
 		.channel_fd = options->channel_fd,
 		.stdio_fd = options->stdio_fd,
 		.set_up_rest = options->journal ? NULL : init_set_up_rest,
+		.kernel_age_ns = options->kernel_age_ns,
 	};
 	int r;
 
@@ -58,10 +63,12 @@ static int serve_in(const struct agent_options *options, const char *work_dir, s
 	return serve(&config, err);
 }
 
-static int serve_guest(struct tare_err *err)
+static int serve_guest(uint64_t kernel_age_ns, struct tare_err *err)
 {
-	struct agent_options options = {
-		.load_path = "/bin/tare-load", .dir = "/run/tare", .in_guest = true};
+	struct agent_options options = {.load_path = "/bin/tare-load",
+					.dir = "/run/tare",
+					.kernel_age_ns = kernel_age_ns,
+					.in_guest = true};
 
 	options.channel_fd = init_open_port(MESSAGE_PORT, err);
 	if (options.channel_fd < 0)
@@ -78,15 +85,16 @@ static int tell(int r, const struct tare_err *err)
 	return r < 0 ? 1 : 0;
 }
 
-/* PID 1 only reaps: orphans of players come to it, and a crash of the agent does not take the
- * kernel with it. */
 static _Noreturn void run_guest(void)
 {
 	struct tare_err err = {0};
-	int status = 0, r;
-	pid_t agent, pid;
+	uint64_t begun_ns;
+	sigset_t was;
+	int status, r;
+	pid_t agent;
 
 	init_mark_first_instruction();
+	begun_ns = clock_now_ns();
 	r = init_set_up(&err);
 	if (r < 0) {
 		(void)tell(r, &err);
@@ -94,12 +102,13 @@ static _Noreturn void run_guest(void)
 	}
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
 	(void)setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
+	first_hold_signals(&was);
 	agent = fork();
-	if (agent == 0)
-		_exit(tell(serve_guest(&err), &err));
-	do
-		pid = waitpid(-1, &status, 0);
-	while (pid != agent && pid >= 0);
+	if (agent == 0) {
+		(void)pthread_sigmask(SIG_SETMASK, &was, NULL);
+		_exit(tell(serve_guest(kernel_age_at_ns(begun_ns), &err), &err));
+	}
+	status = first_mind(agent);
 	if (WIFSIGNALED(status))
 		(void)dprintf(STDERR_FILENO, "tare-agent: killed by signal %d\n", WTERMSIG(status));
 	init_leave(status == 0 ? INIT_LEFT_CLEAN : INIT_LEFT_FAILED);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent/init.h"
+#include "agent/oom.h"
 #include "agent/serve_exec.h"
 #include "agent/serve_image.h"
 #include "base/clock.h"
@@ -30,6 +31,18 @@ struct server {
 	bool shutdown;
 };
 
+/* What is made from here on is, or is not, what the agent was called for. A host process has no say
+ * in that. */
+static void make_payload(const struct server *s, bool payload)
+{
+	if (!s->config->place->box.in_guest)
+		return;
+	if (payload)
+		oom_as_payload();
+	else
+		oom_as_agent(0);
+}
+
 static void read_clocksource(char *buf, size_t size)
 {
 	if (fd_read_file_quiet(AT_FDCWD,
@@ -46,12 +59,13 @@ static json_t *hello(const struct serve_config *config)
 
 	read_clocksource(clocksource, sizeof(clocksource));
 	(void)uname(&name);
-	return json_pack("{s:{s:s, s:s, s:s, s:I, s:I, s:b, s:s, s:I}}", "hello", "agent",
+	return json_pack("{s:{s:s, s:s, s:s, s:I, s:I, s:b, s:s, s:I, s:o}}", "hello", "agent",
 			 TARE_VERSION, "kernel", name.release, "clocksource", clocksource, "cpus",
 			 (json_int_t)sysconf(_SC_NPROCESSORS_ONLN), "memory_bytes",
 			 (json_int_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE), "btf",
 			 access("/sys/kernel/btf/vmlinux", R_OK) == 0, "cgroup_mode",
-			 cgroup_layout_mode(&config->place->layout), "pid", (json_int_t)getpid());
+			 cgroup_layout_mode(&config->place->layout), "pid", (json_int_t)getpid(),
+			 "kernel_age_ns", json_u64(config->kernel_age_ns));
 }
 
 static int call_ping(struct server *s, const json_t *arguments, json_t **ret, struct tare_err *err)
@@ -80,7 +94,9 @@ static int call_start(struct server *s, const json_t *arguments, json_t **ret, s
 	r = trial_spec_from_json(json_object_get(arguments, "trial"), &spec, err);
 	if (r < 0)
 		return r;
+	make_payload(s, true);
 	r = trial_start(s->config->place, &spec, &s->players[player], err);
+	make_payload(s, false);
 	trial_spec_clear(&spec);
 	*ret = json_pack("{s:i}", "player", (int)player);
 	return r;
@@ -160,6 +176,17 @@ static int call_exec(struct server *s, const json_t *arguments, json_t **ret, st
 	return r;
 }
 
+static int carry_out_check(struct server *s, const struct check_request *request, json_t **ret,
+			   struct tare_err *err)
+{
+	int r;
+
+	make_payload(s, true);
+	r = check_carry_out(s->config->place, request, ret, err);
+	make_payload(s, false);
+	return r;
+}
+
 static int call_check(struct server *s, const json_t *arguments, json_t **ret, struct tare_err *err)
 {
 	struct check_request request;
@@ -167,7 +194,7 @@ static int call_check(struct server *s, const json_t *arguments, json_t **ret, s
 	int r = check_request_from_json(arguments, &request, err);
 
 	if (r == 0)
-		r = check_carry_out(s->config->place, &request, &account, err);
+		r = carry_out_check(s, &request, &account, err);
 	*ret = json_pack("{s:o*}", "account", account);
 	return r;
 }
@@ -269,6 +296,7 @@ int serve(const struct serve_config *config, struct tare_err *err)
 	json_object_seed(1);
 	if (r < 0)
 		return r;
+	make_payload(&s, false);
 	r = serve_calls(&s, err);
 	for (size_t i = 0; i < PLAYERS_MAX; i++)
 		(void)trial_abort(s.players[i], NULL);

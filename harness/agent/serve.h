@@ -2,13 +2,16 @@
 #pragma once
 /* serve: carries out the calls of message.h, one at a time. */
 
+#include <stdint.h>
+
 struct tare_err;
 struct trial_place;
 
 struct serve_config {
 	const struct trial_place *place;
 	int channel_fd;
-	int stdio_fd; /* for exec; -1: none */
+	int stdio_fd;           /* for exec; -1: none */
+	uint64_t kernel_age_ns; /* when userspace began; 0: unknown */
 	/* Done between the hello and the first call; NULL: nothing. */
 	int (*set_up_rest)(struct tare_err *err);
 };

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "agent/exec_stdio.h"
+#include "agent/oom.h"
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/json.h"
@@ -229,7 +230,11 @@ static int start(const struct trial_place *place, const struct trial_spec *spec,
 			.terminal = relay->fds.terminal,
 			.devpts_fd = theirs.devpts_fd,
 		};
+		if (place->box.in_guest)
+			oom_as_payload();
 		r = trial_exec_start(place, &config, &relay->exec, err);
+		if (place->box.in_guest)
+			oom_as_agent(r == 0 ? trial_exec_pid(relay->exec) : 0);
 	}
 	exec_stdio_close_theirs(&theirs);
 	return r;

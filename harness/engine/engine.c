@@ -150,11 +150,27 @@ static void count_results(struct engine *e, const struct set *set, const json_t 
 	}
 }
 
+/* Why the set is no good: what was wrong with the machine is in all of its records, what was wrong
+ * with a guest's clock in that guest's. */
+static const char *why_void(const json_t *records)
+{
+	json_t *record;
+	size_t i;
+
+	json_array_foreach(records, i, record)
+	{
+		const char *why = json_string_or(json_object_get(record, "validity"), "void", NULL);
+
+		if (why)
+			return why;
+	}
+	return NULL;
+}
+
 /* The rule of validity.h: marks the records, and says whether there is one more try. */
 static bool is_void(json_t *records, int tries)
 {
-	const json_t *validity = json_object_get(json_array_get(records, 0), "validity");
-	const char *why = json_string_or(validity, "void", NULL);
+	const char *why = why_void(records);
 	json_t *record;
 	size_t i;
 
@@ -379,6 +395,7 @@ static int finish(struct engine *e, struct tare_err *err)
 	if (!e->end)
 		e->end = "complete";
 	e->result->end = e->end;
+	manifest_note_ended(e->manifest, e->instances.ended);
 	r = manifest_end_sitting(e->manifest, e->end, store_count(e->store), err);
 	if (r == 0)
 		r = store_write_manifest(e->store, e->manifest, err);
@@ -407,6 +424,7 @@ int engine_run(const struct engine_config *config, struct engine_result *ret, st
 	if (r == 0)
 		r = finish(&e, err);
 	precision_free(e.precision);
+	json_decref(e.instances.ended);
 	json_decref(e.manifest);
 	store_close(e.store);
 	return r;

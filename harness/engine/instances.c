@@ -96,6 +96,27 @@ int instances_get(struct instances *instances, const struct env_choice *env,
 	return 0;
 }
 
+/* How it ended is known only now, when its trials are written. */
+static int take_down(struct instances *instances, const struct instance *in, struct tare_err *err)
+{
+	const struct machine_ops *ops = in->machine->ops;
+	int stopped = ops->stop ? ops->stop(in->machine, err) : 0, closed;
+
+	if (ops->stop) {
+		cleanup_json json_t *described = ops->describe(in->machine);
+
+		if (!instances->ended)
+			instances->ended = json_array();
+		(void)json_array_append_new(instances->ended,
+					    json_pack("{s:O*, s:s, s:O*}", "id",
+						      json_object_get(described, "id"), "machine",
+						      ops->name, "boot",
+						      json_object_get(described, "boot")));
+	}
+	closed = ops->close(in->machine, stopped < 0 ? NULL : err);
+	return stopped < 0 ? stopped : closed;
+}
+
 static int close_some(struct instances *instances, bool all, struct tare_err *err)
 {
 	size_t kept = 0;
@@ -110,7 +131,7 @@ static int close_some(struct instances *instances, bool all, struct tare_err *er
 			continue;
 		}
 		/* A broken machine has said what is wrong with it already. */
-		r = in->machine->ops->close(in->machine, in->broken ? NULL : err);
+		r = take_down(instances, in, in->broken ? NULL : err);
 		first = first || in->broken ? first : r;
 		json_decref(in->described);
 		free(in->key);

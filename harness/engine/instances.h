@@ -23,6 +23,7 @@ struct instances {
 	unsigned int number; /* of those made so far: part of their names */
 	struct instance items[INSTANCES_MAX];
 	size_t n;
+	json_t *ended; /* list of {"id", "machine", "boot"} of guests taken down; NULL: none yet */
 };
 
 /* The instance for an environment, opened if need be. limits: on the machine as a whole. */

@@ -87,6 +87,18 @@ void manifest_note_guest(json_t *manifest, const json_t *described)
 	(void)json_object_set(manifest, "guest_kernel", json_object_get(described, "kernel"));
 }
 
+void manifest_note_ended(json_t *manifest, json_t *ended)
+{
+	json_t *guests = json_object_get(manifest, "guests");
+
+	if (!ended)
+		return;
+	if (!guests)
+		(void)json_object_set(manifest, "guests", ended);
+	else
+		(void)json_array_extend(guests, ended);
+}
+
 int manifest_check(const json_t *manifest, struct tare_err *err)
 {
 	cleanup_json json_t *here = fingerprint_read();

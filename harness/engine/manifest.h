@@ -17,5 +17,8 @@ int manifest_end_sitting(json_t *manifest, const char *end, uint64_t records, st
 /* What the first guest of a run told of itself. */
 void manifest_note_guest(json_t *manifest, const json_t *described);
 
+/* The boots of guests that have ended, of this sitting; NULL: none. */
+void manifest_note_ended(json_t *manifest, json_t *ended);
+
 /* -EBADMSG: no manifest of tare. -EXDEV: of another machine. */
 int manifest_check(const json_t *manifest, struct tare_err *err);

@@ -92,6 +92,9 @@ void seat_finish(struct set *set, struct seat *seat)
 	seat->gone_ns = clock_now_ns();
 	if (r < 0)
 		seat_fail(seat, r, why.msg);
+	/* A guest whose clock has gone wrong is not asked for the time again. */
+	if (json_object_get(json_object_get(seat->read, "validity"), "void"))
+		seat->instance->broken = true;
 }
 
 static json_t *column(const uint64_t *values, size_t n)
@@ -151,6 +154,7 @@ static json_t *take_account(const json_t *read)
 		{"sha256", JSON_STRING},     {"load", JSON_OBJECT},
 		{"limits", JSON_OBJECT},     {"span", JSON_OBJECT},
 		{"collectors", JSON_OBJECT}, {"host_collectors", JSON_OBJECT},
+		{"spans", JSON_OBJECT},
 	};
 	static const char *const statuses[] = {"ok", "failed", "unsupported"};
 	json_t *record = json_object();
@@ -175,12 +179,14 @@ static json_t *seat_record(const struct set *set, const struct seat *seat, const
 {
 	json_t *record = take_account(seat->read);
 	json_t *own = json_object_get(seat->read, "validity"); /* of a guest: its clock */
-	json_t *all = json_deep_copy(validity);
+	json_t *all = json_deep_copy(validity), *fault = json_object_get(own, "void");
 
 	if (own) {
 		(void)json_object_set(all, "clock", json_object_get(own, "clock"));
 		(void)json_array_extend(json_object_get(all, "disturbed"),
 					json_object_get(own, "disturbed"));
+		if (fault && !json_object_get(all, "void"))
+			(void)json_object_set(all, "void", fault);
 	}
 	put_slices(seat, record);
 	put_status(set, seat, record);

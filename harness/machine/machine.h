@@ -72,6 +72,9 @@ struct machine_ops {
 	/* Carry a check out there: *ret_account as of check_carry_out(). */
 	int (*check)(struct machine *machine, const struct check_request *request,
 		     json_t **ret_account, struct tare_err *err);
+	/* Take it down but keep what there is to tell: describe() then tells of its end too. For
+	 * guests; NULL: there is no more. */
+	int (*stop)(struct machine *machine, struct tare_err *err);
 	/* Says what it could not take down; frees it. */
 	int (*close)(struct machine *machine, struct tare_err *err);
 };

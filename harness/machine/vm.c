@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* vm: a guest by QEMU. The calls of a trial go to the tare-agent in it. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -13,27 +15,33 @@
 #include "machine/vm/cmdline.h"
 #include "machine/vm/exec.h"
 #include "machine/vm/footprint.h"
+#include "machine/vm/guest_clock.h"
+#include "machine/vm/guest_record.h"
 #include "machine/vm/host_view.h"
+#include "machine/vm/idle.h"
 #include "machine/vm/qmp.h"
 
-#define VM_PLAYERS     256
-#define VM_PINGS       8
-#define VM_CLOSE_NS    (30 * NS_PER_S)
-#define VM_DRIFT_PPM   100.0 /* a clock that strays further has lost its rate */
-#define PPM            1e6
-#define DRIFT_LEAST_NS NS_PER_S /* shorter trials: the pings' uncertainty would be most of it */
+#define VM_PLAYERS  256
+#define VM_PINGS    8
+#define VM_CLOSE_NS (30 * NS_PER_S)
 
 struct vm_player {
 	bool used;
 	unsigned int remote; /* the agent's number */
+	uint64_t asked_ns;
 	struct channel_clock clock;
 	struct host_view view;
+	struct idle idle; /* as it was then */
 };
 
 struct vm {
 	struct machine machine;
 	char name[64];
+	bool memory_limited;
+	json_t *footprint; /* NULL: not asked for yet, or not told */
+	json_t *ended;     /* its description, once it has been stopped */
 	struct vm_boot boot;
+	struct idle idle;
 	struct vm_player players[VM_PLAYERS];
 };
 
@@ -58,13 +66,24 @@ static int vm_open(const struct machine_config *config, struct machine **ret, st
 		return err_set(err, ENOMEM, "out of memory");
 	vm->machine.ops = &machine_ops_vm;
 	(void)snprintf(vm->name, sizeof(vm->name), "%s", config->name);
+	vm->memory_limited = config->limits.memory_bytes != 0;
 	r = vm_boot(config, &vm->boot, err);
 	if (r < 0) {
 		free(vm);
 		return r;
 	}
+	guest_attend(&vm->boot.guest, vm->boot.settings.silence_ns);
 	*ret = &vm->machine;
 	return 0;
+}
+
+/* When the kernel was entered: by the guest's word, as far as it can be. */
+static uint64_t kernel_entry_ns(const struct guest *guest)
+{
+	uint64_t age = json_u64_or(channel_hello(guest->channel), "kernel_age_ns", 0);
+	uint64_t userspace = guest->qemu.first_byte_ns;
+
+	return age && userspace && age <= userspace - guest->qemu.accel_ns ? userspace - age : 0;
 }
 
 /* ns since QEMU's execve; moments that were not seen (a restored guest's) are left out. */
@@ -73,7 +92,9 @@ static json_t *describe_spans(const struct guest *guest)
 	const struct {
 		const char *name;
 		uint64_t at_ns;
-	} moments[] = {{"qmp", guest->qemu.qmp_ready_ns},
+	} moments[] = {{"qemu", guest->qemu.process.exec_ns},
+		       {"accel", guest->qemu.accel_ns},
+		       {"kernel", kernel_entry_ns(guest)},
 		       {"userspace", guest->qemu.first_byte_ns},
 		       {"hello", guest->hello_ns}};
 	json_t *spans = json_object();
@@ -85,29 +106,27 @@ static json_t *describe_spans(const struct guest *guest)
 	return spans;
 }
 
+/* What a guest that has been taken down adds to its description. */
+static void describe_end(const struct guest *guest, json_t *described)
+{
+	json_t *spans = json_object_get(json_object_get(described, "boot"), "spans");
+	const struct qemu *qemu = &guest->qemu;
+
+	if (qemu->last_byte_ns > guest->end_asked_ns)
+		(void)json_put(spans, "power_off",
+			       json_u64(qemu->last_byte_ns - qemu->process.exec_ns));
+	(void)json_put(spans, "gone", json_u64(qemu->gone_ns - qemu->process.exec_ns));
+}
+
 static json_t *describe_boot(const struct vm *vm)
 {
 	return json_pack("{ss so}", "kind", vm->boot.restored ? "restored" : "cold", "spans",
 			 describe_spans(&vm->boot.guest));
 }
 
-static uint64_t deadline_after(const struct vm *vm, uint64_t more_ns)
+/* What does not come from the guest each time it is asked for. */
+static json_t *describe(const struct vm *vm)
 {
-	return clock_now_ns() + vm->boot.settings.silence_ns + more_ns;
-}
-
-/* Idle, before its first trial. A guest that does not tell is found out by its first call. */
-static void put_footprint(struct vm *vm, json_t *description)
-{
-	json_t *footprint = NULL;
-
-	if (footprint_read(&vm->boot.guest, deadline_after(vm, 0), &footprint, NULL) == 0)
-		(void)json_put(description, "footprint", footprint);
-}
-
-static json_t *vm_describe(struct machine *machine)
-{
-	struct vm *vm = as_vm(machine);
 	const struct vm_settings *s = &vm->boot.settings;
 	const struct guest *guest = &vm->boot.guest;
 	const json_t *hello = channel_hello(guest->channel);
@@ -144,17 +163,64 @@ static json_t *vm_describe(struct machine *machine)
 		(void)json_put(d, "warning", json_string(s->accel_why));
 	if (s->tsc_khz)
 		(void)json_put(d, "tsc_khz", json_u64(s->tsc_khz));
-	put_footprint(vm, d);
+	if (vm->footprint)
+		(void)json_object_set(d, "footprint", vm->footprint);
 	return d;
+}
+
+static uint64_t deadline_after(const struct vm *vm, uint64_t more_ns)
+{
+	return clock_now_ns() + more_ns +
+	       guest_patience_ns(vm->boot.guest.cpus, vm->boot.settings.silence_ns);
 }
 
 /* What a call came back with: when it shows that the guest is lost, say how it ended. */
 static int finish_call(struct vm *vm, int r, const struct tare_err *why, struct tare_err *err)
 {
+	idle_begin(&vm->idle, vm->boot.guest.qemu.process.pid);
 	return r < 0 ? guest_failed(&vm->boot.guest, r, why, err) : r;
 }
 
-static int check_player(const struct vm *vm, machine_player player, struct tare_err *err)
+/* Its own death for lack of memory is a finding where --memory, the size of the guest, was under
+ * test; else the guest was too small for what it was to run. */
+static int check_memory(struct vm *vm, struct tare_err *err)
+{
+	return vm->memory_limited ? 0 : guest_check_memory(&vm->boot.guest, err);
+}
+
+static int begin_call(struct vm *vm, struct tare_err *err)
+{
+	int r = guest_check(&vm->boot.guest, err);
+
+	if (r == 0)
+		idle_end(&vm->idle, vm->boot.guest.qemu.process.pid);
+	return r;
+}
+
+/* Idle, before its first trial. A guest that does not tell is found out by its first call. */
+static void read_footprint(struct vm *vm)
+{
+	struct tare_err why = {0};
+
+	if (begin_call(vm, NULL) < 0)
+		return;
+	(void)finish_call(
+		vm, footprint_read(&vm->boot.guest, deadline_after(vm, 0), &vm->footprint, &why),
+		&why, NULL);
+}
+
+static json_t *vm_describe(struct machine *machine)
+{
+	struct vm *vm = as_vm(machine);
+
+	if (vm->ended)
+		return json_incref(vm->ended);
+	if (!vm->footprint)
+		read_footprint(vm);
+	return describe(vm);
+}
+
+static int begin_call_of(struct vm *vm, machine_player player, struct tare_err *err)
 {
 	int r = guest_check(&vm->boot.guest, err);
 
@@ -162,14 +228,18 @@ static int check_player(const struct vm *vm, machine_player player, struct tare_
 		return r;
 	if (player >= VM_PLAYERS || !vm->players[player].used)
 		return err_set(err, EINVAL, "machine vm: there is no player %u", player);
-	return 0;
+	return begin_call(vm, err);
 }
 
 static int start_player(struct vm *vm, const struct trial_spec *spec, struct vm_player *player,
 			struct tare_err *err)
 {
 	struct channel *channel = vm->boot.guest.channel;
-	int r = channel_start(channel, spec, deadline_after(vm, 0), &player->remote, err);
+	int r;
+
+	player->asked_ns = clock_now_ns();
+	player->idle = vm->idle;
+	r = channel_start(channel, spec, deadline_after(vm, 0), &player->remote, err);
 
 	if (r < 0)
 		return r;
@@ -184,7 +254,7 @@ static int vm_start(struct machine *machine, const struct trial_spec *spec, mach
 	struct vm *vm = as_vm(machine);
 	struct tare_err why = {0};
 	machine_player i = 0;
-	int r = guest_check(&vm->boot.guest, err);
+	int r = begin_call(vm, err);
 
 	while (i < VM_PLAYERS && vm->players[i].used)
 		i++;
@@ -206,43 +276,33 @@ static int vm_slice(struct machine *machine, machine_player player,
 {
 	struct vm *vm = as_vm(machine);
 	struct tare_err why = {0};
-	int r = check_player(vm, player, err);
+	int r = begin_call_of(vm, player, err);
 
 	if (r < 0)
 		return r;
 	r = channel_slice(vm->boot.guest.channel, vm->players[player].remote, request,
 			  deadline_after(vm, request->duration_ns), ret, &why);
+	if (r == 0 && ret->ended)
+		r = check_memory(vm, &why);
 	return finish_call(vm, r, &why, err);
 }
 
-/* "validity" of a guest's record: its clock against ours, at both ends of the trial. */
-static json_t *judge_clock(const struct channel_clock *a, const struct channel_clock *b)
+/* What the host saw meanwhile. */
+static json_t *describe_host(const struct vm *vm, const struct vm_player *player,
+			     const struct host_view *view)
 {
-	double host = (double)(b->host_ns - a->host_ns);
-	double guest = (double)b->guest_ns - (double)a->guest_ns;
-	double drift_ppm = host > 0 ? (guest - host) / host * PPM : 0;
-	json_t *clock = json_pack("{sI so so}", "offset_ns", (json_int_t)(b->guest_ns - b->host_ns),
-				  "drift_ppm", json_number(drift_ppm), "rtt_ns",
-				  json_u64(a->rtt_ns > b->rtt_ns ? a->rtt_ns : b->rtt_ns));
-	json_t *disturbed = json_array();
+	json_t *seen =
+		vm->boot.guest.cgroup ? host_view_difference(&player->view, view) : json_object();
 
-	if (strcmp(a->clocksource, b->clocksource) != 0)
-		(void)json_array_append_new(
-			disturbed, json_sprintf("the guest's clocksource changed from %s to %s",
-						a->clocksource, b->clocksource));
-	if (host >= (double)DRIFT_LEAST_NS &&
-	    (drift_ppm > VM_DRIFT_PPM || drift_ppm < -VM_DRIFT_PPM))
-		(void)json_array_append_new(
-			disturbed,
-			json_sprintf("the guest's clock drifts by %.0f ppm from the host's",
-				     drift_ppm));
-	return json_pack("{so so}", "clock", clock, "disturbed", disturbed);
+	(void)json_put(seen, "idle", idle_since(&vm->idle, &player->idle));
+	return seen;
 }
 
 static int finish_player(struct vm *vm, const struct vm_player *player, json_t **ret,
 			 struct tare_err *err)
 {
 	struct channel *channel = vm->boot.guest.channel;
+	cleanup_json json_t *told = NULL;
 	cleanup_json json_t *record = NULL;
 	struct channel_clock clock;
 	struct host_view view;
@@ -251,13 +311,19 @@ static int finish_player(struct vm *vm, const struct vm_player *player, json_t *
 	if (r == 0 && vm->boot.guest.cgroup)
 		host_view_read(vm->boot.guest.cgroup, &view);
 	if (r == 0)
-		r = channel_finish(channel, player->remote, deadline_after(vm, 0), &record, err);
+		r = channel_finish(channel, player->remote, deadline_after(vm, 0), &told, err);
+	if (r == 0)
+		r = guest_record_take(told, &record, err);
+	if (r == 0 &&
+	    json_object_get(json_object_get(json_object_get(told, "load"), "exit"), "signal"))
+		r = check_memory(vm, err);
 	if (r < 0)
 		return r;
-	(void)json_put(record, "validity", judge_clock(&player->clock, &clock));
-	if (vm->boot.guest.cgroup)
-		(void)json_put(record, "host_collectors",
-			       host_view_difference(&player->view, &view));
+	(void)json_put(record, "validity", guest_clock_judge(&player->clock, &clock));
+	(void)json_put(record, "spans",
+		       guest_record_spans(told, &player->clock, &clock,
+					  vm->boot.guest.qemu.process.exec_ns, player->asked_ns));
+	(void)json_put(record, "host_collectors", describe_host(vm, player, &view));
 	*ret = json_incref(record);
 	return 0;
 }
@@ -267,7 +333,7 @@ static int vm_finish(struct machine *machine, machine_player player, json_t **re
 {
 	struct vm *vm = as_vm(machine);
 	struct tare_err why = {0};
-	int r = check_player(vm, player, err);
+	int r = begin_call_of(vm, player, err);
 
 	if (r < 0)
 		return r;
@@ -280,7 +346,7 @@ static int vm_abort(struct machine *machine, machine_player player, struct tare_
 {
 	struct vm *vm = as_vm(machine);
 	struct tare_err why = {0};
-	int r = check_player(vm, player, err);
+	int r = begin_call_of(vm, player, err);
 
 	if (r < 0)
 		return r;
@@ -296,11 +362,13 @@ static int vm_run(struct machine *machine, const struct trial_spec *spec, char *
 {
 	struct vm *vm = as_vm(machine);
 	struct tare_err why = {0};
-	int r = guest_check(&vm->boot.guest, err);
+	int r = begin_call(vm, err);
 
 	if (r < 0)
 		return r;
 	r = vm_exec(&vm->boot.guest, spec, argv, envp, cwd, stdio, ret_status, &why);
+	if (r == 0 && WIFSIGNALED(*ret_status) && WTERMSIG(*ret_status) == SIGKILL)
+		r = check_memory(vm, &why);
 	return finish_call(vm, r, &why, err);
 }
 
@@ -311,7 +379,7 @@ static int vm_check(struct machine *machine, const struct check_request *request
 	cleanup_json json_t *ok = NULL;
 	struct tare_err why = {0};
 	json_t *account = NULL;
-	int r = guest_check(&vm->boot.guest, err);
+	int r = begin_call(vm, err);
 
 	if (r < 0)
 		return r;
@@ -325,11 +393,37 @@ static int vm_check(struct machine *machine, const struct check_request *request
 	return 0;
 }
 
+/* Who may not be silent for long may not be so in its end. */
+static uint64_t close_by(const struct vm *vm)
+{
+	uint64_t ns = vm->boot.settings.silence_ns;
+
+	return clock_now_ns() +
+	       guest_patience_ns(vm->boot.guest.cpus, ns < VM_CLOSE_NS ? ns : VM_CLOSE_NS);
+}
+
+static int vm_stop(struct machine *machine, struct tare_err *err)
+{
+	struct vm *vm = as_vm(machine);
+	json_t *described;
+	int r;
+
+	if (vm->ended)
+		return 0;
+	described = describe(vm);
+	r = vm_boot_close(&vm->boot, close_by(vm), err);
+	describe_end(&vm->boot.guest, described);
+	vm->ended = described;
+	return r;
+}
+
 static int vm_close(struct machine *machine, struct tare_err *err)
 {
 	struct vm *vm = as_vm(machine);
-	int r = vm_boot_close(&vm->boot, clock_now_ns() + VM_CLOSE_NS, err);
+	int r = vm_stop(machine, err);
 
+	json_decref(vm->ended);
+	json_decref(vm->footprint);
 	free(vm);
 	return r;
 }
@@ -348,5 +442,6 @@ const struct machine_ops machine_ops_vm = {
 	.abort = vm_abort,
 	.exec = vm_run,
 	.check = vm_check,
+	.stop = vm_stop,
 	.close = vm_close,
 };

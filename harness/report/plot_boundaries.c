@@ -16,7 +16,6 @@ static const struct part {
 	bool cold;
 } parts[] = {
 	{"qemu", "QEMU executed", "rule", false},
-	{"qmp", "QEMU answers", "rule", false},
 	{"accel", "accelerator runs", "env6", false},
 	{"kernel", "kernel entered", "env1", true},
 	{"userspace", "userspace entered", "env5", true},

@@ -69,6 +69,47 @@ static json_t *moments_of(const json_t *boots, struct tare_err *err)
 	return list;
 }
 
+/* A boot's first payload and the end of its last one: what is between is no part of a start. */
+static void put_payload(json_t *moments, const json_t *of_trial)
+{
+	double payload = json_double_or(of_trial, "payload", NAN);
+	double gone = json_double_or(of_trial, "payload_exit", NAN);
+
+	if (isfinite(payload) && !(json_double_or(moments, "payload", NAN) <= payload))
+		(void)json_put(moments, "payload", json_number(payload));
+	if (isfinite(gone) && !(json_double_or(moments, "payload_exit", NAN) >= gone))
+		(void)json_put(moments, "payload_exit", json_number(gone));
+}
+
+static void put_trial(json_t *boots, const json_t *record)
+{
+	const json_t *instance = json_object_get(record, "instance");
+	const char *id = json_string_or(instance, "id", "");
+	json_t *moments = json_object_get(boots, id);
+
+	if (!moments) {
+		moments = json_copy(json_object_get(json_object_get(instance, "boot"), "spans"));
+		(void)json_put(boots, id, moments);
+	}
+	put_payload(moments, json_object_get(record, "spans"));
+}
+
+/* How a guest ended was known only when its records were written. */
+static void put_ends(json_t *boots, const json_t *manifest)
+{
+	json_t *guest;
+	size_t i;
+
+	json_array_foreach(json_object_get(manifest, "guests"), i, guest)
+	{
+		json_t *moments = json_object_get(boots, json_string_or(guest, "id", ""));
+
+		if (moments)
+			(void)json_object_update_missing(
+				moments, json_object_get(json_object_get(guest, "boot"), "spans"));
+	}
+}
+
 static int add_boots(const struct run *run, size_t env, const char *kind, json_t *list,
 		     struct tare_err *err)
 {
@@ -78,12 +119,13 @@ static int add_boots(const struct run *run, size_t env, const char *kind, json_t
 	for (size_t i = 0; i < run->n_trials; i++) {
 		const json_t *instance = json_object_get(run->trials[i].record, "instance");
 		const json_t *boot = json_object_get(instance, "boot");
-		json_t *spans = json_object_get(boot, "spans");
 
-		if (run->cells[run->trials[i].cell].env == env && json_object_size(spans) > 0 &&
+		if (run->cells[run->trials[i].cell].env == env &&
+		    json_object_size(json_object_get(boot, "spans")) > 0 &&
 		    strcmp(json_string_or(boot, "kind", ""), kind) == 0)
-			(void)json_object_set(boots, json_string_or(instance, "id", ""), spans);
+			put_trial(boots, run->trials[i].record);
 	}
+	put_ends(boots, run->manifest);
 	if (json_object_size(boots) == 0)
 		return 0;
 	object = json_pack("{s:s, s:s, s:s, s:o, s:o}", "env", run->envs[env].label, "what", kind,

@@ -465,6 +465,7 @@ int trial_finish(struct trial *trial, json_t **ret, struct tare_err *err)
 
 	if (r == 0 && q == 0) {
 		(void)json_object_set_new(record, "span", span_to_json(trial));
+		(void)json_object_set_new(record, "asked_ns", json_u64(trial->at.asked));
 		*ret = json_incref(record);
 	}
 	trial_free(trial);

@@ -58,7 +58,7 @@ ok "cold and restored boots are apart" summary \
 	'[.startup[] | select(.env == "vm")] | (map(.what) | sort) == ["boot-cold", "boot-restored", "ready"]'
 ok "a guest's start is cut at its moments, in their order" summary \
 	'[.boundaries[] | select(.env == "vm" and .what == "cold") | .moments | map(.name)] ==
-	 [["qmp", "accel", "kernel", "userspace", "hello", "payload", "payload_exit", "power_off", "gone"]]
+	 [["qemu", "accel", "kernel", "userspace", "hello", "payload", "payload_exit", "power_off", "gone"]]
 	 and ([.boundaries[].moments | map(.median_ns) | . == sort] | all)'
 ok "a restored guest has entered no kernel" summary \
 	'[.boundaries[] | select(.what == "restored") | .moments[].name] | length > 0 and index("kernel") == null'
@@ -70,6 +70,7 @@ ok "a start ends with the hello" summary \
 	 .median_ns / $up | . > 0.9 and . < 1.1'
 ok "what a guest's CPU second costs the host is told" summary \
 	'[.guest_cpu[] | select(.env == "vm+container")] | length == 1 and all(.host_per_guest > 1.249 and .host_per_guest < 1.251)'
+ok "what a guest costs while it waits is told" says "used 1.00 % of one host CPU" "$page"
 ok "disturbances are told" says "the hypervisor took 2.1 %" "$page"
 ok "failures are told" says "killed for lack of memory" "$page"
 

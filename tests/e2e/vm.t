@@ -28,6 +28,18 @@ guests_are_labelled() {
 }
 ok "accelerator, boot and clock are in the records" guests_are_labelled
 
+ends_are_told() {
+	jq -e '.guests | length > 0 and all(.[]; .boot.spans | .qemu == 0 and .accel <= .kernel and .kernel <= .userspace and
+		.userspace <= .hello and .hello <= .power_off and .power_off <= .gone)' "$runs/observed/manifest.json"
+}
+ok "how each guest ended is in the manifest, and its spans are in order" ends_are_told
+
+payloads_are_placed() {
+	jq -e -s 'all(.[] | select(.trial.machine == "vm"); .spans.payload > .instance.boot.spans.hello and
+		.spans.payload_exit > .spans.payload and .host_collectors.idle.wall_ns > 0)' "$runs/observed/records.jsonl"
+}
+ok "a payload's first instruction and end are on the host's clock" payloads_are_placed
+
 software_counts_hardware_says_why() {
 	jq -e -s 'all(.[] | select(.collectors.counters.events != null) | .collectors.counters.events;
 		.["page-faults"].value >= 0 and (.cycles | has("unsupported") or (.value > 0)))' \

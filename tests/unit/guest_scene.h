@@ -142,14 +142,14 @@ static inline int scene_play(machine_player player, uint64_t iters, struct trial
 	return scene_open_one->ops->slice(scene_open_one, player, &request, ret, err);
 }
 
-/* The QEMU that is our child; 0: there is none. */
-static inline pid_t scene_qemu(void)
+/* The first child of a process: QEMU; 0: there is none. */
+static inline pid_t scene_qemu_of(pid_t parent)
 {
 	char path[64], text[512], *at = text;
 	FILE *f;
 	long pid;
 
-	(void)snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
+	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", parent, parent);
 	f = fopen(path, "re");
 	assert_non_null(f);
 	if (!fgets(text, sizeof(text), f))
@@ -157,6 +157,11 @@ static inline pid_t scene_qemu(void)
 	(void)fclose(f);
 	pid = strtol(at, &at, 10);
 	return (pid_t)pid;
+}
+
+static inline pid_t scene_qemu(void)
+{
+	return scene_qemu_of(getpid());
 }
 
 /* Files of guests that are left in the folder under test. */

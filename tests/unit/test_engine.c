@@ -28,6 +28,8 @@ static char asked[4096];
 static char fails;
 static int fails_with;
 static volatile sig_atomic_t interrupted;
+static unsigned int wrong_clocks; /* so many trials in the guest find its clock wrong */
+#define DRIFT "the guest's clock drifts by 200 ppm from the host's"
 static int interrupt_after; /* so many slices; 0: never */
 
 static int note(const struct machine_ops *ops, char letter, struct tare_err *err)
@@ -69,6 +71,10 @@ static int fake_finish(struct machine *m, machine_player player, json_t **ret, s
 	(void)player;
 	if (r == 0)
 		*ret = json_pack("{s:s, s:{}, s:b}", "status", "ok", "load", "superseded", 1);
+	if (r == 0 && m->ops->is_guest && wrong_clocks && wrong_clocks--)
+		(void)json_object_set_new(*ret, "validity",
+					  json_pack("{s:{}, s:[s], s:s}", "clock", "disturbed",
+						    DRIFT, "void", DRIFT));
 	return r;
 }
 
@@ -287,6 +293,51 @@ static void a_dead_guest_is_replaced(void **state)
 	assert_string_equal(only(asked, "OPFAC"), "OPCOPPPPFC");
 }
 
+static int count_void(const json_t *record, size_t line, void *context)
+{
+	size_t *n = context;
+	const char *why = json_string_or(json_object_get(record, "validity"), "void", NULL);
+
+	(void)line;
+	n[0]++;
+	n[1] += strcmp(json_string_or(record, "status", ""), "void") == 0;
+	n[2] += why && strcmp(why, DRIFT) == 0;
+	return 0;
+}
+
+/* The whole set is void, and is played again in a new guest. */
+static void a_guest_whose_clock_strays_voids_its_set(void **state)
+{
+	struct engine_result r;
+	size_t n[3] = {0};
+
+	(void)state;
+	wrong_clocks = 1;
+	r = carry_out(1, false, false);
+	assert_int_equal(r.voided, 2);
+	assert_int_equal(r.trials, 4);
+	assert_string_equal(r.end, "complete");
+	assert_string_equal(only(asked, "OFC"), "OFCOFC");
+	assert_int_equal(store_each(run_dir, count_void, n, NULL, NULL), 0);
+	assert_int_equal(n[0], 4);
+	assert_int_equal(n[1], 2);
+	assert_int_equal(n[2], 1);
+}
+
+static void a_clock_that_never_holds_stays_marked(void **state)
+{
+	struct engine_result r;
+	size_t n[3] = {0};
+
+	(void)state;
+	wrong_clocks = 100;
+	r = carry_out(1, false, false);
+	assert_int_equal(r.voided, 4);
+	assert_int_equal(r.trials, 6);
+	assert_int_equal(store_each(run_dir, count_void, n, NULL, NULL), 0);
+	assert_int_equal(n[2], 3);
+}
+
 static void an_interrupt_ends_at_the_next_turn_and_resumes(void **state)
 {
 	struct engine_result r;
@@ -315,6 +366,7 @@ static int fresh_folder(void **state)
 	fails = 0;
 	interrupted = 0;
 	interrupt_after = 0;
+	wrong_clocks = 0;
 	(void)strcpy(folder, "/tmp/tare-unit-XXXXXX");
 	if (!mkdtemp(folder))
 		return -1;
@@ -339,6 +391,8 @@ int main(void)
 		IN_FOLDER(a_failed_start_fails_its_trial_alone),
 		IN_FOLDER(a_machine_that_is_not_to_be_had_is_unsupported),
 		IN_FOLDER(a_dead_guest_is_replaced),
+		IN_FOLDER(a_guest_whose_clock_strays_voids_its_set),
+		IN_FOLDER(a_clock_that_never_holds_stays_marked),
 		IN_FOLDER(an_interrupt_ends_at_the_next_turn_and_resumes),
 	};
 

@@ -46,7 +46,8 @@ static void make_plan(const struct machine_config *config, const struct vm_boot 
 		.state_fd = -1,
 		.limits = s->limits,
 		.layout = &config->place->layout,
-		.deadline_ns = clock_now_ns() + vm_settings_patience(s),
+		.deadline_ns =
+			clock_now_ns() + guest_patience_ns(s->limits.cpus, vm_settings_patience(s)),
 	};
 }
 
@@ -111,8 +112,10 @@ static int restore(const struct machine_config *config, struct vm_boot *b, struc
 	plan->disk = snapshot.disk;
 	plan->hello = snapshot.hello;
 	plan->state_fd = snapshot.state_fd;
-	plan->deadline_ns = clock_now_ns() + vm_settings_patience(&b->settings);
 	plan->qemu.memory_fd = snapshot.memory_fd;
+	/* It has nothing to boot: no more time than for any other answer. */
+	plan->deadline_ns =
+		clock_now_ns() + guest_patience_ns(b->settings.limits.cpus, b->settings.silence_ns);
 	r = guest_open(plan, &b->guest, err);
 	b->restored = r == 0;
 	snapshot_clear(&snapshot);
@@ -236,7 +239,8 @@ static int hand_over_root(struct vm_boot *b, struct tare_err *err)
 	int r = channel_call(
 		b->guest.channel, "image",
 		json_pack("{s:s, s:O}", "name", b->settings.root, "about", b->root.about),
-		clock_now_ns() + b->settings.silence_ns, NULL, &why);
+		clock_now_ns() + guest_patience_ns(b->settings.limits.cpus, b->settings.silence_ns),
+		NULL, &why);
 
 	if (r == 0)
 		return 0;

@@ -84,6 +84,11 @@ void channel_close(struct channel *channel)
 	free(channel);
 }
 
+void channel_wait_by(struct channel *channel, const struct message_waiter *waiter)
+{
+	message_wait_by(channel->stream, waiter);
+}
+
 const json_t *channel_hello(const struct channel *channel)
 {
 	return channel->hello;

@@ -11,15 +11,19 @@
 
 struct tare_err;
 struct channel;
+struct message_waiter;
 
 /* fd stays the caller's. Waits for the hello. */
 int channel_open(int fd, uint64_t deadline_ns, struct channel **ret, struct tare_err *err);
 /* To a restored guest, which said its hello when it was saved. */
 int channel_open_restored(int fd, const json_t *hello, struct channel **ret, struct tare_err *err);
 void channel_close(struct channel *channel); /* NULL is fine */
+/* As message_wait_by(). */
+void channel_wait_by(struct channel *channel, const struct message_waiter *waiter);
 
 /* What the agent said of its kernel: {"kernel", "clocksource", "cpus", "memory_bytes", "btf",
- * "cgroup_mode", "agent"}. Borrowed. */
+ * "cgroup_mode", "agent", "kernel_age_ns": how old the kernel was when userspace began, 0:
+ * unknown}. Borrowed. */
 const json_t *channel_hello(const struct channel *channel);
 
 /* Call and wait. *ret (may be NULL): what "ok" holds, a new reference. An "error" comes back as

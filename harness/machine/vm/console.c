@@ -10,7 +10,6 @@
 #include "base/err.h"
 
 #define CONSOLE_RING  16384
-#define PANIC         "Kernel panic"
 #define SEPARATOR     " | "
 #define CONSOLE_READS 64 /* a guest that writes for ever must not keep us here */
 
@@ -98,7 +97,7 @@ char *console_last_words(const struct console *console, char *buf, size_t size)
 	char text[CONSOLE_RING];
 	size_t n = unroll(console, text), used = 0;
 	/* Behind it come registers and a trace, which say less. */
-	const char *panic = memmem(text, n, PANIC, sizeof(PANIC) - 1);
+	const char *panic = memmem(text, n, CONSOLE_PANIC, sizeof(CONSOLE_PANIC) - 1);
 	size_t first = panic ? (size_t)(panic - text) : first_that_fits(text, n, size);
 
 	for (size_t i = first; i < n; i++) {
@@ -112,6 +111,14 @@ char *console_last_words(const struct console *console, char *buf, size_t size)
 	}
 	buf[used] = '\0';
 	return buf;
+}
+
+bool console_says(const struct console *console, const char *words)
+{
+	char text[CONSOLE_RING];
+	size_t n = unroll(console, text);
+
+	return memmem(text, n, words, strlen(words)) != NULL;
 }
 
 void console_close(struct console *console)

@@ -2,6 +2,7 @@
 #pragma once
 /* console: the last things a guest, and QEMU itself, had to say. Bounded; never blocks. */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct tare_err;
@@ -19,5 +20,12 @@ int console_drain(struct console *console);
 /* Its last lines as one printable line, "LINE | LINE", the newest whole ones that fit; "" for
  * none. Gives back buf. */
 char *console_last_words(const struct console *console, char *buf, size_t size);
+
+/* How such lines of a kernel begin. Out of memory: of the whole guest, not of a group in it. */
+#define CONSOLE_PANIC         "Kernel panic"
+#define CONSOLE_OUT_OF_MEMORY "Out of memory: Killed process"
+
+/* Is it there, in what has been said lately? */
+bool console_says(const struct console *console, const char *text);
 
 void console_close(struct console *console); /* NULL is fine */

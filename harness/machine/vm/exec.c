@@ -19,7 +19,7 @@
 #include "machine/vm/stdio.h"
 #include "trial/trial.h"
 
-#define ANSWER_NS (30 * NS_PER_S)
+#define ANSWER_NS (30 * NS_PER_S) /* for what takes a guest that lives no time */
 
 struct relay {
 	struct guest *guest;
@@ -33,6 +33,11 @@ struct relay {
 	bool out_open[2];
 	bool gone[2]; /* who read our stdout or stderr has left */
 };
+
+static uint64_t answer_by(const struct relay *relay)
+{
+	return clock_now_ns() + guest_patience_ns(relay->guest->cpus, ANSWER_NS);
+}
 
 static json_t *texts(char *const *words)
 {
@@ -75,8 +80,8 @@ static int send_input(struct relay *relay, struct tare_err *err)
 		return 0;
 	relay->in_open = n > 0;
 	relay->guest->input_owed = relay->in_open;
-	return stdio_write(relay->port_fd, STDIO_IN, buf, n > 0 ? (size_t)n : 0,
-			   clock_now_ns() + ANSWER_NS, err);
+	return stdio_write(relay->port_fd, STDIO_IN, buf, n > 0 ? (size_t)n : 0, answer_by(relay),
+			   err);
 }
 
 static struct stdio_window window_of(int fd)
@@ -89,7 +94,7 @@ static struct stdio_window window_of(int fd)
 /* Of a terminal the guest's own one makes the signals, from the keys. */
 static int send_signal(struct relay *relay, int number, struct tare_err *err)
 {
-	uint64_t deadline = clock_now_ns() + ANSWER_NS;
+	uint64_t deadline = answer_by(relay);
 	uint8_t byte = (uint8_t)number;
 
 	if (number == SIGWINCH && relay->terminal.fd >= 0) {
@@ -111,14 +116,19 @@ static int send_signals(struct relay *relay, struct tare_err *err)
 	return r;
 }
 
-/* For poll(2): until the command is overdue, or -1 for ever. */
+static bool is_overdue(const struct relay *relay)
+{
+	return relay->stdio.deadline_ns && clock_now_ns() >= relay->stdio.deadline_ns;
+}
+
+/* For poll(2): until the command is overdue, or the guest is to show a sign of life. */
 static int time_left_ms(const struct relay *relay)
 {
-	uint64_t deadline = relay->stdio.deadline_ns, now = clock_now_ns();
+	uint64_t until = relay->guest->pulse.next_ns, now = clock_now_ns();
 
-	if (deadline == 0)
-		return -1;
-	return now >= deadline ? 0 : (int)((deadline - now) / NS_PER_MS) + 1;
+	if (relay->stdio.deadline_ns && relay->stdio.deadline_ns < until)
+		until = relay->stdio.deadline_ns;
+	return clock_left_ms(now, until);
 }
 
 /* Kill it; a guest that does not answer to that either is given up. */
@@ -127,13 +137,14 @@ static int end_overdue(struct relay *relay, struct tare_err *err)
 	if (relay->killed)
 		return err_set(err, ETIMEDOUT, "the guest does not end its command");
 	relay->killed = true;
-	relay->stdio.deadline_ns = clock_now_ns() + ANSWER_NS;
+	relay->stdio.deadline_ns = answer_by(relay);
 	return send_signal(relay, SIGKILL, err);
 }
 
 /* Until the answer begins to come. */
 static int relay_until_answer(struct relay *relay, struct tare_err *err)
 {
+	pulse_rest(&relay->guest->pulse);
 	for (;;) {
 		short room = relay->blocked ? POLLOUT : 0;
 		struct pollfd p[] = {
@@ -143,6 +154,7 @@ static int relay_until_answer(struct relay *relay, struct tare_err *err)
 			{.fd = channel_fd(relay->guest->channel), .events = POLLIN},
 			{.fd = relay->signal_fd, .events = POLLIN},
 			{.fd = console_fd(relay->guest->qemu.console), .events = POLLIN},
+			{.fd = relay->guest->qemu.debug_fd, .events = POLLIN},
 		};
 		int r = poll(p, sizeof(p) / sizeof(p[0]), time_left_ms(relay));
 
@@ -150,11 +162,11 @@ static int relay_until_answer(struct relay *relay, struct tare_err *err)
 			return err_errno(err, "poll");
 		if (r < 0)
 			continue;
-		if (r == 0 && (r = end_overdue(relay, err)) < 0)
-			return r;
-		r = p[3].revents ? send_signals(relay, err) : 0;
-		if (p[4].revents)
-			(void)console_drain(relay->guest->qemu.console);
+		r = is_overdue(relay) ? end_overdue(relay, err) : 0;
+		if (r == 0)
+			r = guest_tend(relay->guest, err);
+		if (r == 0 && p[3].revents)
+			r = send_signals(relay, err);
 		if (r == 0 && (p[1].revents & (POLLIN | POLLHUP)))
 			r = stdio_read(&relay->reader, relay->port_fd, take_frame, relay, err);
 		if (p[1].revents & POLLOUT)
@@ -169,14 +181,14 @@ static int relay_until_answer(struct relay *relay, struct tare_err *err)
 /* Bytes may come later than the answer, which has a port of its own. */
 static int drain_output(struct relay *relay, struct tare_err *err)
 {
-	uint64_t deadline = clock_now_ns() + ANSWER_NS;
+	uint64_t deadline = answer_by(relay);
 
 	while (relay->out_open[0] || relay->out_open[1]) {
-		int r = fd_wait_readable(relay->port_fd, (int)(ANSWER_NS / NS_PER_MS), err);
+		int r = guest_wait(relay->guest, relay->port_fd, POLLIN, deadline, err);
 
-		if (r == 0 || clock_now_ns() > deadline)
-			return err_set(err, ETIMEDOUT, "the guest does not end its output");
-		if (r > 0)
+		if (r == 0 && clock_now_ns() > deadline)
+			r = err_set(err, ETIMEDOUT, "the guest does not end its output");
+		if (r == 0)
 			r = stdio_read(&relay->reader, relay->port_fd, take_frame, relay, err);
 		if (r < 0)
 			return r;
@@ -190,7 +202,7 @@ static int end_last_input(struct relay *relay, struct tare_err *err)
 	int r = 0;
 
 	if (relay->guest->input_owed)
-		r = stdio_write(relay->port_fd, STDIO_IN, NULL, 0, clock_now_ns() + ANSWER_NS, err);
+		r = stdio_write(relay->port_fd, STDIO_IN, NULL, 0, answer_by(relay), err);
 	relay->guest->input_owed = true; /* that of the command which now begins */
 	return r;
 }
@@ -200,14 +212,14 @@ static int run(struct relay *relay, json_t *taken_arguments, int *ret_status, st
 	struct channel *channel = relay->guest->channel;
 	cleanup_json json_t *answer = NULL;
 	uint64_t status;
-	int r = channel_ask(channel, "exec", taken_arguments, clock_now_ns() + ANSWER_NS, err);
+	int r = channel_ask(channel, "exec", taken_arguments, answer_by(relay), err);
 
 	if (r == 0)
 		r = end_last_input(relay, err);
 	if (r == 0)
 		r = relay_until_answer(relay, err);
 	if (r == 0)
-		r = channel_answer(channel, clock_now_ns() + ANSWER_NS, &answer, err);
+		r = channel_answer(channel, answer_by(relay), &answer, err);
 	if (r == 0)
 		r = drain_output(relay, err);
 	if (r == 0)

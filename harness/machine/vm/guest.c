@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine/vm/guest.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,10 +13,63 @@
 #include "machine/vm/channel.h"
 #include "machine/vm/console.h"
 #include "machine/vm/disk.h"
+#include "machine/vm/message.h"
 #include "machine/vm/snapshot.h"
 
 #define KILL_TIMEOUT_MS 10000
 #define END_GRACE_NS    (500 * NS_PER_MS)
+
+/* Of what a guest may take to answer: 60 s make it a hang after 30. */
+#define PULSE_SHARE  12
+#define SLOWNESS_MAX 100.0
+
+uint64_t guest_patience_ns(double cpus, uint64_t ns)
+{
+	double slowness = cpus > 0 && cpus < 1 ? 1 / cpus : 1;
+
+	return (uint64_t)((double)ns * (slowness < SLOWNESS_MAX ? slowness : SLOWNESS_MAX));
+}
+
+int guest_tend(struct guest *guest, struct tare_err *err)
+{
+	qemu_drain(&guest->qemu);
+	return pulse_look(&guest->pulse, err);
+}
+
+int guest_wait(struct guest *guest, int fd, short events, uint64_t deadline_ns,
+	       struct tare_err *err)
+{
+	pulse_rest(&guest->pulse);
+	for (;;) {
+		uint64_t look = guest->pulse.next_ns;
+		uint64_t until = look < deadline_ns ? look : deadline_ns;
+		struct tare_err why = {0};
+		int r = qemu_wait(&guest->qemu, fd, events, until, &why);
+
+		if (r == 0)
+			return 0;
+		if (r != -ETIMEDOUT || clock_now_ns() >= deadline_ns)
+			return err_set(err, -r, "%s", why.msg);
+		r = pulse_look(&guest->pulse, err);
+		if (r < 0)
+			return r;
+	}
+}
+
+static int wait_for_guest(void *context, int fd, short events, uint64_t deadline_ns,
+			  struct tare_err *err)
+{
+	return guest_wait(context, fd, events, deadline_ns, err);
+}
+
+void guest_attend(struct guest *guest, uint64_t silence_ns)
+{
+	const struct message_waiter waiter = {.wait = wait_for_guest, .context = guest};
+
+	pulse_init(&guest->pulse, guest->qemu.pulse_fd,
+		   guest_patience_ns(guest->cpus, silence_ns) / PULSE_SHARE);
+	channel_wait_by(guest->channel, &waiter);
+}
 
 static int make_cgroup(const struct guest_plan *plan, struct guest *guest, struct tare_err *err)
 {
@@ -72,7 +126,8 @@ static int meet(const struct guest_plan *plan, struct guest *guest, struct tare_
 	if (plan->hello) {
 		r = resume(plan, guest, &why);
 	} else {
-		r = qemu_wait(&guest->qemu, guest->qemu.channel_fd, plan->deadline_ns, &why);
+		r = qemu_wait(&guest->qemu, guest->qemu.channel_fd, POLLIN, plan->deadline_ns,
+			      &why);
 		if (r == 0)
 			r = channel_open(guest->qemu.channel_fd, plan->deadline_ns, &guest->channel,
 					 &why);
@@ -83,7 +138,7 @@ static int meet(const struct guest_plan *plan, struct guest *guest, struct tare_
 
 int guest_open(const struct guest_plan *plan, struct guest *ret, struct tare_err *err)
 {
-	struct guest guest = {0};
+	struct guest guest = {.cpus = plan->limits.cpus};
 	int r;
 
 	qemu_init(&guest.qemu);
@@ -113,10 +168,23 @@ int guest_failed(struct guest *guest, int r, const struct tare_err *why, struct 
 		return err_set(err, -r, "%s", why->msg);
 	/* How QEMU ended says more than that a socket was closed. */
 	if (r == -EPIPE &&
-	    qemu_wait(&guest->qemu, -1, clock_now_ns() + END_GRACE_NS, &end) == -EPIPE)
+	    qemu_wait(&guest->qemu, -1, 0, clock_now_ns() + END_GRACE_NS, &end) == -EPIPE)
 		(void)err_set(&guest->failure, EPIPE, "%s", end.msg);
 	else
 		(void)err_set(&guest->failure, r == -ETIMEDOUT ? ETIMEDOUT : EPIPE, "%s", why->msg);
+	qemu_add_last_words(&guest->qemu, &guest->failure);
+	return guest_check(guest, err);
+}
+
+int guest_check_memory(struct guest *guest, struct tare_err *err)
+{
+	if (guest->failure.code)
+		return 0;
+	(void)console_drain(guest->qemu.console);
+	if (!console_says(guest->qemu.console, CONSOLE_OUT_OF_MEMORY))
+		return 0;
+	(void)err_set(&guest->failure, EPIPE,
+		      "the guest ran out of memory, and its kernel killed what it chose");
 	qemu_add_last_words(&guest->qemu, &guest->failure);
 	return guest_check(guest, err);
 }
@@ -147,8 +215,11 @@ static int ask_to_end(struct guest *guest, uint64_t deadline_ns, struct tare_err
 
 int guest_close(struct guest *guest, uint64_t deadline_ns, struct tare_err *err)
 {
-	int first = ask_to_end(guest, deadline_ns, err);
-	int r = qemu_close(&guest->qemu, guest->failure.code ? 0 : deadline_ns, err);
+	int first, r;
+
+	guest->end_asked_ns = clock_now_ns();
+	first = ask_to_end(guest, deadline_ns, err);
+	r = qemu_close(&guest->qemu, guest->failure.code ? 0 : deadline_ns, err);
 
 	first = first ? first : r;
 	if (guest->cgroup) {

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "limit/limit.h"
+#include "machine/vm/pulse.h"
 #include "machine/vm/qemu.h"
 
 struct tare_err;
@@ -27,21 +28,39 @@ struct guest_plan {
 struct guest {
 	struct qemu qemu;
 	struct channel *channel;
+	struct pulse pulse;
+	double cpus;           /* its quota; 0: none */
 	struct cgroup *cgroup; /* NULL: no limits */
 	json_t *limits;        /* as the kernel has them; NULL: none */
 	char *disk;
 	bool disk_direct;
 	bool input_owed;         /* the end of the last command's input, see stdio.h */
 	uint64_t hello_ns;       /* clock_now_ns() at the first message */
+	uint64_t end_asked_ns;   /* of its own accord, or by a kill; 0: it is up */
 	struct tare_err failure; /* the first one; from then on it answers no more */
 };
 
 /* On failure everything is taken down; the sentence ends with the guest's last words. */
 int guest_open(const struct guest_plan *plan, struct guest *ret, struct tare_err *err);
 
+/* What a deadline becomes under a quota on QEMU (0: none), which slows the guest. */
+uint64_t guest_patience_ns(double cpus, uint64_t ns);
+
+/* From now on every wait for the guest also drains what it writes elsewhere and looks for signs of
+ * life: silence_ns is what it may take to answer. The guest must not move in memory any more. */
+void guest_attend(struct guest *guest, uint64_t silence_ns);
+/* Wait until fd has one of the events of poll(2). -ETIMEDOUT; -EPIPE: it has ended, and how. */
+int guest_wait(struct guest *guest, int fd, short events, uint64_t deadline_ns,
+	       struct tare_err *err);
+/* The same for who polls by himself: at each turn, and by pulse.next_ns. */
+int guest_tend(struct guest *guest, struct tare_err *err);
+
 /* After a failed call over the channel: gives back r, and if the guest is lost by it, makes the
  * sentence say how it ended, with its last words. */
 int guest_failed(struct guest *guest, int r, const struct tare_err *why, struct tare_err *err);
+/* After a player or command was killed: -EPIPE when that was for lack of memory in the whole guest,
+ * which is then no longer what was asked for. */
+int guest_check_memory(struct guest *guest, struct tare_err *err);
 /* -EPIPE or -ETIMEDOUT with the first failure, if there was one. */
 int guest_check(const struct guest *guest, struct tare_err *err);
 

@@ -14,9 +14,35 @@
 
 struct message_stream {
 	int fd;
+	struct message_waiter waiter;
 	size_t used; /* bytes in buf that are not yet taken */
 	char buf[MESSAGE_LINE_MAX];
 };
+
+static int wait_alone(void *context, int fd, short events, uint64_t deadline_ns,
+		      struct tare_err *err)
+{
+	struct pollfd p = {.fd = fd, .events = events};
+
+	(void)context;
+	for (;;) {
+		uint64_t now = clock_now_ns();
+		int left_ms = -1;
+		int n;
+
+		if (deadline_ns != MESSAGE_NEVER) {
+			if (now >= deadline_ns)
+				return err_set(err, ETIMEDOUT,
+					       "channel: the other side did not answer in time");
+			left_ms = clock_left_ms(now, deadline_ns);
+		}
+		n = poll(&p, 1, left_ms);
+		if (n > 0)
+			return 0;
+		if (n < 0 && errno != EINTR)
+			return err_errno(err, "channel: poll");
+	}
+}
 
 int message_open(int fd, struct message_stream **ret, struct tare_err *err)
 {
@@ -29,6 +55,7 @@ int message_open(int fd, struct message_stream **ret, struct tare_err *err)
 	if (!s)
 		return err_set(err, ENOMEM, "out of memory");
 	s->fd = fd;
+	s->waiter = (struct message_waiter){.wait = wait_alone};
 	s->used = 0;
 	*ret = s;
 	return 0;
@@ -44,27 +71,15 @@ int message_fd(const struct message_stream *stream)
 	return stream->fd;
 }
 
-static int wait_for(int fd, short events, uint64_t deadline_ns, struct tare_err *err)
+void message_wait_by(struct message_stream *stream, const struct message_waiter *waiter)
 {
-	struct pollfd p = {.fd = fd, .events = events};
+	stream->waiter = *waiter;
+}
 
-	for (;;) {
-		uint64_t now = clock_now_ns();
-		int left_ms = -1;
-		int n;
-
-		if (deadline_ns != MESSAGE_NEVER) {
-			if (now >= deadline_ns)
-				return err_set(err, ETIMEDOUT,
-					       "channel: the other side did not answer in time");
-			left_ms = (int)((deadline_ns - now) / NS_PER_MS) + 1;
-		}
-		n = poll(&p, 1, left_ms);
-		if (n > 0)
-			return 0;
-		if (n < 0 && errno != EINTR)
-			return err_errno(err, "channel: poll");
-	}
+static int wait_for(const struct message_stream *s, short events, uint64_t deadline_ns,
+		    struct tare_err *err)
+{
+	return s->waiter.wait(s->waiter.context, s->fd, events, deadline_ns, err);
 }
 
 /* The line that ends at `end` becomes JSON, and what follows it moves to the front. */
@@ -100,7 +115,7 @@ int message_read(struct message_stream *stream, uint64_t deadline_ns, json_t **r
 		if (stream->used == sizeof(stream->buf))
 			return err_set(err, EBADMSG, "channel: a line of more than %u bytes",
 				       MESSAGE_LINE_MAX);
-		r = wait_for(stream->fd, POLLIN, deadline_ns, err);
+		r = wait_for(stream, POLLIN, deadline_ns, err);
 		if (r < 0)
 			return r;
 		n = read(stream->fd, stream->buf + stream->used,
@@ -138,7 +153,7 @@ int message_write(struct message_stream *stream, const json_t *message, uint64_t
 			return err_set(err, EPIPE, "channel: the other side closed it");
 		if (errno != EAGAIN && errno != EINTR)
 			return err_errno(err, "channel: write");
-		int r = wait_for(stream->fd, POLLOUT, deadline_ns, err);
+		int r = wait_for(stream, POLLOUT, deadline_ns, err);
 		if (r < 0)
 			return r;
 	}

@@ -37,6 +37,7 @@ struct message_stream;
 /* Names of the virtio-serial ports. */
 #define MESSAGE_PORT       "tare.0"
 #define MESSAGE_STDIO_PORT "tare.1"
+#define MESSAGE_PULSE_PORT "tare.2" /* see pulse.h */
 
 /* Serial number of the disk with an image's root. */
 #define MESSAGE_ROOT_DISK "root"
@@ -44,6 +45,16 @@ struct message_stream;
 /* fd stays the caller's, and is made non-blocking. */
 int message_open(int fd, struct message_stream **ret, struct tare_err *err);
 void message_close(struct message_stream *stream); /* NULL is fine */
+
+/* How to wait until fd has one of the events: -ETIMEDOUT at the deadline. The host also looks after
+ * its guest meanwhile. */
+struct message_waiter {
+	int (*wait)(void *context, int fd, short events, uint64_t deadline_ns,
+		    struct tare_err *err);
+	void *context;
+};
+/* From now on; until then by poll(2) alone. */
+void message_wait_by(struct message_stream *stream, const struct message_waiter *waiter);
 int message_fd(const struct message_stream *stream);
 
 /* Deadlines are of clock_now_ns(). -ETIMEDOUT; -EPIPE: the other side closed; -EBADMSG: no JSON

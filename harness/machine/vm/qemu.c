@@ -23,6 +23,7 @@
 
 #define QEMU_PROGRAM    "qemu-system-x86_64"
 #define KILL_TIMEOUT_MS 10000
+#define DEBUG_READS     64 /* a guest that writes for ever must not keep us here */
 
 const char *qemu_accel_name(enum qemu_accel accel)
 {
@@ -50,8 +51,11 @@ char *qemu_program_id(const char *path)
 
 void qemu_init(struct qemu *qemu)
 {
-	*qemu = (struct qemu){
-		.process = {.pidfd = -1}, .channel_fd = -1, .stdio_fd = -1, .debug_fd = -1};
+	*qemu = (struct qemu){.process = {.pidfd = -1},
+			      .channel_fd = -1,
+			      .stdio_fd = -1,
+			      .pulse_fd = -1,
+			      .debug_fd = -1};
 }
 
 /* Both ends; QEMU's goes into the table of its descriptors. */
@@ -76,6 +80,8 @@ static int make_sockets(struct qemu *qemu, int *qmp_fd, int theirs[QEMU_FDS], st
 		r = make_socket(&qemu->channel_fd, &theirs[QEMU_FD_CHANNEL], err);
 	if (r == 0)
 		r = make_socket(&qemu->stdio_fd, &theirs[QEMU_FD_STDIO], err);
+	if (r == 0)
+		r = make_socket(&qemu->pulse_fd, &theirs[QEMU_FD_PULSE], err);
 	if (r == 0)
 		r = make_socket(&qemu->debug_fd, &theirs[QEMU_FD_DEBUG], err);
 	return r;
@@ -128,7 +134,7 @@ static int start(struct qemu *qemu, const struct qemu_config *config, uint64_t d
 			(void)close(qmp_fd);
 		return r;
 	}
-	r = qemu_wait(qemu, qmp_fd, deadline_ns, err);
+	r = qemu_wait(qemu, qmp_fd, POLLIN, deadline_ns, err);
 	if (r < 0) {
 		(void)close(qmp_fd);
 		return r;
@@ -136,8 +142,12 @@ static int start(struct qemu *qemu, const struct qemu_config *config, uint64_t d
 	r = qmp_open(qmp_fd, deadline_ns, &qemu->qmp, err);
 	if (r < 0)
 		return r;
-	qemu->qmp_ready_ns = clock_now_ns();
-	return qemu_threads_place(qemu, config->cpus, deadline_ns, &qemu->pinning, err);
+	r = qemu_threads_place(qemu, config->cpus, deadline_ns, &qemu->pinning, err);
+	if (r < 0)
+		return r;
+	qemu->accel_ns = clock_now_ns();
+	/* For a saved guest that is still being read: when that is done. */
+	return qmp_run(qemu->qmp, "cont", NULL, deadline_ns, NULL, err);
 }
 
 int qemu_start(struct qemu *qemu, const struct qemu_config *config, uint64_t deadline_ns,
@@ -163,14 +173,23 @@ int qemu_start(struct qemu *qemu, const struct qemu_config *config, uint64_t dea
 static void take_debug_bytes(struct qemu *qemu)
 {
 	char bytes[256];
-	ssize_t n;
 
-	while ((n = recv(qemu->debug_fd, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0) {
-		if (!qemu->first_byte_ns)
-			qemu->first_byte_ns = clock_now_ns();
+	for (int i = 0; i < DEBUG_READS; i++) {
+		ssize_t n = recv(qemu->debug_fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+
+		if (n > 0)
+			qemu->last_byte_ns = clock_now_ns();
+		if (n > 0 && !qemu->first_byte_ns)
+			qemu->first_byte_ns = qemu->last_byte_ns;
 		if (n < (ssize_t)sizeof(bytes))
 			return;
 	}
+}
+
+void qemu_drain(struct qemu *qemu)
+{
+	take_debug_bytes(qemu);
+	(void)console_drain(qemu->console);
 }
 
 /* It has ended: how, without reaping it yet. */
@@ -182,8 +201,13 @@ static int say_end(const struct qemu *qemu, struct tare_err *err)
 		return err_errno(err, "wait for QEMU");
 	if (info.si_code != CLD_EXITED)
 		return err_set(err, EPIPE, "QEMU was killed by signal %d", info.si_status);
+	(void)console_drain(qemu->console);
+	if (info.si_status == 0 && console_says(qemu->console, CONSOLE_PANIC))
+		return err_set(err, EPIPE, "the guest's kernel panicked");
 	if (info.si_status == 0)
-		return err_set(err, EPIPE, "the guest's kernel restarted or panicked");
+		return err_set(err, EPIPE, "the guest's kernel restarted or powered off");
+	if (info.si_status == QEMU_EXIT_FAILED)
+		return err_set(err, EPIPE, "the guest's agent failed");
 	if (info.si_status == QEMU_EXIT_CLEAN)
 		return err_set(err, EPIPE, "the guest's agent ended the guest");
 	return err_set(err, EPIPE, "QEMU ended with status %d", info.si_status);
@@ -219,10 +243,10 @@ static int wait_once(struct qemu *qemu, struct pollfd fds[4], int timeout_ms, st
 	return fds[1].revents ? say_end(qemu, err) : 0;
 }
 
-int qemu_wait(struct qemu *qemu, int fd, uint64_t deadline_ns, struct tare_err *err)
+int qemu_wait(struct qemu *qemu, int fd, short events, uint64_t deadline_ns, struct tare_err *err)
 {
 	struct pollfd fds[4] = {
-		{.fd = fd, .events = POLLIN},
+		{.fd = fd, .events = events},
 		{.fd = qemu->process.pidfd, .events = POLLIN},
 		{.fd = console_fd(qemu->console), .events = POLLIN},
 		{.fd = qemu->debug_fd, .events = POLLIN},
@@ -230,7 +254,7 @@ int qemu_wait(struct qemu *qemu, int fd, uint64_t deadline_ns, struct tare_err *
 
 	for (;;) {
 		uint64_t now = clock_now_ns();
-		int timeout = deadline_ns > now ? (int)((deadline_ns - now) / NS_PER_MS) + 1 : 0;
+		int timeout = clock_left_ms(now, deadline_ns);
 		int r = wait_once(qemu, fds, timeout, err);
 
 		if (r)
@@ -260,7 +284,7 @@ void qemu_add_last_words(struct qemu *qemu, struct tare_err *err)
 
 static void close_all(struct qemu *qemu)
 {
-	int *fds[] = {&qemu->channel_fd, &qemu->stdio_fd, &qemu->debug_fd};
+	int *fds[] = {&qemu->channel_fd, &qemu->stdio_fd, &qemu->pulse_fd, &qemu->debug_fd};
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (*fds[i] >= 0)
@@ -279,19 +303,13 @@ int qemu_close(struct qemu *qemu, uint64_t deadline_ns, struct tare_err *err)
 {
 	int r = 0;
 
-	while (qemu->process.pidfd >= 0) {
-		uint64_t now = clock_now_ns();
-		int left = deadline_ns > now ? (int)((deadline_ns - now) / NS_PER_MS) + 1 : 0;
-
-		/* A full console must not be what keeps it from ending. */
-		(void)console_drain(qemu->console);
-		r = program_wait(&qemu->process, left < 20 ? left : 20, NULL, NULL);
-		if (r == -ETIMEDOUT && left > 0)
-			continue;
-		if (r < 0)
-			r = program_kill(&qemu->process, KILL_TIMEOUT_MS, err);
-		break;
-	}
+	/* A full console or debug port must not be what keeps it from ending. */
+	if (qemu->process.pidfd >= 0 && deadline_ns)
+		(void)qemu_wait(qemu, -1, 0, deadline_ns, NULL);
+	if (qemu->process.pidfd >= 0)
+		r = program_kill(&qemu->process, KILL_TIMEOUT_MS, err);
+	if (qemu->process.pid && !qemu->gone_ns)
+		qemu->gone_ns = clock_now_ns();
 	close_all(qemu);
 	return r;
 }

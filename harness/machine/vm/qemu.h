@@ -55,7 +55,8 @@ struct qemu_config {
 };
 
 /* What left QEMU: of a guest's end. */
-#define QEMU_EXIT_CLEAN 33 /* the agent left by isa-debug-exit with 0x10 */
+#define QEMU_EXIT_CLEAN  33 /* the agent left by isa-debug-exit with 0x10 */
+#define QEMU_EXIT_FAILED 35 /* the same with 0x11: the agent failed, and said why */
 
 struct qemu {
 	struct program_process process;
@@ -63,18 +64,21 @@ struct qemu {
 	struct console *console; /* the guest's serial console and QEMU's own stderr */
 	int channel_fd;          /* virtio port tare.0: messages */
 	int stdio_fd;            /* virtio port tare.1: bytes of exec */
+	int pulse_fd;            /* virtio port tare.2: signs of life */
 	int debug_fd;            /* isa-debugcon: a byte at the first instruction of userspace */
-	uint64_t qmp_ready_ns;   /* clock_now_ns() of these moments; 0: not yet */
-	uint64_t first_byte_ns;
-	json_t *pinning;      /* of qemu_threads_place(); NULL: none */
-	json_t *command_line; /* list of texts, as started */
+	/* clock_now_ns() of these moments; 0: not yet */
+	uint64_t accel_ns;                    /* told to run: the accelerator starts */
+	uint64_t first_byte_ns, last_byte_ns; /* of the debug port, until the last look */
+	uint64_t gone_ns;                     /* the process had ended */
+	json_t *pinning;                      /* of qemu_threads_place(); NULL: none */
+	json_t *command_line;                 /* list of texts, as started */
 };
 
 /* All fields unset, so that qemu_close() may be called. */
 void qemu_init(struct qemu *qemu);
 
-/* Start it, shake hands over QMP, place its threads. On failure the sentence ends with the last
- * words of QEMU, and everything is closed; -EIO: QEMU itself ended or does not answer. */
+/* Start it, shake hands over QMP, place its threads, let it run. On failure the sentence ends with
+ * the last words of QEMU, and everything is closed; -EIO: QEMU itself ended or does not answer. */
 int qemu_start(struct qemu *qemu, const struct qemu_config *config, uint64_t deadline_ns,
 	       struct tare_err *err);
 
@@ -82,9 +86,14 @@ int qemu_start(struct qemu *qemu, const struct qemu_config *config, uint64_t dea
  * text means that a saved guest fits. New memory. */
 char *qemu_fingerprint(const struct qemu_config *config);
 
-/* Wait until fd is readable, until the deadline, draining the console and taking note of the
- * first byte from userspace. -ETIMEDOUT; -EPIPE: QEMU has ended, and says how. */
-int qemu_wait(struct qemu *qemu, int fd, uint64_t deadline_ns, struct tare_err *err);
+/* Wait until fd has one of the events of poll(2), until the deadline, meanwhile as qemu_drain().
+ * -ETIMEDOUT; -EPIPE: QEMU has ended, and says how. */
+int qemu_wait(struct qemu *qemu, int fd, short events, uint64_t deadline_ns, struct tare_err *err);
+
+/* Take what the guest has written to its console and its debug port, and note the time of the first
+ * byte from userspace. Bounded, never blocks. Who does not do it at times holds the guest up: a
+ * full debug port stops the whole of QEMU. */
+void qemu_drain(struct qemu *qemu);
 
 /* Put the console's last words behind what err says. */
 void qemu_add_last_words(struct qemu *qemu, struct tare_err *err);

@@ -140,6 +140,8 @@ static void add_ports(struct qemu_args *args)
 	add_option(args, "-device", "virtserialport,chardev=channel,name=tare.0");
 	add_option(args, "-chardev", "socket,id=stdio,fd=%d", QEMU_FD_STDIO);
 	add_option(args, "-device", "virtserialport,chardev=stdio,name=tare.1");
+	add_option(args, "-chardev", "socket,id=pulse,fd=%d", QEMU_FD_PULSE);
+	add_option(args, "-device", "virtserialport,chardev=pulse,name=" MESSAGE_PULSE_PORT);
 }
 
 static void add_disk(struct qemu_args *args, const struct qemu_config *config)
@@ -176,6 +178,7 @@ int qemu_args_make(struct qemu_args *args, const struct qemu_config *config, str
 	add(args, "-nodefaults");
 	add(args, "-no-user-config");
 	add(args, "-no-reboot");
+	add(args, "-S"); /* its threads are placed before the guest's first instruction */
 	add_option(args, "-display", "none");
 	add_option(args, "-name", "%s", config->name);
 	/* The guest may be hostile: QEMU starts no program and gets no new rights. */

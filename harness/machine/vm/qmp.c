@@ -35,7 +35,7 @@ static int wait_for(const struct qmp *qmp, short events, uint64_t deadline_ns, s
 
 		if (now >= deadline_ns)
 			return err_set(err, ETIMEDOUT, "qmp: QEMU does not answer");
-		n = poll(&p, 1, (int)((deadline_ns - now) / NS_PER_MS) + 1);
+		n = poll(&p, 1, clock_left_ms(now, deadline_ns));
 		if (n > 0)
 			return 0;
 		if (n < 0 && errno != EINTR)
