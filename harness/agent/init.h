@@ -5,10 +5,15 @@
 struct tare_err;
 
 /* The initramfs becomes a system: modules, mounts, a tmpfs as root (pivot_root(2) refuses the
- * initramfs itself), /work on /dev/vda if there is one, loopback up. */
+ * initramfs itself), /work on the first disk if there is one, loopback up. */
 int init_set_up(struct tare_err *err);
 
-/* The character device of a virtio-serial port by its name; waits a little for it to come. */
+/* Where a machine without virtio-serial has its lines, "/dev/ttyS": a variable of the kernel's
+ * command line, which it hands to its first process. */
+#define INIT_LINES "TARE_LINES"
+
+/* The character device of a virtio-serial port by its name; waits a little for it to come. Or the
+ * line of INIT_LINES with the number that the name ends with, made raw. */
 int init_open_port(const char *name, struct tare_err *err);
 
 /* Tell the host's debug port that userspace has begun: one byte at I/O port 0xe9. */

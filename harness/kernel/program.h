@@ -3,6 +3,7 @@
 /* program: a helper program outside of any box (QEMU), which dies with us, is journaled before it
  * executes anything, and is born in its cgroup. */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -22,6 +23,10 @@ struct program {
 	const struct cgroup *cgroup; /* NULL: where we are */
 	struct journal *journal;
 	const char *name; /* for the journal */
+	uint64_t cpus;    /* where it runs: mask; 0: where we do */
+	uid_t user;       /* whom it becomes, without a way back; 0: nobody else */
+	/* The first process of a PID namespace: whatever it makes dies with it at once. */
+	bool own_pids;
 };
 
 struct program_process {

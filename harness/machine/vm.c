@@ -8,32 +8,17 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "machine/machine.h"
-#include "machine/vm/boot.h"
 #include "machine/vm/channel.h"
 #include "machine/vm/exec.h"
 #include "machine/vm/host_view.h"
 #include "machine/vm/qmp.h"
+#include "machine/vm/vm.h"
 
-#define VM_PLAYERS     256
 #define VM_PINGS       8
 #define VM_CLOSE_NS    (30 * NS_PER_S)
 #define VM_DRIFT_PPM   100.0 /* a clock that strays further has lost its rate */
 #define PPM            1e6
 #define DRIFT_LEAST_NS NS_PER_S /* shorter trials: the pings' uncertainty would be most of it */
-
-struct vm_player {
-	bool used;
-	unsigned int remote; /* the agent's number */
-	struct channel_clock clock;
-	struct host_view view;
-};
-
-struct vm {
-	struct machine machine;
-	char name[64];
-	struct vm_boot boot;
-	struct vm_player players[VM_PLAYERS];
-};
 
 static struct vm *as_vm(struct machine *machine)
 {
@@ -137,7 +122,8 @@ static int check_player(const struct vm *vm, machine_player player, struct tare_
 	if (r < 0)
 		return r;
 	if (player >= VM_PLAYERS || !vm->players[player].used)
-		return err_set(err, EINVAL, "machine vm: there is no player %u", player);
+		return err_set(err, EINVAL, "machine %s: there is no player %u",
+			       vm->machine.ops->name, player);
 	return 0;
 }
 
@@ -154,8 +140,8 @@ static int start_player(struct vm *vm, const struct trial_spec *spec, struct vm_
 	return channel_ping(channel, VM_PINGS, deadline_after(vm, 0), &player->clock, err);
 }
 
-static int vm_start(struct machine *machine, const struct trial_spec *spec, machine_player *ret,
-		    struct tare_err *err)
+int vm_start(struct machine *machine, const struct trial_spec *spec, machine_player *ret,
+	     struct tare_err *err)
 {
 	struct vm *vm = as_vm(machine);
 	struct tare_err why = {0};
@@ -167,7 +153,8 @@ static int vm_start(struct machine *machine, const struct trial_spec *spec, mach
 	if (r < 0)
 		return r;
 	if (i == VM_PLAYERS)
-		return err_set(err, EMFILE, "machine vm: more than %d players at once", VM_PLAYERS);
+		return err_set(err, EMFILE, "machine %s: more than %d players at once",
+			       vm->machine.ops->name, VM_PLAYERS);
 	r = start_player(vm, spec, &vm->players[i], &why);
 	if (r < 0)
 		return finish_call(vm, r, &why, err);
@@ -176,9 +163,8 @@ static int vm_start(struct machine *machine, const struct trial_spec *spec, mach
 	return 0;
 }
 
-static int vm_slice(struct machine *machine, machine_player player,
-		    const struct play_request *request, struct trial_slice *ret,
-		    struct tare_err *err)
+int vm_slice(struct machine *machine, machine_player player, const struct play_request *request,
+	     struct trial_slice *ret, struct tare_err *err)
 {
 	struct vm *vm = as_vm(machine);
 	struct tare_err why = {0};
@@ -238,8 +224,7 @@ static int finish_player(struct vm *vm, const struct vm_player *player, json_t *
 	return 0;
 }
 
-static int vm_finish(struct machine *machine, machine_player player, json_t **ret,
-		     struct tare_err *err)
+int vm_finish(struct machine *machine, machine_player player, json_t **ret, struct tare_err *err)
 {
 	struct vm *vm = as_vm(machine);
 	struct tare_err why = {0};
@@ -252,7 +237,7 @@ static int vm_finish(struct machine *machine, machine_player player, json_t **re
 	return finish_call(vm, r, &why, err);
 }
 
-static int vm_abort(struct machine *machine, machine_player player, struct tare_err *err)
+int vm_abort(struct machine *machine, machine_player player, struct tare_err *err)
 {
 	struct vm *vm = as_vm(machine);
 	struct tare_err why = {0};
@@ -266,9 +251,9 @@ static int vm_abort(struct machine *machine, machine_player player, struct tare_
 	return finish_call(vm, r, &why, err);
 }
 
-static int vm_run(struct machine *machine, const struct trial_spec *spec, char *const *argv,
-		  char *const *envp, const char *cwd, const struct machine_stdio *stdio,
-		  int *ret_status, struct tare_err *err)
+int vm_run(struct machine *machine, const struct trial_spec *spec, char *const *argv,
+	   char *const *envp, const char *cwd, const struct machine_stdio *stdio, int *ret_status,
+	   struct tare_err *err)
 {
 	struct vm *vm = as_vm(machine);
 	struct tare_err why = {0};
@@ -280,8 +265,8 @@ static int vm_run(struct machine *machine, const struct trial_spec *spec, char *
 	return finish_call(vm, r, &why, err);
 }
 
-static int vm_check(struct machine *machine, const struct check_request *request,
-		    json_t **ret_account, struct tare_err *err)
+int vm_check(struct machine *machine, const struct check_request *request, json_t **ret_account,
+	     struct tare_err *err)
 {
 	struct vm *vm = as_vm(machine);
 	cleanup_json json_t *ok = NULL;
@@ -301,7 +286,7 @@ static int vm_check(struct machine *machine, const struct check_request *request
 	return 0;
 }
 
-static int vm_close(struct machine *machine, struct tare_err *err)
+int vm_close(struct machine *machine, struct tare_err *err)
 {
 	struct vm *vm = as_vm(machine);
 	int r = vm_boot_close(&vm->boot, clock_now_ns() + VM_CLOSE_NS, err);

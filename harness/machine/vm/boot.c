@@ -137,13 +137,14 @@ static int confirm_kvm(const struct machine_config *config, struct vm_boot *b,
 	return r < 0 ? r : open_guest(config, b, qemu_path, err);
 }
 
-/* What it boots from, and what its boxes have as their root. */
-static int find_images(const struct machine_config *config, struct vm_boot *b, struct tare_err *err)
+int vm_boot_find_images(const struct machine_config *config, bool uml, struct vm_boot *b,
+			struct tare_err *err)
 {
 	const struct image_config image = {
 		.cache_dir = config->cache_dir,
 		.libexec_dir = config->libexec_dir,
 		.kernel = b->settings.kernel,
+		.uml = uml,
 		.journal = config->journal,
 	};
 	int r = image_ensure(&image, &b->image, err);
@@ -153,14 +154,13 @@ static int find_images(const struct machine_config *config, struct vm_boot *b, s
 		       : r;
 }
 
-static void release_images(struct vm_boot *b)
+void vm_boot_release_images(struct vm_boot *b)
 {
 	image_release(&b->image);
 	image_root_release(&b->root);
 }
 
-/* Tell the agent what is on the disk, and have it mounted. */
-static int hand_over_root(struct vm_boot *b, struct tare_err *err)
+int vm_boot_hand_over_root(struct vm_boot *b, struct tare_err *err)
 {
 	struct tare_err why = {0};
 	int r = channel_call(
@@ -184,15 +184,15 @@ int vm_boot(const struct machine_config *config, struct vm_boot *ret, struct tar
 	if (r == 0)
 		r = vm_settings_read(config, qemu_path, &b.settings, err);
 	if (r == 0)
-		r = find_images(config, &b, err);
+		r = vm_boot_find_images(config, false, &b, err);
 	if (r == 0 && b.settings.accel == QEMU_KVM && !b.settings.accel_confirmed)
 		r = confirm_kvm(config, &b, qemu_path, err);
 	else if (r == 0)
 		r = open_guest(config, &b, qemu_path, err);
 	if (r == 0 && b.root.about)
-		r = hand_over_root(&b, err);
+		r = vm_boot_hand_over_root(&b, err);
 	if (r < 0) {
-		release_images(&b);
+		vm_boot_release_images(&b);
 		return r;
 	}
 	*ret = b;
@@ -203,6 +203,6 @@ int vm_boot_close(struct vm_boot *boot, uint64_t deadline_ns, struct tare_err *e
 {
 	int r = guest_close(&boot->guest, deadline_ns, err);
 
-	release_images(boot);
+	vm_boot_release_images(boot);
 	return r;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* image_kernel: the kernel of a guest, in the cache: Debian's cloud kernel, taken from its package
- * and never installed, or a file of the user's. */
+/* image_kernel: the kernel of a guest, in the cache: Debian's cloud kernel or User-Mode Linux,
+ * taken from its package and never installed, or a file of the user's. */
 
 #include <stdint.h>
 

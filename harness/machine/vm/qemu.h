@@ -51,6 +51,7 @@ struct qemu_config {
 #define QEMU_EXIT_CLEAN 33 /* the agent left by isa-debug-exit with 0x10 */
 
 struct qemu {
+	const char *title; /* of who runs the guest, for sentences: "QEMU" */
 	struct program_process process;
 	struct qmp *qmp;
 	struct console *console; /* the guest's serial console and QEMU's own stderr */

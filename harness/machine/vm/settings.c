@@ -82,11 +82,15 @@ static int read_machine(const struct machine_config *config, struct vm_settings 
 	return 0;
 }
 
-static int read_memory(const struct machine_config *config, struct vm_settings *s,
-		       struct tare_err *err)
+static int read_memory(const struct machine_ops *ops, const struct machine_config *config,
+		       struct vm_settings *s, struct tare_err *err)
 {
-	int r = units_parse_size("machine vm: option memory", option(config, "memory"),
-				 &s->memory_bytes, err);
+	char what[64];
+	int r;
+
+	(void)snprintf(what, sizeof(what), "machine %.32s: option memory", ops->name);
+	r = units_parse_size(what, machine_option(ops, config->options, "memory"), &s->memory_bytes,
+			     err);
 
 	if (r < 0)
 		return r;
@@ -95,24 +99,51 @@ static int read_memory(const struct machine_config *config, struct vm_settings *
 	if (s->memory_bytes < MEMORY_LEAST)
 		return err_set(err, EINVAL,
 			       "a guest needs 128M of memory: for less, limit a container in it "
-			       "(environment vm+container)");
+			       "(environment %s+container)",
+			       ops->name);
 	s->memory_bytes -= s->memory_bytes % MIB; /* QEMU's unit; never above the limit */
 	return 0;
 }
 
-static int read_limits(const struct machine_config *config, struct vm_settings *s,
-		       struct tare_err *err)
+static int read_limits(const struct machine_ops *ops, const struct machine_config *config,
+		       struct vm_settings *s, struct tare_err *err)
 {
 	s->limits = config->limits;
 	s->limits.memory_bytes = 0;
 	if (s->limits.net_rate)
 		return err_set(err, ENOTSUP,
 			       "--net-rate: a bare guest has no network here; limit a container in "
-			       "it (environment vm+container,net=veth)");
+			       "it (environment %s+container,net=veth)",
+			       ops->name);
 	if (s->limits.pids)
 		return err_set(err, ENOTSUP,
 			       "--pids-limit: from outside, a guest's processes cannot be told "
-			       "apart; limit a container in it (environment vm+container)");
+			       "apart; limit a container in it (environment %s+container)",
+			       ops->name);
+	return 0;
+}
+
+int vm_settings_read_common(const struct machine_ops *ops, const struct machine_config *config,
+			    struct vm_settings *ret, struct tare_err *err)
+{
+	struct vm_settings s = {.vcpus = 1};
+	const char *root = machine_option(ops, config->options, "image");
+	char what[64];
+	int r = machine_check_options(ops, config->options, err);
+
+	if (r == 0)
+		r = read_memory(ops, config, &s, err);
+	if (r == 0)
+		r = read_limits(ops, config, &s, err);
+	(void)snprintf(what, sizeof(what), "machine %.32s: option silence", ops->name);
+	if (r == 0)
+		r = units_parse_time(what, machine_option(ops, config->options, "silence"),
+				     &s.silence_ns, err);
+	if (r < 0)
+		return r;
+	s.root = strcmp(root, IMAGED_NONE) == 0 ? NULL : root;
+	s.restore = strcmp(machine_option(ops, config->options, "boot"), "restore") == 0;
+	*ret = s;
 	return 0;
 }
 
@@ -120,20 +151,13 @@ int vm_settings_read(const struct machine_config *config, const char *qemu_path,
 		     struct vm_settings *ret, struct tare_err *err)
 {
 	struct vm_settings s = {0};
-	const char *kernel = option(config, "kernel"), *root = option(config, "image");
+	const char *kernel = option(config, "kernel");
 	uint64_t vcpus = 1;
-	int r = machine_check_options(&machine_ops_vm, config->options, err);
+	int r = vm_settings_read_common(&machine_ops_vm, config, &s, err);
 
-	if (r == 0)
-		r = read_memory(config, &s, err);
-	if (r == 0)
-		r = read_limits(config, &s, err);
 	if (r == 0)
 		r = units_parse_count("machine vm: option vcpus", option(config, "vcpus"), 1,
 				      VCPUS_MAX, &vcpus, err);
-	if (r == 0)
-		r = units_parse_time("machine vm: option silence", option(config, "silence"),
-				     &s.silence_ns, err);
 	if (r == 0)
 		r = read_accel(config, qemu_path, &s, err);
 	if (r == 0)
@@ -142,8 +166,6 @@ int vm_settings_read(const struct machine_config *config, const char *qemu_path,
 		return r;
 	s.vcpus = (unsigned int)vcpus;
 	s.kernel = strcmp(kernel, "debian") == 0 ? NULL : kernel;
-	s.root = strcmp(root, IMAGED_NONE) == 0 ? NULL : root;
-	s.restore = strcmp(option(config, "boot"), "restore") == 0;
 	*ret = s;
 	return 0;
 }

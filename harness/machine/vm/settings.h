@@ -30,6 +30,10 @@ struct vm_settings {
 	struct limits limits; /* what is left for QEMU's cgroup: memory is memory_bytes */
 };
 
+/* The part that all guests have: options memory, image, boot and silence, and the limits. */
+int vm_settings_read_common(const struct machine_ops *ops, const struct machine_config *config,
+			    struct vm_settings *ret, struct tare_err *err);
+
 /* qemu_path: of qemu_find(). The verdict on KVM comes from the cache or a probe. */
 int vm_settings_read(const struct machine_config *config, const char *qemu_path,
 		     struct vm_settings *ret, struct tare_err *err);
