@@ -134,7 +134,11 @@ static void note_accel(struct run_env *env, const json_t *record)
 	(void)snprintf(env->accel, sizeof(env->accel), "%.15s", accel);
 	env->emulated = strcmp(accel, "tcg") == 0;
 	if (env->emulated)
-		(void)snprintf(env->shown, sizeof(env->shown), "%s (TCG, emulated)", env->label);
+		(void)snprintf(env->apart, sizeof(env->apart), "TCG, emulated");
+	else if (strcmp(accel, "uml") == 0)
+		(void)snprintf(env->apart, sizeof(env->apart), "User-Mode Linux");
+	if (*env->apart)
+		(void)snprintf(env->shown, sizeof(env->shown), "%s (%s)", env->label, env->apart);
 }
 
 static int add_trial(struct run *run, const json_t *record, struct tare_err *err)

@@ -24,6 +24,8 @@ struct run_env {
 	char shown[RUN_NAME_MAX + 32]; /* the label, with what must be said with it */
 	bool emulated;                 /* a guest of it ran under TCG */
 	char accel[16];                /* "" for the host */
+	/* Why a ratio with it is no measure of VM overhead: "TCG, emulated"; "" when it is one. */
+	char apart[24];
 };
 
 /* (group, env, load, params, mode, collectors): what is repeated over rounds. */
