@@ -80,6 +80,32 @@ static int die_with(const struct program *program, pid_t parent, struct tare_err
 	return 0;
 }
 
+/* The namespace's process 1: it has nothing open and lives as long as the program, its child. */
+static _Noreturn void be_first(pid_t child)
+{
+	siginfo_t info = {0};
+
+	(void)close_range(0, ~0U, 0);
+	(void)prctl(PR_SET_NAME, "tare-first");
+	/* What it inherits it reaps, too. */
+	do
+		(void)waitid(P_ALL, 0, &info, WEXITED);
+	while (info.si_pid != child);
+	_exit(info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status);
+}
+
+/* Not fork(3): what other threads of tare had locked stays locked here. */
+static int leave_first_behind(struct tare_err *err)
+{
+	pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, 0);
+
+	if (child < 0)
+		return err_errno(err, "fork in its PID namespace");
+	if (child > 0)
+		be_first(child);
+	return 0;
+}
+
 static int become(const struct program *program, struct child_pipes *pipes, pid_t parent,
 		  struct tare_err *err)
 {
@@ -103,10 +129,20 @@ static int become(const struct program *program, struct child_pipes *pipes, pid_
 	if (program->cwd && chdir(program->cwd) < 0)
 		return err_errno(err, "enter '%s'", program->cwd);
 	(void)setsid();
+	if (program->own_pids) {
+		r = leave_first_behind(err);
+		if (r < 0)
+			return r;
+		(void)setsid();
+	}
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)sigemptyset(&none);
 	(void)pthread_sigmask(SIG_SETMASK, &none, NULL);
-	(void)execve(program->argv[0], program->argv, program->envp);
+	if (program->program_fd)
+		(void)execveat(program->program_fd, "", program->argv, program->envp,
+			       AT_EMPTY_PATH);
+	else
+		(void)execve(program->argv[0], program->argv, program->envp);
 	return err_errno(err, "execute '%s'", program->argv[0]);
 }
 

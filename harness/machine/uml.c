@@ -122,7 +122,7 @@ static json_t *uml_describe(struct machine *machine)
 	const struct guest *guest = &vm->boot.guest;
 	const json_t *hello = channel_hello(guest->channel);
 	json_t *d = json_pack(
-		"{ss ss ss ss ss ss s{ss s{so}} so so so ss ss sO so* sO*}", "id", vm->name,
+		"{ss ss ss ss ss ss s{ss s{so}} so so so ss ss sO so* sO* sO*}", "id", vm->name,
 		"machine", "uml", "kernel", json_string_or(hello, "kernel", "?"), "clocksource",
 		json_string_or(hello, "clocksource", "?"), "accel", "uml", "accel_why",
 		"User-Mode Linux: user code runs natively, each system call is trapped by ptrace",
@@ -131,8 +131,8 @@ static json_t *uml_describe(struct machine *machine)
 		json_u64(s->memory_bytes), "vcpus", json_u64(s->vcpus), "disk_direct",
 		json_boolean(guest->disk_direct), "image", vm->boot.image.id, "kernel_sha256",
 		vm->boot.image.kernel_sha256, "command_line", guest->qemu.command_line, "root_disk",
-		vm->boot.root.about ? json_string(vm->boot.root.id) : NULL, "limits",
-		guest->limits);
+		vm->boot.root.about ? json_string(vm->boot.root.id) : NULL, "limits", guest->limits,
+		"lacks", json_object_get(hello, "lacks"));
 
 	return d;
 }

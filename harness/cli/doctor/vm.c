@@ -60,8 +60,10 @@ static void check_image(struct doctor *doctor)
 		doctor_say(doctor, DOCTOR_OK, "image", NULL, "%zu in the cache", n);
 }
 
-static void check_boot(struct doctor *doctor, const struct machine_ops *ops)
+static void check_boot(struct doctor *doctor, const char *machine_name, const char *what,
+		       enum doctor_state unless)
 {
+	const struct machine_ops *ops;
 	cleanup_json json_t *options = json_object();
 	struct tare_err why = {0};
 	char name[96];
@@ -77,13 +79,15 @@ static void check_boot(struct doctor *doctor, const struct machine_ops *ops)
 	uint64_t begun = clock_now_ns();
 	cleanup_json json_t *described = NULL;
 
+	if (machine_find(machine_name, &ops, NULL) < 0)
+		return;
 	(void)snprintf(name, sizeof(name), "tare-%s-doctor", journal_name(doctor->places->journal));
 	if (ops->open(&config, &machine, &why) < 0) {
-		doctor_say(doctor, DOCTOR_BLOCKED, "boot", NULL, "%s", why.msg);
+		doctor_say(doctor, unless, what, NULL, "%s", why.msg);
 		return;
 	}
 	described = ops->describe(machine);
-	doctor_say(doctor, DOCTOR_OK, "boot", NULL, "kernel %s under %s answered after %.1f s",
+	doctor_say(doctor, DOCTOR_OK, what, NULL, "kernel %s under %s answered after %.1f s",
 		   json_string_or(described, "kernel", "?"),
 		   json_string_or(described, "accel", "?"),
 		   (double)(clock_now_ns() - begun) / NS_PER_S);
@@ -93,10 +97,12 @@ static void check_boot(struct doctor *doctor, const struct machine_ops *ops)
 
 void doctor_vm(struct doctor *doctor)
 {
-	const struct machine_ops *ops;
 	struct tare_err why = {0};
 	char qemu[256];
 
+	/* User-Mode Linux needs no QEMU. */
+	if (doctor->deep && doctor->root)
+		check_boot(doctor, "uml", "uml", DOCTOR_DEGRADED);
 	if (qemu_find(qemu, sizeof(qemu), &why) < 0) {
 		doctor_say(doctor, DOCTOR_BLOCKED, "qemu", "apt install qemu-system-x86", "%s",
 			   why.msg);
@@ -110,6 +116,6 @@ void doctor_vm(struct doctor *doctor)
 			   "guests need root, for their cgroup and their pinning");
 		return;
 	}
-	if (doctor->deep && machine_find("vm", &ops, NULL) == 0)
-		check_boot(doctor, ops);
+	if (doctor->deep)
+		check_boot(doctor, "vm", "boot", DOCTOR_BLOCKED);
 }

@@ -26,7 +26,7 @@ __attribute__((format(printf, 2, 3))) static void add(struct uml_args *args, con
 int uml_args_make(struct uml_args *args, const struct uml_args_config *config, struct tare_err *err)
 {
 	*args = (struct uml_args){0};
-	add(args, FD_PATH, UML_FD_KERNEL);
+	add(args, "linux.uml"); /* executed by its descriptor */
 	add(args, "mem=%lluM", (unsigned long long)(config->memory_bytes >> 20));
 	add(args, "initrd=" FD_PATH, UML_FD_INITRD);
 	/* By default each console and line would open a terminal of the host's. */

@@ -120,6 +120,7 @@ static int execute(struct qemu *uml, const struct qemu_config *config, const cha
 				  .cgroup = config->cgroup,
 				  .journal = config->journal,
 				  .name = "uml",
+				  .program_fd = UML_FD_KERNEL,
 				  .cpus = config->cpus,
 				  .user = UML_USER,
 				  .own_pids = true};
