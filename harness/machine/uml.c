@@ -5,15 +5,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "box/common/imaged.h"
 #include "machine/machine.h"
 #include "machine/uml/process.h"
 #include "machine/vm/vm.h"
-
-#define BOOT_DEADLINE_NS (60 * NS_PER_S)
 
 extern const struct machine_ops machine_ops_uml; /* in the generated table */
 
@@ -49,28 +46,15 @@ static int read_settings(const struct machine_config *config, struct vm_settings
 
 static int open_guest(const struct machine_config *config, struct vm_boot *b, struct tare_err *err)
 {
-	const struct guest_plan plan = {
-		.qemu = {.memory_bytes = b->settings.memory_bytes,
-			 .vcpus = b->settings.vcpus,
-			 .kernel = b->image.vmlinux,
-			 .initrd = b->image.initrd,
-			 .root_disk = b->root.disk,
-			 .incoming_fd = -1,
-			 .cpus = config->cpus,
-			 .name = config->name,
-			 .journal = config->journal},
-		.disk = b->image.work_disk,
-		.disk_folder = config->place->box.work_dir,
-		.state_fd = -1,
-		.limits = b->settings.limits,
-		.layout = &config->place->layout,
-		.deadline_ns = clock_now_ns() + BOOT_DEADLINE_NS,
-		.own_cgroup = true,
-		.start = uml_start,
-	};
-	int r = guest_open(&plan, &b->guest, err);
+	struct guest_plan plan;
+	int r;
 
-	/* It goes past the host's page cache never. */
+	vm_boot_plan(config, b, NULL, &plan);
+	plan.own_cgroup = true;
+	plan.start = uml_start;
+	r = guest_open(&plan, &b->guest, err);
+
+	/* It never goes past the host's page cache. */
 	b->guest.disk_direct = false;
 	if (r < 0)
 		(void)uml_remove_folder(config->name, NULL);
@@ -97,15 +81,11 @@ static int boot(const struct machine_config *config, struct vm_boot *b, struct t
 
 static int uml_open(const struct machine_config *config, struct machine **ret, struct tare_err *err)
 {
-	struct vm *vm = calloc(1, sizeof(*vm));
+	struct vm *vm = vm_new(&machine_ops_uml, config, err);
 	int r;
 
 	if (!vm)
-		return err_set(err, ENOMEM, "out of memory");
-	vm->machine.ops = &machine_ops_uml;
-	vm->boot.image.lock_fd = -1;
-	vm->boot.root.lock_fd = -1;
-	(void)snprintf(vm->name, sizeof(vm->name), "%s", config->name);
+		return -ENOMEM;
 	r = boot(config, &vm->boot, err);
 	if (r < 0) {
 		free(vm);

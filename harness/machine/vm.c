@@ -32,15 +32,29 @@ static int vm_probe(struct tare_err *err)
 	return qemu_find(path, sizeof(path), err);
 }
 
-static int vm_open(const struct machine_config *config, struct machine **ret, struct tare_err *err)
+struct vm *vm_new(const struct machine_ops *ops, const struct machine_config *config,
+		  struct tare_err *err)
 {
 	struct vm *vm = calloc(1, sizeof(*vm));
+
+	if (!vm) {
+		(void)err_set(err, ENOMEM, "out of memory");
+		return NULL;
+	}
+	vm->machine.ops = ops;
+	vm->boot.image.lock_fd = -1;
+	vm->boot.root.lock_fd = -1;
+	(void)snprintf(vm->name, sizeof(vm->name), "%s", config->name);
+	return vm;
+}
+
+static int vm_open(const struct machine_config *config, struct machine **ret, struct tare_err *err)
+{
+	struct vm *vm = vm_new(&machine_ops_vm, config, err);
 	int r;
 
 	if (!vm)
-		return err_set(err, ENOMEM, "out of memory");
-	vm->machine.ops = &machine_ops_vm;
-	(void)snprintf(vm->name, sizeof(vm->name), "%s", config->name);
+		return -ENOMEM;
 	r = vm_boot(config, &vm->boot, err);
 	if (r < 0) {
 		free(vm);

@@ -17,8 +17,8 @@
 #define BOOT_DEADLINE_NS (60 * NS_PER_S)
 #define SAVE_DEADLINE_NS (60 * NS_PER_S)
 
-static void make_plan(const struct machine_config *config, const struct vm_boot *b,
-		      const char *qemu_path, struct guest_plan *ret)
+void vm_boot_plan(const struct machine_config *config, const struct vm_boot *b,
+		  const char *qemu_path, struct guest_plan *ret)
 {
 	const struct vm_settings *s = &b->settings;
 
@@ -111,7 +111,7 @@ static int open_guest(const struct machine_config *config, struct vm_boot *b, co
 {
 	struct guest_plan plan;
 
-	make_plan(config, b, qemu_path, &plan);
+	vm_boot_plan(config, b, qemu_path, &plan);
 	if (b->settings.restore)
 		return restore(config, b, &plan, err);
 	return guest_open(&plan, &b->guest, err);

@@ -26,6 +26,9 @@ int vm_boot(const struct machine_config *config, struct vm_boot *ret, struct tar
 int vm_boot_find_images(const struct machine_config *config, bool uml, struct vm_boot *b,
 			struct tare_err *err);
 void vm_boot_release_images(struct vm_boot *b);
+/* The guest that its settings and images make. */
+void vm_boot_plan(const struct machine_config *config, const struct vm_boot *b,
+		  const char *qemu_path, struct guest_plan *ret);
 /* Tell the agent what is on the root disk, and have it mounted. On failure the guest is closed. */
 int vm_boot_hand_over_root(struct vm_boot *b, struct tare_err *err);
 

@@ -28,6 +28,9 @@ struct vm {
 	struct vm_player players[VM_PLAYERS];
 };
 
+/* One that is to be booted; free(3) it if that fails. */
+struct vm *vm_new(const struct machine_ops *ops, const struct machine_config *config,
+		  struct tare_err *err);
 int vm_start(struct machine *machine, const struct trial_spec *spec, machine_player *ret,
 	     struct tare_err *err);
 int vm_slice(struct machine *machine, machine_player player, const struct play_request *request,
