@@ -18,8 +18,8 @@
 #include "trial/trial.h"
 
 #define BLOCK_DEVICES "/sys/block"
-#define UML_ROOT_DISK "/dev/ubdb" /* disks of User-Mode Linux have no serial number, but an order  \
-				   */
+/* Disks of User-Mode Linux have no serial number, but an order. */
+#define UML_ROOT_DISK "/dev/ubdb"
 
 /* "/dev/vdb" of the virtio disk with that serial number, or User-Mode Linux's second one. */
 static int find_disk(const char *serial, char ret[STORED_PATH_SIZE], struct tare_err *err)
