@@ -41,6 +41,7 @@ static void start(struct program *program, char *script, struct program_process 
 	program->name = "sh";
 	if (program_start(program, ret, &err) < 0)
 		fail_msg("%s", err.msg);
+	program->argv = NULL;
 	(void)close(ends[1]);
 	*ret_out = ends[0];
 }
