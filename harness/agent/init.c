@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -133,10 +134,13 @@ static void enable_controllers(void)
 
 static int mount_work(struct tare_err *err)
 {
-	if (access("/dev/vda", F_OK) < 0)
+	/* virtio's first disk, or User-Mode Linux's. */
+	const char *disk = access("/dev/vda", F_OK) == 0 ? "/dev/vda" : "/dev/ubda";
+
+	if (access(disk, F_OK) < 0)
 		return 0; /* a guest without a disk: /work is on the tmpfs */
-	if (mount("/dev/vda", "/work", "ext4", MS_NOSUID | MS_NODEV, NULL) < 0)
-		return err_errno(err, "mount '/dev/vda' on '/work'");
+	if (mount(disk, "/work", "ext4", MS_NOSUID | MS_NODEV, NULL) < 0)
+		return err_errno(err, "mount '%s' on '/work'", disk);
 	/* As on the host: boxes with another user inside write here too. */
 	if (chmod("/work", 01777) < 0)
 		return err_errno(err, "open '/work' to all");
@@ -236,12 +240,33 @@ static int find_port(const char *name, char *ret, size_t size)
 	return r;
 }
 
+/* "tare.1" is line 1 of those that the machine has instead of ports, "/dev/ttyS1"; a byte is to
+ * come out as it went in. */
+static int open_line(const char *lines, const char *name, struct tare_err *err)
+{
+	const char *dot = strrchr(name, '.');
+	struct termios settings;
+	char path[256];
+
+	(void)snprintf(path, sizeof(path), "%.200s%s", lines, dot ? dot + 1 : name);
+	cleanup_close int fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0 || tcgetattr(fd, &settings) < 0)
+		return err_errno(err, "open the line '%s'", path);
+	cfmakeraw(&settings);
+	if (tcsetattr(fd, TCSANOW, &settings) < 0)
+		return err_errno(err, "set the line '%s'", path);
+	return take_fd(&fd);
+}
+
 int init_open_port(const char *name, struct tare_err *err)
 {
+	const char *lines = getenv(INIT_LINES); // NOLINT(concurrency-mt-unsafe): one thread
 	uint64_t deadline = clock_now_ns() + PORT_WAIT_NS;
 	const struct timespec pause = {.tv_nsec = 1000000};
 	char path[256];
 
+	if (lines)
+		return open_line(lines, name, err);
 	for (;;) {
 		int fd = find_port(name, path, sizeof(path)) < 0 ? -1
 								 : open(path, O_RDWR | O_CLOEXEC);

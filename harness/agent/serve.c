@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent/init.h"
+#include "agent/lacks.h"
 #include "agent/oom.h"
 #include "agent/serve_exec.h"
 #include "agent/serve_image.h"
@@ -215,6 +216,15 @@ static int call_footprint(struct server *s, const json_t *arguments, json_t **re
 	return 0;
 }
 
+static int call_lacks(struct server *s, const json_t *arguments, json_t **ret, struct tare_err *err)
+{
+	(void)s;
+	(void)arguments;
+	(void)err;
+	*ret = json_pack("{s:o}", "lacks", lacks_list());
+	return 0;
+}
+
 static int call_shutdown(struct server *s, const json_t *arguments, json_t **ret,
 			 struct tare_err *err)
 {
@@ -233,7 +243,7 @@ static const struct {
 	{"ping", call_ping},           {"start", call_start},       {"slice", call_slice},
 	{"finish", call_finish},       {"abort", call_abort},       {"exec", call_exec},
 	{"check", call_check},         {"shutdown", call_shutdown}, {"image", call_image},
-	{"footprint", call_footprint},
+	{"footprint", call_footprint}, {"lacks", call_lacks},
 };
 
 static int carry_out(struct server *s, const json_t *call, json_t **ret, struct tare_err *err)

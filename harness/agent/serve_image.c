@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
@@ -17,8 +18,10 @@
 #include "trial/trial.h"
 
 #define BLOCK_DEVICES "/sys/block"
+/* Disks of User-Mode Linux have no serial number, but an order. */
+#define UML_ROOT_DISK "/dev/ubdb"
 
-/* "/dev/vdb" of the virtio disk with that serial number. */
+/* "/dev/vdb" of the virtio disk with that serial number, or User-Mode Linux's second one. */
 static int find_disk(const char *serial, char ret[STORED_PATH_SIZE], struct tare_err *err)
 {
 	cleanup_dir DIR *dir = opendir(BLOCK_DEVICES);
@@ -36,7 +39,10 @@ static int find_disk(const char *serial, char ret[STORED_PATH_SIZE], struct tare
 		(void)snprintf(ret, STORED_PATH_SIZE, "/dev/%s", entry->d_name);
 		return 0;
 	}
-	return err_set(err, ENODEV, "no disk '%s'", serial);
+	if (access(UML_ROOT_DISK, F_OK) < 0)
+		return err_set(err, ENODEV, "no disk '%s'", serial);
+	(void)snprintf(ret, STORED_PATH_SIZE, UML_ROOT_DISK);
+	return 0;
 }
 
 /* The mount itself is not read-only, only what is mounted: see imaged_make_pieces(). */

@@ -28,7 +28,7 @@ static const struct box_option options[] = {
 	{"cgroup", "own|host|off", "own", "the view of cgroups; off: no group at all"},
 	{CONTROLLERS_OPTION, CONTROLLERS_VALUES, "all", "cgroup controllers it has a group of"},
 	{"time", "own|host", "own",
-	 "monotonic and boot clocks, which begin with it (before Linux 6.3: as outside)"},
+	 "monotonic and boot clocks, which begin with it (Linux 6.3; left out where not built in)"},
 	{"image", "NAME", IMAGED_NONE, "the root: of 'tare image list', or tare's own small one"},
 	{"rootfs", "overlay|bind|copy|host", "overlay",
 	 "root: copy on write, read-only, a copy, or the host's"},

@@ -2,9 +2,10 @@
 #include "kernel/program.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/sched.h>
+#include <sched.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,22 +50,77 @@ static int place_fds(const struct program *program, struct child_pipes *pipes, s
 	return 0;
 }
 
+static int pin(uint64_t cpus, struct tare_err *err)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	for (size_t i = 0; i < 64; i++)
+		if (cpus >> i & 1)
+			CPU_SET(i, &set);
+	return sched_setaffinity(0, sizeof(set), &set) < 0 ? err_errno(err, "pin it") : 0;
+}
+
+/* Takes the signal of the parent's death away (commit_creds), so it comes before that. */
+static int change_user(uid_t user, struct tare_err *err)
+{
+	if (setgroups(0, NULL) < 0 || setresgid(user, user, user) < 0 ||
+	    setresuid(user, user, user) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return err_errno(err, "become user %u", user);
+	return 0;
+}
+
+static int die_with(const struct program *program, pid_t parent, struct tare_err *err)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return err_errno(err, "prctl");
+	/* From a PID namespace of its own it does not see its parent: the pipe's end tells. */
+	if (!program->own_pids && getppid() != parent)
+		return err_set(err, ESRCH, "its parent has died");
+	return 0;
+}
+
+/* The namespace's process 1: it has nothing open and lives as long as the program, its child. */
+static _Noreturn void be_first(pid_t child)
+{
+	siginfo_t info = {0};
+
+	(void)close_range(0, ~0U, 0);
+	(void)prctl(PR_SET_NAME, "tare-first");
+	/* What it inherits it reaps, too. */
+	do
+		(void)waitid(P_ALL, 0, &info, WEXITED);
+	while (info.si_pid != child);
+	_exit(info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status);
+}
+
+/* Not fork(3): what other threads of tare had locked stays locked here. */
+static int leave_first_behind(struct tare_err *err)
+{
+	pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, 0);
+
+	if (child < 0)
+		return err_errno(err, "fork in its PID namespace");
+	if (child > 0)
+		be_first(child);
+	return 0;
+}
+
 static int become(const struct program *program, struct child_pipes *pipes, pid_t parent,
 		  struct tare_err *err)
 {
 	sigset_t none;
 	char go;
-	int r;
+	int r = program->cgroup ? cgroup_join_v1_self(program->cgroup) : 0;
 
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-		return err_errno(err, "prctl");
-	if (getppid() != parent)
-		return err_set(err, ESRCH, "its parent has died");
-	r = program->cgroup ? cgroup_join_v1_self(program->cgroup) : 0;
 	if (r < 0) {
 		errno = -r;
 		return err_errno(err, "join the cgroup");
 	}
+	if ((program->cpus && (r = pin(program->cpus, err)) < 0) ||
+	    (program->user && (r = change_user(program->user, err)) < 0) ||
+	    (r = die_with(program, parent, err)) < 0)
+		return r;
 	if (read(pipes->go, &go, 1) != 1)
 		return err_set(err, ESRCH, "its parent gave it up");
 	r = place_fds(program, pipes, err);
@@ -73,17 +129,27 @@ static int become(const struct program *program, struct child_pipes *pipes, pid_
 	if (program->cwd && chdir(program->cwd) < 0)
 		return err_errno(err, "enter '%s'", program->cwd);
 	(void)setsid();
+	if (program->own_pids) {
+		r = leave_first_behind(err);
+		if (r < 0)
+			return r;
+		(void)setsid();
+	}
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)sigemptyset(&none);
 	(void)pthread_sigmask(SIG_SETMASK, &none, NULL);
-	(void)execve(program->argv[0], program->argv, program->envp);
+	if (program->program_fd)
+		(void)execveat(program->program_fd, "", program->argv, program->envp,
+			       AT_EMPTY_PATH);
+	else
+		(void)execve(program->argv[0], program->argv, program->envp);
 	return err_errno(err, "execute '%s'", program->argv[0]);
 }
 
 static pid_t clone_child(const struct program *program, int *ret_pidfd)
 {
 	struct clone_args args = {
-		.flags = CLONE_PIDFD,
+		.flags = CLONE_PIDFD | (program->own_pids ? CLONE_NEWPID : 0),
 		.pidfd = (uintptr_t)ret_pidfd,
 		.exit_signal = SIGCHLD,
 	};
@@ -162,6 +228,7 @@ int program_start(const struct program *program, struct program_process *ret, st
 		struct child_pipes pipes = {.go = go_in, .why = why_out};
 		struct tare_err failure = {0};
 
+		(void)close(go_out); /* or it would never see the pipe's end */
 		(void)become(program, &pipes, parent, &failure);
 		(void)!write(pipes.why, &failure, sizeof(failure)); /* below PIPE_BUF: whole */
 		_exit(127);

@@ -3,6 +3,7 @@
 /* program: a helper program outside of any box (QEMU), which dies with us, is journaled before it
  * executes anything, and is born in its cgroup. */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -22,6 +23,13 @@ struct program {
 	const struct cgroup *cgroup; /* NULL: where we are */
 	struct journal *journal;
 	const char *name; /* for the journal */
+	int program_fd;   /* the one of fds that is executed; 0: argv[0] */
+	uint64_t cpus;    /* where it runs: mask; 0: where we do */
+	uid_t user;       /* whom it becomes, without a way back; 0: nobody else */
+	/* In a PID namespace of its own: whatever it makes dies with it at once. Its process 1, of
+	 * which program_process tells, is not the program, which could not even abort(3) then; it
+	 * ends as the program does, with 128 + N for a signal. */
+	bool own_pids;
 };
 
 struct program_process {

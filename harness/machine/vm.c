@@ -10,40 +10,17 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "machine/machine.h"
-#include "machine/vm/boot.h"
 #include "machine/vm/channel.h"
 #include "machine/vm/cmdline.h"
 #include "machine/vm/exec.h"
 #include "machine/vm/footprint.h"
 #include "machine/vm/guest_clock.h"
 #include "machine/vm/guest_record.h"
-#include "machine/vm/host_view.h"
-#include "machine/vm/idle.h"
 #include "machine/vm/qmp.h"
+#include "machine/vm/vm.h"
 
-#define VM_PLAYERS  256
 #define VM_PINGS    8
 #define VM_CLOSE_NS (30 * NS_PER_S)
-
-struct vm_player {
-	bool used;
-	unsigned int remote; /* the agent's number */
-	uint64_t asked_ns;
-	struct channel_clock clock;
-	struct host_view view;
-	struct idle idle; /* as it was then */
-};
-
-struct vm {
-	struct machine machine;
-	char name[64];
-	bool memory_limited;
-	json_t *footprint; /* NULL: not asked for yet, or not told */
-	json_t *ended;     /* its description, once it has been stopped */
-	struct vm_boot boot;
-	struct idle idle;
-	struct vm_player players[VM_PLAYERS];
-};
 
 static struct vm *as_vm(struct machine *machine)
 {
@@ -57,16 +34,30 @@ static int vm_probe(struct tare_err *err)
 	return qemu_find(path, sizeof(path), err);
 }
 
-static int vm_open(const struct machine_config *config, struct machine **ret, struct tare_err *err)
+struct vm *vm_new(const struct machine_ops *ops, const struct machine_config *config,
+		  struct tare_err *err)
 {
 	struct vm *vm = calloc(1, sizeof(*vm));
+
+	if (!vm) {
+		(void)err_set(err, ENOMEM, "out of memory");
+		return NULL;
+	}
+	vm->machine.ops = ops;
+	vm->boot.image.lock_fd = -1;
+	vm->boot.root.lock_fd = -1;
+	vm->memory_limited = config->limits.memory_bytes != 0;
+	(void)snprintf(vm->name, sizeof(vm->name), "%s", config->name);
+	return vm;
+}
+
+static int vm_open(const struct machine_config *config, struct machine **ret, struct tare_err *err)
+{
+	struct vm *vm = vm_new(&machine_ops_vm, config, err);
 	int r;
 
 	if (!vm)
-		return err_set(err, ENOMEM, "out of memory");
-	vm->machine.ops = &machine_ops_vm;
-	(void)snprintf(vm->name, sizeof(vm->name), "%s", config->name);
-	vm->memory_limited = config->limits.memory_bytes != 0;
+		return -ENOMEM;
 	r = vm_boot(config, &vm->boot, err);
 	if (r < 0) {
 		free(vm);
@@ -118,7 +109,7 @@ static void describe_end(const struct guest *guest, json_t *described)
 	(void)json_put(spans, "gone", json_u64(qemu->gone_ns - qemu->process.exec_ns));
 }
 
-static json_t *describe_boot(const struct vm *vm)
+json_t *vm_describe_boot(const struct vm *vm)
 {
 	return json_pack("{ss so}", "kind", vm->boot.restored ? "restored" : "cold", "spans",
 			 describe_spans(&vm->boot.guest));
@@ -135,7 +126,7 @@ static json_t *describe(const struct vm *vm)
 			      json_string_or(hello, "clocksource", "?"), "accel",
 			      qemu_accel_name(s->accel), "accel_why", s->accel_why, "machine_why",
 			      *s->machine_why ? s->machine_why : NULL, "qemu",
-			      qmp_version(guest->qemu.qmp), "boot", describe_boot(vm),
+			      qmp_version(guest->qemu.qmp), "boot", vm_describe_boot(vm),
 			      "memory_bytes", json_u64(s->memory_bytes), "vcpus",
 			      json_u64(s->vcpus), "disk_direct", json_boolean(guest->disk_direct));
 
@@ -174,10 +165,16 @@ static uint64_t deadline_after(const struct vm *vm, uint64_t more_ns)
 	       guest_patience_ns(vm->boot.guest.cpus, vm->boot.settings.silence_ns);
 }
 
+/* User-Mode Linux is many processes, whose CPU time is none's in particular: 0. */
+static pid_t qemu_pid(const struct vm *vm)
+{
+	return vm->boot.guest.qemu.qmp ? vm->boot.guest.qemu.process.pid : 0;
+}
+
 /* What a call came back with: when it shows that the guest is lost, say how it ended. */
 static int finish_call(struct vm *vm, int r, const struct tare_err *why, struct tare_err *err)
 {
-	idle_begin(&vm->idle, vm->boot.guest.qemu.process.pid);
+	idle_begin(&vm->idle, qemu_pid(vm));
 	return r < 0 ? guest_failed(&vm->boot.guest, r, why, err) : r;
 }
 
@@ -193,7 +190,7 @@ static int begin_call(struct vm *vm, struct tare_err *err)
 	int r = guest_check(&vm->boot.guest, err);
 
 	if (r == 0)
-		idle_end(&vm->idle, vm->boot.guest.qemu.process.pid);
+		idle_end(&vm->idle, qemu_pid(vm));
 	return r;
 }
 
@@ -202,6 +199,7 @@ static void read_footprint(struct vm *vm)
 {
 	struct tare_err why = {0};
 
+	vm->footprint_asked = true;
 	if (begin_call(vm, NULL) < 0)
 		return;
 	(void)finish_call(
@@ -215,7 +213,7 @@ static json_t *vm_describe(struct machine *machine)
 
 	if (vm->ended)
 		return json_incref(vm->ended);
-	if (!vm->footprint)
+	if (!vm->footprint_asked)
 		read_footprint(vm);
 	return describe(vm);
 }
@@ -227,7 +225,8 @@ static int begin_call_of(struct vm *vm, machine_player player, struct tare_err *
 	if (r < 0)
 		return r;
 	if (player >= VM_PLAYERS || !vm->players[player].used)
-		return err_set(err, EINVAL, "machine vm: there is no player %u", player);
+		return err_set(err, EINVAL, "machine %s: there is no player %u",
+			       vm->machine.ops->name, player);
 	return begin_call(vm, err);
 }
 
@@ -248,8 +247,8 @@ static int start_player(struct vm *vm, const struct trial_spec *spec, struct vm_
 	return channel_ping(channel, VM_PINGS, deadline_after(vm, 0), &player->clock, err);
 }
 
-static int vm_start(struct machine *machine, const struct trial_spec *spec, machine_player *ret,
-		    struct tare_err *err)
+int vm_start(struct machine *machine, const struct trial_spec *spec, machine_player *ret,
+	     struct tare_err *err)
 {
 	struct vm *vm = as_vm(machine);
 	struct tare_err why = {0};
@@ -261,7 +260,8 @@ static int vm_start(struct machine *machine, const struct trial_spec *spec, mach
 	if (r < 0)
 		return r;
 	if (i == VM_PLAYERS)
-		return err_set(err, EMFILE, "machine vm: more than %d players at once", VM_PLAYERS);
+		return err_set(err, EMFILE, "machine %s: more than %d players at once",
+			       vm->machine.ops->name, VM_PLAYERS);
 	r = start_player(vm, spec, &vm->players[i], &why);
 	if (r < 0)
 		return finish_call(vm, r, &why, err);
@@ -270,9 +270,8 @@ static int vm_start(struct machine *machine, const struct trial_spec *spec, mach
 	return 0;
 }
 
-static int vm_slice(struct machine *machine, machine_player player,
-		    const struct play_request *request, struct trial_slice *ret,
-		    struct tare_err *err)
+int vm_slice(struct machine *machine, machine_player player, const struct play_request *request,
+	     struct trial_slice *ret, struct tare_err *err)
 {
 	struct vm *vm = as_vm(machine);
 	struct tare_err why = {0};
@@ -293,8 +292,10 @@ static json_t *describe_host(const struct vm *vm, const struct vm_player *player
 {
 	json_t *seen =
 		vm->boot.guest.cgroup ? host_view_difference(&player->view, view) : json_object();
+	json_t *idle = idle_since(&vm->idle, &player->idle);
 
-	(void)json_put(seen, "idle", idle_since(&vm->idle, &player->idle));
+	if (idle)
+		(void)json_put(seen, "idle", idle);
 	return seen;
 }
 
@@ -328,8 +329,7 @@ static int finish_player(struct vm *vm, const struct vm_player *player, json_t *
 	return 0;
 }
 
-static int vm_finish(struct machine *machine, machine_player player, json_t **ret,
-		     struct tare_err *err)
+int vm_finish(struct machine *machine, machine_player player, json_t **ret, struct tare_err *err)
 {
 	struct vm *vm = as_vm(machine);
 	struct tare_err why = {0};
@@ -342,7 +342,7 @@ static int vm_finish(struct machine *machine, machine_player player, json_t **re
 	return finish_call(vm, r, &why, err);
 }
 
-static int vm_abort(struct machine *machine, machine_player player, struct tare_err *err)
+int vm_abort(struct machine *machine, machine_player player, struct tare_err *err)
 {
 	struct vm *vm = as_vm(machine);
 	struct tare_err why = {0};
@@ -356,9 +356,9 @@ static int vm_abort(struct machine *machine, machine_player player, struct tare_
 	return finish_call(vm, r, &why, err);
 }
 
-static int vm_run(struct machine *machine, const struct trial_spec *spec, char *const *argv,
-		  char *const *envp, const char *cwd, const struct machine_stdio *stdio,
-		  int *ret_status, struct tare_err *err)
+int vm_run(struct machine *machine, const struct trial_spec *spec, char *const *argv,
+	   char *const *envp, const char *cwd, const struct machine_stdio *stdio, int *ret_status,
+	   struct tare_err *err)
 {
 	struct vm *vm = as_vm(machine);
 	struct tare_err why = {0};
@@ -372,8 +372,8 @@ static int vm_run(struct machine *machine, const struct trial_spec *spec, char *
 	return finish_call(vm, r, &why, err);
 }
 
-static int vm_check(struct machine *machine, const struct check_request *request,
-		    json_t **ret_account, struct tare_err *err)
+int vm_check(struct machine *machine, const struct check_request *request, json_t **ret_account,
+	     struct tare_err *err)
 {
 	struct vm *vm = as_vm(machine);
 	cleanup_json json_t *ok = NULL;
@@ -402,7 +402,7 @@ static uint64_t close_by(const struct vm *vm)
 	       guest_patience_ns(vm->boot.guest.cpus, ns < VM_CLOSE_NS ? ns : VM_CLOSE_NS);
 }
 
-static int vm_stop(struct machine *machine, struct tare_err *err)
+int vm_stop(struct machine *machine, struct tare_err *err)
 {
 	struct vm *vm = as_vm(machine);
 	json_t *described;
@@ -410,20 +410,21 @@ static int vm_stop(struct machine *machine, struct tare_err *err)
 
 	if (vm->ended)
 		return 0;
-	described = describe(vm);
+	described = machine->ops->describe(machine);
 	r = vm_boot_close(&vm->boot, close_by(vm), err);
 	describe_end(&vm->boot.guest, described);
 	vm->ended = described;
 	return r;
 }
 
-static int vm_close(struct machine *machine, struct tare_err *err)
+int vm_close(struct machine *machine, struct tare_err *err)
 {
 	struct vm *vm = as_vm(machine);
-	int r = vm_stop(machine, err);
+	int r = vm->ended ? 0 : vm_boot_close(&vm->boot, close_by(vm), err);
 
 	json_decref(vm->ended);
 	json_decref(vm->footprint);
+	json_decref(vm->lacks);
 	free(vm);
 	return r;
 }

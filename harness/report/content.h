@@ -32,7 +32,7 @@ int content_validity(struct content *c, struct tare_err *err);
 int content_differences(struct content *c, struct tare_err *err);
 void content_method(struct content *c);
 
-/* The label with what must be said with it: "vm (TCG, emulated)". */
+/* The label with what must be said with it: "vm (TCG, emulated)", "uml (User-Mode Linux)". */
 const char *content_env(const struct content *c, const json_t *row);
 /* "1.24 us (1.20 .. 1.31)", "1.24 us", "-"; buf is given back. */
 char *content_time(const json_t *row, const char *key, char *buf, size_t size);

@@ -66,7 +66,11 @@ static void put_env_answer(FILE *out, const struct content *c, const struct run_
 		}
 		before = ", ";
 	}
-	(void)fprintf(out, "%s. ", env->emulated ? "; this is emulation, not what a VM costs" : "");
+	if (env->emulated)
+		(void)fprintf(out, "; this is emulation, not what a VM costs");
+	else if (*env->apart)
+		(void)fprintf(out, "; this is %s, not what a VM costs", env->apart);
+	(void)fprintf(out, ". ");
 }
 
 static bool is_ladder(const struct content *c)

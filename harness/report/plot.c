@@ -226,6 +226,11 @@ void plot_field(FILE *out, const char *text)
 	}
 }
 
+const char *plot_apart(const struct run_env *env)
+{
+	return env->emulated ? " (TCG)" : *env->apart ? " (UML)" : "";
+}
+
 void plot_colour(FILE *script, const char *name)
 {
 	char hex[8];

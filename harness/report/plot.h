@@ -42,6 +42,8 @@ void plot_time_ticks(FILE *script, char axis, double low_ns, double high_ns);
 int plot_legend(FILE *script, const struct run *run, const bool *used, int width, int height);
 /* "lc rgb '#...'" of a colour. */
 void plot_colour(FILE *script, const char *name);
+/* What a label says of an environment whose figures are no VM's: " (TCG)"; "" else. */
+const char *plot_apart(const struct run_env *env);
 
 /* Is there a gnuplot that draws? -ENOTSUP and a sentence. */
 int plot_probe(struct tare_err *err);

@@ -114,8 +114,7 @@ static void put_labels(const struct run *run, const json_t *rows, FILE *s)
 		       strcmp(run->envs[env].label, json_string_or(row, "env", "")) != 0)
 			env++;
 		(void)snprintf(label, sizeof(label), "%s: %s%s", run->envs[env].label,
-			       json_string_or(row, "what", ""),
-			       run->envs[env].emulated ? " (TCG)" : "");
+			       json_string_or(row, "what", ""), plot_apart(&run->envs[env]));
 		(void)fprintf(s, "%s", i ? ", " : "");
 		plot_quote(s, label);
 		(void)fprintf(s, " %zu", n - i);

@@ -104,13 +104,12 @@ static void put_heads(const struct run *run, const size_t *envs, size_t n_envs, 
 		(void)fprintf(script, "set label %zu ", 2 * x + 1);
 		plot_quote(script, env->label);
 		(void)fprintf(script, " at first %zu, first %.2f center textcolor rgb '#222222'\n",
-			      x + 1, (double)n_rows + (env->emulated ? 1.15 : 0.75));
-		if (env->emulated)
-			(void)fprintf(
-				script,
-				"set label %zu '(TCG, emulated)' at first %zu, first %.2f center "
-				"textcolor rgb '#5c5c5c'\n",
-				2 * x + 2, x + 1, (double)n_rows + 0.75);
+			      x + 1, (double)n_rows + (*env->apart ? 1.15 : 0.75));
+		if (*env->apart)
+			(void)fprintf(script,
+				      "set label %zu '(%s)' at first %zu, first %.2f center "
+				      "textcolor rgb '#5c5c5c'\n",
+				      2 * x + 2, env->apart, x + 1, (double)n_rows + 0.75);
 	}
 }
 

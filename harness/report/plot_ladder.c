@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The waterfall of a ladder: what each step adds, from where the one before left off, with its
  * interval; the whole, measured directly, beside it. One picture a load. Steps into an emulated
- * guest are not drawn: their scale is another, and the table has them. */
+ * guest, or one of User-Mode Linux, are not drawn: their scale is another, and the table has them.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,7 +35,9 @@ static double percent(double ratio)
 
 static bool is_drawn(const json_t *step)
 {
-	return strcmp(json_string_or(step, "accel", ""), "tcg") != 0;
+	const char *accel = json_string_or(step, "accel", "");
+
+	return strcmp(accel, "tcg") != 0 && strcmp(accel, "uml") != 0;
 }
 
 static void see(struct fall *f, double value)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The forest plot: the ratio of each environment and load, with its interval, on a log axis.
- * Emulated environments have a panel of their own: their scale is another, and so is what
- * they say. */
+ * Emulated environments and those of User-Mode Linux have a panel of their own: their scale is
+ * another, and so is what they say. */
 #include <math.h>
 #include <string.h>
 
@@ -18,7 +18,7 @@ struct forest {
 	const json_t *ratios;
 	const json_t *rows[ROWS_MAX]; /* one ratio of each row, for its label */
 	size_t n_rows, n_panel[2];
-	double low[2], high[2]; /* of each panel: measured, emulated */
+	double low[2], high[2]; /* of each panel: measured, apart */
 	bool used[RUN_ENVS_MAX];
 };
 
@@ -78,7 +78,7 @@ static void survey(struct forest *f)
 	json_array_foreach(f->ratios, i, ratio)
 	{
 		size_t env = env_of(f->run, ratio);
-		int p = env < f->run->n_envs && f->run->envs[env].emulated;
+		int p = env < f->run->n_envs && *f->run->envs[env].apart;
 
 		if (!is_central(ratio) || env == f->run->n_envs || row_of(f, ratio) == ROWS_MAX)
 			continue;
@@ -153,6 +153,22 @@ static void put_row_labels(const struct forest *f, bool shown, FILE *script)
 	(void)fprintf(script, ")\n");
 }
 
+static const char *apart_words(const struct forest *f)
+{
+	bool emulated = false, other = false;
+
+	for (size_t i = 0; i < f->run->n_envs; i++) {
+		const struct run_env *env = &f->run->envs[i];
+
+		emulated |= f->used[i] && env->emulated;
+		other |= f->used[i] && *env->apart && !env->emulated;
+	}
+	if (emulated && other)
+		return "TCG, User-Mode Linux: not a measure of VM overhead";
+	return emulated ? "emulated (TCG): not a measure of VM overhead"
+			: "User-Mode Linux: not a measure of VM overhead";
+}
+
 static void put_panel(const struct forest *f, FILE *script, int p, double left, double right)
 {
 	bool first = true;
@@ -161,8 +177,7 @@ static void put_panel(const struct forest *f, FILE *script, int p, double left, 
 		      "set lmargin at screen %.3f\nset rmargin at screen %.3f\n"
 		      "set xrange [%.9g:%.9g]\nset xlabel '%s'\n",
 		      left, right, f->low[p], f->high[p],
-		      p ? "emulated (TCG): not a measure of VM overhead"
-			: "ratio of time per operation");
+		      p ? apart_words(f) : "ratio of time per operation");
 	plot_ratio_ticks(script, 'x', f->low[p], f->high[p]);
 	(void)fprintf(script, "set arrow 1 from 1, graph 0 to 1, graph 1 nohead lw 1.5 ");
 	plot_colour(script, "ink");
@@ -171,7 +186,7 @@ static void put_panel(const struct forest *f, FILE *script, int p, double left, 
 		const struct run_env *env = &f->run->envs[block / 2];
 		bool filled = block % 2;
 
-		if (!f->used[block / 2] || env->emulated != (p == 1))
+		if (!f->used[block / 2] || (*env->apart != 0) != (p == 1))
 			continue;
 		(void)fprintf(script,
 			      "%s'ratios.tsv' index %zu using 2:1:3:4 with xerrorbars pt %d ps 0.9 "

@@ -21,15 +21,13 @@ static size_t env_of(const struct run *run, const json_t *row)
 	return env;
 }
 
-static const char *words_of(const json_t *row, bool emulated)
+static const char *words_of(const json_t *row)
 {
 	const char *what = json_string_or(row, "what", "");
 
 	if (strcmp(what, "boot-cold") == 0)
-		return emulated ? "cold boot (TCG)" : "cold boot";
-	if (strcmp(what, "boot-restored") == 0)
-		return emulated ? "restored (TCG)" : "restored";
-	return emulated ? "box ready (TCG)" : "box ready";
+		return "cold boot";
+	return strcmp(what, "boot-restored") == 0 ? "restored" : "box ready";
 }
 
 static void put_row(const json_t *row, double y, FILE *data, double *low, double *high)
@@ -58,10 +56,11 @@ static void put_script(const struct run *run, const json_t *rows, FILE *s)
 	(void)fprintf(s, "set ytics (");
 	json_array_foreach(rows, i, row)
 	{
+		const struct run_env *env = &run->envs[env_of(run, row)];
 		char label[RUN_NAME_MAX + 80];
 
-		(void)snprintf(label, sizeof(label), "%s: %s", run->envs[env_of(run, row)].label,
-			       words_of(row, run->envs[env_of(run, row)].emulated));
+		(void)snprintf(label, sizeof(label), "%s: %s%s", env->label, words_of(row),
+			       plot_apart(env));
 		(void)fprintf(s, "%s", i ? ", " : "");
 		plot_quote(s, label);
 		(void)fprintf(s, " %zu", n - i);

@@ -155,11 +155,14 @@ static void note_instance(struct run_env *env, const json_t *record)
 	if (*accel && !env->emulated) {
 		(void)snprintf(env->accel, sizeof(env->accel), "%.15s", accel);
 		env->emulated = strcmp(accel, "tcg") == 0;
+		(void)snprintf(env->apart, sizeof(env->apart), "%s",
+			       env->emulated               ? "TCG, emulated"
+			       : strcmp(accel, "uml") == 0 ? "User-Mode Linux"
+							   : "");
 	}
-	if (env->emulated || env->marks[0])
+	if (*env->apart || env->marks[0])
 		(void)snprintf(env->shown, sizeof(env->shown), "%s (%s%s%s)", env->label,
-			       env->emulated ? "TCG, emulated" : "",
-			       env->emulated && env->marks[0] ? "; " : "", env->marks);
+			       env->apart, *env->apart && env->marks[0] ? "; " : "", env->marks);
 }
 
 static int add_trial(struct run *run, const json_t *record, struct tare_err *err)

@@ -25,6 +25,8 @@ struct run_env {
 	bool emulated;                  /* a guest of it ran under TCG */
 	char accel[16];                 /* "" for the host */
 	char marks[128];                /* what changes the cost of its system calls; "" */
+	/* Why a ratio with it is no measure of VM overhead: "TCG, emulated"; "" when it is one. */
+	char apart[24];
 };
 
 /* (group, env, load, params, mode, collectors): what is repeated over rounds. */

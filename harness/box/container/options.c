@@ -26,6 +26,13 @@ static bool is_set(const struct box_ops *ops, const json_t *options, const char 
 	return given && strcmp(given, value) == 0;
 }
 
+/* By itself a container does without what the kernel was built without; who asks for it is told. */
+static bool is_left_out(const json_t *options, const char *name)
+{
+	return strcmp(name, "time") == 0 && !json_object_get(options, name) &&
+	       access("/proc/self/ns/time", F_OK) < 0;
+}
+
 int container_read_options(const struct box_ops *ops, const json_t *options, struct container *ret,
 			   struct tare_err *err)
 {
@@ -35,7 +42,9 @@ int container_read_options(const struct box_ops *ops, const json_t *options, str
 		return r;
 	ret->namespaces = 0;
 	for (size_t i = 0; i < sizeof(namespaces) / sizeof(namespaces[0]); i++) {
-		if (!is_set(ops, options, namespaces[i].option, "host"))
+		const char *name = namespaces[i].option;
+
+		if (!is_set(ops, options, name, "host") && !is_left_out(options, name))
 			ret->namespaces |= namespaces[i].flag;
 	}
 	if (controllers_no_group(ops, options)) {

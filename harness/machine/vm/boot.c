@@ -17,8 +17,8 @@
 
 #define SAVE_DEADLINE_NS (60 * NS_PER_S)
 
-static void make_plan(const struct machine_config *config, const struct vm_boot *b,
-		      const char *qemu_path, struct guest_plan *ret)
+void vm_boot_plan(const struct machine_config *config, const struct vm_boot *b,
+		  const char *qemu_path, struct guest_plan *ret)
 {
 	const struct vm_settings *s = &b->settings;
 
@@ -127,7 +127,7 @@ static int open_guest(const struct machine_config *config, struct vm_boot *b, co
 {
 	struct guest_plan plan;
 
-	make_plan(config, b, qemu_path, &plan);
+	vm_boot_plan(config, b, qemu_path, &plan);
 	if (b->settings.restore)
 		return restore(config, b, &plan, err);
 	return guest_open(&plan, &b->guest, err);
@@ -187,16 +187,11 @@ static int find_smoke(const struct machine_config *config, struct image *ret, st
 	return 0;
 }
 
+/* `image` is what the settings ask for, but for a kernel that has to be looked for. */
 static int find_image(const struct machine_config *config, const struct vm_settings *s,
-		      struct image *ret, struct tare_err *err)
+		      struct image_config image, struct image *ret, struct tare_err *err)
 {
 	cleanup_free char *of_host = NULL;
-	struct image_config image = {
-		.cache_dir = config->cache_dir,
-		.libexec_dir = config->libexec_dir,
-		.kernel = s->kernel,
-		.journal = config->journal,
-	};
 	struct utsname system;
 	int r = 0;
 
@@ -210,30 +205,30 @@ static int find_image(const struct machine_config *config, const struct vm_setti
 	return r < 0 ? r : image_ensure(&image, ret, err);
 }
 
-/* What it boots from, and what its boxes have as their root. */
-static int find_images(const struct machine_config *config, struct vm_boot *b, struct tare_err *err)
+int vm_boot_find_images(const struct machine_config *config, bool uml, struct vm_boot *b,
+			struct tare_err *err)
 {
 	const struct image_config image = {
 		.cache_dir = config->cache_dir,
 		.libexec_dir = config->libexec_dir,
 		.kernel = b->settings.kernel,
+		.uml = uml,
 		.journal = config->journal,
 	};
-	int r = find_image(config, &b->settings, &b->image, err);
+	int r = find_image(config, &b->settings, image, &b->image, err);
 
 	return r == 0 && b->settings.root
 		       ? image_root_ensure(&image, b->settings.root, &b->root, err)
 		       : r;
 }
 
-static void release_images(struct vm_boot *b)
+void vm_boot_release_images(struct vm_boot *b)
 {
 	image_release(&b->image);
 	image_root_release(&b->root);
 }
 
-/* Tell the agent what is on the disk, and have it mounted. */
-static int hand_over_root(struct vm_boot *b, struct tare_err *err)
+int vm_boot_hand_over_root(struct vm_boot *b, struct tare_err *err)
 {
 	struct tare_err why = {0};
 	int r = channel_call(
@@ -258,13 +253,13 @@ int vm_boot(const struct machine_config *config, struct vm_boot *ret, struct tar
 	if (r == 0)
 		r = vm_settings_read(config, &b.settings, err);
 	if (r == 0)
-		r = find_images(config, &b, err);
+		r = vm_boot_find_images(config, false, &b, err);
 	if (r == 0)
 		r = choose_and_open(config, &b, qemu_path, err);
 	if (r == 0 && b.root.about)
-		r = hand_over_root(&b, err);
+		r = vm_boot_hand_over_root(&b, err);
 	if (r < 0) {
-		release_images(&b);
+		vm_boot_release_images(&b);
 		return r;
 	}
 	*ret = b;
@@ -277,6 +272,6 @@ int vm_boot_close(struct vm_boot *boot, uint64_t deadline_ns, struct tare_err *e
 	 * power-off is no figure. */
 	int r = guest_close(&boot->guest, boot->restored ? 0 : deadline_ns, err);
 
-	release_images(boot);
+	vm_boot_release_images(boot);
 	return r;
 }

@@ -76,7 +76,7 @@ static int make_cgroup(const struct guest_plan *plan, struct guest *guest, struc
 	unsigned int controllers = limits_controllers(&plan->limits);
 	int r;
 
-	if (!limits_any(&plan->limits))
+	if (!limits_any(&plan->limits) && !plan->own_cgroup)
 		return 0;
 	if (plan->layout->controllers[CGROUP_CPUACCT].version)
 		controllers |= CGROUP_BIT(CGROUP_CPUACCT);
@@ -84,7 +84,7 @@ static int make_cgroup(const struct guest_plan *plan, struct guest *guest, struc
 			  &guest->cgroup, err);
 	if (r == 0)
 		r = limits_apply(&plan->limits, guest->cgroup, err);
-	if (r == 0)
+	if (r == 0 && limits_any(&plan->limits))
 		r = limits_read_back(&plan->limits, guest->cgroup, &guest->limits, err);
 	return r;
 }
@@ -103,7 +103,8 @@ static int start_qemu(const struct guest_plan *plan, struct guest *guest, struct
 	config.disk_direct = guest->disk_direct;
 	config.cgroup = guest->cgroup;
 	config.incoming_fd = plan->state_fd;
-	return qemu_start(&guest->qemu, &config, plan->deadline_ns, err);
+	return (plan->start ? plan->start : qemu_start)(&guest->qemu, &config, plan->deadline_ns,
+							err);
 }
 
 /* A saved guest has said its hello; that it answers shows that it is back. */

@@ -3,6 +3,7 @@
 /* guest: a guest that is up: QEMU, its disk, its cgroup, and the talk with its agent. */
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -23,6 +24,10 @@ struct guest_plan {
 	struct limits limits;    /* on QEMU's cgroup; without memory, which is -m */
 	const struct cgroup_layout *layout;
 	uint64_t deadline_ns; /* until it must have answered */
+	bool own_cgroup;      /* also without limits */
+	/* As qemu_start(); NULL: that. */
+	int (*start)(struct qemu *qemu, const struct qemu_config *config, uint64_t deadline_ns,
+		     struct tare_err *err);
 };
 
 struct guest {
@@ -30,7 +35,7 @@ struct guest {
 	struct channel *channel;
 	struct pulse pulse;
 	double cpus;           /* its quota; 0: none */
-	struct cgroup *cgroup; /* NULL: no limits */
+	struct cgroup *cgroup; /* NULL: none of its own */
 	json_t *limits;        /* as the kernel has them; NULL: none */
 	char *disk;
 	bool disk_direct;

@@ -12,7 +12,7 @@ static bool read_cpu(pid_t pid, uint64_t *ret)
 	struct timespec t;
 	clockid_t clock;
 
-	if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &t) < 0)
+	if (pid <= 0 || clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &t) < 0)
 		return false;
 	*ret = (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 	return true;
@@ -37,6 +37,8 @@ void idle_end(struct idle *idle, pid_t qemu)
 
 json_t *idle_since(const struct idle *idle, const struct idle *then)
 {
+	if (idle->wall_ns == then->wall_ns)
+		return NULL;
 	return json_pack("{s:o, s:o}", "cpu_ns", json_u64(idle->cpu_ns - then->cpu_ns), "wall_ns",
 			 json_u64(idle->wall_ns - then->wall_ns));
 }

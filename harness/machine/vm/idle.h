@@ -14,9 +14,9 @@ struct idle {
 	bool resting;
 };
 
-/* A call has ended; the next one begins. */
+/* A call has ended; the next one begins. qemu 0: nothing is counted. */
 void idle_begin(struct idle *idle, pid_t qemu);
 void idle_end(struct idle *idle, pid_t qemu);
 
-/* {"cpu_ns", "wall_ns"} since then. */
+/* {"cpu_ns", "wall_ns"} since then; NULL: nothing was counted. */
 json_t *idle_since(const struct idle *idle, const struct idle *then);

@@ -47,7 +47,8 @@ static void cleanup_makingp(struct making **making)
 	free(*making);
 }
 
-static int choose_modules(struct making *making, struct image_initramfs *fs, struct tare_err *err)
+static int choose_modules(const struct image_config *config, struct making *making,
+			  struct image_initramfs *fs, struct tare_err *err)
 {
 	__attribute__((cleanup(image_module_store_close))) struct image_module_store *store = NULL;
 	struct image_module_finder finder;
@@ -59,7 +60,8 @@ static int choose_modules(struct making *making, struct image_initramfs *fs, str
 	if (r < 0)
 		return r;
 	finder = image_module_store_finder(store);
-	r = image_modules_order(VM_IMAGES_MODULES, &finder, &making->modules, err);
+	r = image_modules_order(config->uml ? VM_IMAGES_UML_MODULES : VM_IMAGES_MODULES, &finder,
+				&making->modules, err);
 	if (r < 0)
 		return err_wrap(err, r, "kernel %s", making->kernel.release);
 	return image_initramfs_add_modules(fs, &making->modules, store, err);
@@ -72,7 +74,7 @@ static int make_initrd(const struct image_config *config, struct making *making,
 	int r = image_initramfs_add_programs(&fs, config->libexec_dir, config->journal, err);
 
 	if (r == 0)
-		r = choose_modules(making, &fs, err);
+		r = choose_modules(config, making, &fs, err);
 	if (r == 0)
 		r = image_initramfs_pack(&fs, &making->initrd, err);
 	if (r == 0)
@@ -153,7 +155,12 @@ static int place_kernel(const struct image_kernel *kernel, const char *folder, s
 		return err_set(err, ENOMEM, "out of memory");
 	if (link(kernel->vmlinux, path) == 0)
 		return 0;
-	return disk_copy_file(kernel->vmlinux, path, err); /* a filesystem without links */
+	/* A filesystem without links. That of User-Mode Linux is executed. */
+	int r = disk_copy_file(kernel->vmlinux, path, err);
+
+	if (r == 0 && chmod(path, 0755) < 0)
+		r = err_errno(err, "chmod '%s'", path);
+	return r;
 }
 
 static int fill(const struct image_config *config, const struct making *making, const char *folder,

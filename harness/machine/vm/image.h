@@ -23,6 +23,7 @@ struct image_config {
 	const char *cache_dir;
 	const char *libexec_dir; /* holds tare-agent and tare-load */
 	const char *kernel;      /* a bzImage or vmlinux; NULL: Debian's cloud kernel */
+	bool uml;                /* for User-Mode Linux, by Debian's package; kernel is NULL */
 	bool newest;             /* ask apt for a newer one even if there is one in the cache */
 	struct journal *journal; /* may be NULL */
 	/* Told of each step that takes long; may be NULL. */

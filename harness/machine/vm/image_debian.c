@@ -14,6 +14,7 @@
 
 #define META        "linux-image-cloud-amd64" /* depends on the newest of its kind */
 #define PREFIX      "linux-image-"
+#define UML         "user-mode-linux"
 #define ASK_MS      60000
 #define DOWNLOAD_MS 900000
 #define UNPACK_MS   120000
@@ -65,27 +66,44 @@ int image_debian_parse(const char *text, struct image_debian *ret, struct tare_e
 	return err_set(err, EBADMSG, "apt does not say which kernel " META " is");
 }
 
+int image_debian_parse_uml(const char *text, struct image_debian *ret, struct tare_err *err)
+{
+	static const char field[] = "\nVersion: ";
+	const char *at = strstr(text, field);
+
+	if (!at || !copy_word(at + strlen(field), strcspn(at + strlen(field), "\n"), ret->version,
+			      sizeof(ret->version)))
+		return err_set(err, EBADMSG, "apt does not say which version of " UML " there is");
+	(void)snprintf(ret->package, sizeof(ret->package), "%s", UML);
+	return 0;
+}
+
 int image_debian_find(const struct image_config *config, struct image_debian *ret,
 		      struct tare_err *err)
 {
-	static const char *const argv[] = {"apt-cache", "show", "--no-all-versions", META, NULL};
+	const char *meta = config->uml ? UML : META;
+	const char *const argv[] = {"apt-cache", "show", "--no-all-versions", meta, NULL};
 	const struct image_run run = {
 		.package = "apt", .argv = argv, .timeout_ms = ASK_MS, .journal = config->journal};
 	char text[16384];
 	int r;
 
-	say(config, "asking apt for the newest cloud kernel");
+	say(config, config->uml ? "asking apt for the newest User-Mode Linux"
+				: "asking apt for the newest cloud kernel");
 	r = image_run(&run, text, sizeof(text), err);
 	if (r == -EIO) {
 		if (err)
 			err->code = 0;
-		return err_set(err, ENOENT,
-			       "apt knows no " META
-			       ": run 'apt-get update' or give a kernel's file");
+		return err_set(err, ENOENT, "apt knows no %s: run 'apt-get update'%s", meta,
+			       config->uml ? "" : " or give a kernel's file");
 	}
 	if (r == -ENOTSUP)
-		return err_wrap(err, r, "no kernel for the guest (a kernel's file can be given)");
-	return r < 0 ? r : image_debian_parse(text, ret, err);
+		return err_wrap(err, r, "no kernel for the guest%s",
+				config->uml ? "" : " (a kernel's file can be given)");
+	if (r < 0)
+		return r;
+	return config->uml ? image_debian_parse_uml(text, ret, err)
+			   : image_debian_parse(text, ret, err);
 }
 
 static int download(const struct image_config *config, const struct image_debian *debian,

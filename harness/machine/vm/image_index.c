@@ -24,15 +24,15 @@
  * package is known by its name and version, and nobody writes to it. */
 static char *note_of(const struct image_config *config)
 {
-	cleanup_free char *chosen =
-		image_cache_path(config->cache_dir, IMAGE_KERNELS, IMAGE_KERNEL_DEFAULT);
+	cleanup_free char *chosen = image_kernel_default_link(config);
 	char kernel[PATH_MAX] = "", hex[DIGEST_SIZE];
 	cleanup_free char *text = NULL;
 
 	if (!chosen || (!config->kernel && readlink(chosen, kernel, sizeof(kernel) - 1) < 0))
 		return NULL;
 	text = text_format("%s\n%s\n%s\n%s\n%s\n%s", IMAGE_SCHEMA, config->libexec_dir,
-			   config->kernel ? config->kernel : "", kernel, VM_IMAGES_MODULES,
+			   config->kernel ? config->kernel : "", kernel,
+			   config->uml ? VM_IMAGES_UML_MODULES : VM_IMAGES_MODULES,
 			   VM_IMAGES_WORK_DISK);
 	if (!text || digest_bytes(text, strlen(text), hex, NULL) < 0)
 		return NULL;

@@ -19,6 +19,7 @@
 #include "machine/vm/image_vmlinux.h"
 
 #define KERNEL_TMP "kernel"
+#define UML_MAX    ((size_t)256 << 20)
 
 void image_kernel_clear(struct image_kernel *kernel)
 {
@@ -84,15 +85,24 @@ static int load(const char *cache_dir, const char *name, struct image_kernel *re
 	return 0;
 }
 
+/* User-Mode Linux is a program, to be executed as it is. */
+static int read_kernel(const struct image_config *config, const char *image,
+		       struct image_bytes *ret, struct tare_err *err)
+{
+	return config->uml ? image_bytes_read(image, UML_MAX, ret, err)
+			   : image_vmlinux_read(image, ret, err);
+}
+
 /* vmlinux and kernel.json into a folder. source is taken. */
-static int fill(const char *folder, const char *image, json_t *taken_source, struct tare_err *err)
+static int fill(const struct image_config *config, const char *folder, const char *image,
+		json_t *taken_source, struct tare_err *err)
 {
 	cleanup_json json_t *source = taken_source;
 	cleanup_free char *vmlinux = text_format("%s/vmlinux", folder);
 	cleanup_bytes struct image_bytes bytes = {0};
 	cleanup_json json_t *about = NULL;
 	char release[IMAGE_RELEASE_SIZE], sha256[DIGEST_SIZE];
-	int r = image_vmlinux_read(image, &bytes, err);
+	int r = read_kernel(config, image, &bytes, err);
 
 	if (r < 0 || (r = image_vmlinux_release(&bytes, release, sizeof(release), err)) < 0 ||
 	    (r = digest_bytes(bytes.at, bytes.size, sha256, err)) < 0)
@@ -103,13 +113,16 @@ static int fill(const char *folder, const char *image, json_t *taken_source, str
 	if (!vmlinux || !about)
 		return err_set(err, ENOMEM, "out of memory");
 	r = image_bytes_write(&bytes, vmlinux, err);
+	if (r == 0 && config->uml && chmod(vmlinux, 0755) < 0)
+		r = err_errno(err, "chmod '%s'", vmlinux);
 	return r < 0 ? r : image_cache_write(folder, "kernel.json", about, err);
 }
 
 static int move_modules(const char *package, const char *folder, struct tare_err *err)
 {
 	/* Where /lib is a link to /usr/lib, packages have it there. */
-	static const char *const places[] = {"lib/modules", "usr/lib/modules"};
+	static const char *const places[] = {"lib/modules", "usr/lib/modules",
+					     "usr/lib/uml/modules"};
 	cleanup_free char *lib = text_format("%s/lib", folder);
 	cleanup_free char *to = text_format("%s/lib/modules", folder);
 	int r = lib && to ? fd_make_dirs(lib, err) : err_set(err, ENOMEM, "out of memory");
@@ -132,8 +145,10 @@ static int make_debian(const struct image_config *config, const struct image_deb
 	cleanup_free char *root = text_format("%s/root", temp);
 	cleanup_free char *made = text_format("%s/made", temp);
 	cleanup_free char *target = image_cache_path(config->cache_dir, IMAGE_KERNELS, name);
-	cleanup_free char *kernel = text_format("%s/root/boot/vmlinuz-%s", temp,
-						debian->package + strlen("linux-image-"));
+	cleanup_free char *kernel = config->uml
+					    ? text_format("%s/root/usr/bin/linux.uml", temp)
+					    : text_format("%s/root/boot/vmlinuz-%s", temp,
+							  debian->package + strlen("linux-image-"));
 	int r;
 
 	if (!root || !made || !target || !kernel)
@@ -141,7 +156,7 @@ static int make_debian(const struct image_config *config, const struct image_deb
 	if ((r = image_debian_unpack(config, debian, temp, err)) < 0 ||
 	    (r = fd_make_dirs(made, err)) < 0)
 		return r;
-	r = fill(made, kernel,
+	r = fill(config, made, kernel,
 		 json_pack("{s:s, s:s}", "package", debian->package, "version", debian->version),
 		 err);
 	if (r == 0)
@@ -149,10 +164,16 @@ static int make_debian(const struct image_config *config, const struct image_deb
 	return r < 0 ? r : image_cache_finish(made, target, err);
 }
 
-static int set_default(const char *cache_dir, const char *name, struct tare_err *err)
+char *image_kernel_default_link(const struct image_config *config)
 {
-	cleanup_free char *link = image_cache_path(cache_dir, IMAGE_KERNELS, IMAGE_KERNEL_DEFAULT);
-	cleanup_free char *made = text_format("%s/guest/" IMAGE_KERNELS "/.new", cache_dir);
+	return image_cache_path(config->cache_dir, IMAGE_KERNELS,
+				config->uml ? "default-uml" : "default");
+}
+
+static int set_default(const struct image_config *config, const char *name, struct tare_err *err)
+{
+	cleanup_free char *link = image_kernel_default_link(config);
+	cleanup_free char *made = text_format("%s/guest/" IMAGE_KERNELS "/.new", config->cache_dir);
 
 	if (!link || !made)
 		return err_set(err, ENOMEM, "out of memory");
@@ -163,16 +184,16 @@ static int set_default(const char *cache_dir, const char *name, struct tare_err 
 	return 0;
 }
 
-static int load_default(const char *cache_dir, struct image_kernel *ret)
+static int load_default(const struct image_config *config, struct image_kernel *ret)
 {
-	cleanup_free char *link = image_cache_path(cache_dir, IMAGE_KERNELS, IMAGE_KERNEL_DEFAULT);
+	cleanup_free char *link = image_kernel_default_link(config);
 	char name[NAME_MAX + 1];
 	ssize_t n = link ? readlink(link, name, sizeof(name) - 1) : -1;
 
 	if (n < 0)
 		return -ENOENT;
 	name[n] = '\0';
-	return strchr(name, '/') ? -EBADMSG : load(cache_dir, name, ret, NULL);
+	return strchr(name, '/') ? -EBADMSG : load(config->cache_dir, name, ret, NULL);
 }
 
 static int ensure_debian(const struct image_config *config, struct image_kernel *ret,
@@ -184,7 +205,7 @@ static int ensure_debian(const struct image_config *config, struct image_kernel 
 	int r, r_left;
 
 	/* Without being asked for it, a run does not change the kernel under the user's feet. */
-	if (!config->newest && load_default(config->cache_dir, ret) == 0)
+	if (!config->newest && load_default(config, ret) == 0)
 		return 0;
 	r = image_debian_find(config, &debian, err);
 	if (r < 0)
@@ -193,7 +214,7 @@ static int ensure_debian(const struct image_config *config, struct image_kernel 
 	if (!name)
 		return err_set(err, ENOMEM, "out of memory");
 	if (load(config->cache_dir, name, ret, NULL) == 0)
-		return set_default(config->cache_dir, name, err);
+		return set_default(config, name, err);
 	r = image_cache_begin(config->cache_dir, KERNEL_TMP, config->journal, &temp, err);
 	if (r < 0)
 		return r;
@@ -202,7 +223,7 @@ static int ensure_debian(const struct image_config *config, struct image_kernel 
 	if (r < 0 || r_left < 0)
 		return r < 0 ? r : r_left;
 	r = load(config->cache_dir, name, ret, err);
-	return r < 0 ? r : set_default(config->cache_dir, name, err);
+	return r < 0 ? r : set_default(config, name, err);
 }
 
 static int make_file(const struct image_config *config, const char *name, struct tare_err *err)
@@ -218,7 +239,7 @@ static int make_file(const struct image_config *config, const char *name, struct
 	r = image_cache_begin(config->cache_dir, KERNEL_TMP, config->journal, &temp, err);
 	if (r < 0)
 		return r;
-	r = fill(temp, config->kernel, json_pack("{s:s}", "file", config->kernel), err);
+	r = fill(config, temp, config->kernel, json_pack("{s:s}", "file", config->kernel), err);
 	if (r == 0)
 		r = image_cache_finish(temp, target, err);
 	if (r < 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* image_kernel: the kernel of a guest, in the cache: Debian's cloud kernel, taken from its package
- * and never installed, or a file of the user's. */
+/* image_kernel: the kernel of a guest, in the cache: Debian's cloud kernel or User-Mode Linux,
+ * taken from its package and never installed, or a file of the user's. */
 
 #include <stdint.h>
 
@@ -9,9 +9,6 @@
 #include "machine/vm/image.h"
 
 struct tare_err;
-
-/* Of the kernels in the cache: a link to the one that is taken when none is named. */
-#define IMAGE_KERNEL_DEFAULT "default"
 
 struct image_kernel {
 	char *name;    /* its folder's in the cache */
@@ -27,6 +24,9 @@ void image_kernel_clear(struct image_kernel *kernel);
 /* The file of the running kernel, below root ("" but in tests), which has to be of that release;
  * new memory. -ENOTSUP: there is none that can be read. */
 int image_kernel_of_host(const char *root, const char *release, char **ret, struct tare_err *err);
+
+/* A link among the kernels in the cache to the one that is taken when none is named; new memory. */
+char *image_kernel_default_link(const struct image_config *config);
 
 /* The caller holds the cache's lock. */
 int image_kernel_ensure(const struct image_config *config, struct image_kernel *ret,

@@ -51,7 +51,8 @@ char *qemu_program_id(const char *path)
 
 void qemu_init(struct qemu *qemu)
 {
-	*qemu = (struct qemu){.process = {.pidfd = -1},
+	*qemu = (struct qemu){.title = "QEMU",
+			      .process = {.pidfd = -1},
 			      .channel_fd = -1,
 			      .stdio_fd = -1,
 			      .pulse_fd = -1,
@@ -198,9 +199,13 @@ static int say_end(const struct qemu *qemu, struct tare_err *err)
 	siginfo_t info = {0};
 
 	if (waitid(P_PIDFD, (id_t)qemu->process.pidfd, &info, WEXITED | WNOWAIT | WNOHANG) < 0)
-		return err_errno(err, "wait for QEMU");
+		return err_errno(err, "wait for %s", qemu->title);
+	/* As a process 1 tells of another one, see program.h. */
+	if (info.si_code == CLD_EXITED && info.si_status > 128)
+		info = (siginfo_t){.si_code = CLD_KILLED, .si_status = info.si_status - 128};
 	if (info.si_code != CLD_EXITED)
-		return err_set(err, EPIPE, "QEMU was killed by signal %d", info.si_status);
+		return err_set(err, EPIPE, "%s was killed by signal %d", qemu->title,
+			       info.si_status);
 	(void)console_drain(qemu->console);
 	if (info.si_status == 0 && console_says(qemu->console, CONSOLE_PANIC))
 		return err_set(err, EPIPE, "the guest's kernel panicked");
@@ -210,7 +215,7 @@ static int say_end(const struct qemu *qemu, struct tare_err *err)
 		return err_set(err, EPIPE, "the guest's agent failed");
 	if (info.si_status == QEMU_EXIT_CLEAN)
 		return err_set(err, EPIPE, "the guest's agent ended the guest");
-	return err_set(err, EPIPE, "QEMU ended with status %d", info.si_status);
+	return err_set(err, EPIPE, "%s ended with status %d", qemu->title, info.si_status);
 }
 
 /* The other side is closed and nothing is left to read. */

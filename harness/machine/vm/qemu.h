@@ -59,6 +59,7 @@ struct qemu_config {
 #define QEMU_EXIT_FAILED 35 /* the same with 0x11: the agent failed, and said why */
 
 struct qemu {
+	const char *title; /* of who runs the guest, for sentences: "QEMU" */
 	struct program_process process;
 	struct qmp *qmp;
 	struct console *console; /* the guest's serial console and QEMU's own stderr */

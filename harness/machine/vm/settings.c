@@ -78,11 +78,15 @@ static int read_machine(const struct machine_config *config, struct vm_settings 
 	return 0;
 }
 
-static int read_memory(const struct machine_config *config, struct vm_settings *s,
-		       struct tare_err *err)
+static int read_memory(const struct machine_ops *ops, const struct machine_config *config,
+		       struct vm_settings *s, struct tare_err *err)
 {
-	int r = units_parse_size("machine vm: option guest-memory", option(config, "guest-memory"),
-				 &s->memory_bytes, err);
+	char what[64];
+	int r;
+
+	(void)snprintf(what, sizeof(what), "machine %.32s: option guest-memory", ops->name);
+	r = units_parse_size(what, machine_option(ops, config->options, "guest-memory"),
+			     &s->memory_bytes, err);
 
 	if (r < 0)
 		return r;
@@ -91,8 +95,15 @@ static int read_memory(const struct machine_config *config, struct vm_settings *
 	if (s->memory_bytes < MEMORY_LEAST)
 		return err_set(err, EINVAL,
 			       "a guest needs 128M of memory: for less, limit a container in it "
-			       "(environment vm+container)");
+			       "(environment %s+container)",
+			       ops->name);
 	s->memory_bytes -= s->memory_bytes % MIB; /* QEMU's unit; never above the limit */
+	return 0;
+}
+
+static int read_hugepages(const struct machine_config *config, struct vm_settings *s,
+			  struct tare_err *err)
+{
 	s->hugepages = strcmp(option(config, "hugepages"), "on") == 0;
 	if (!s->hugepages)
 		return 0;
@@ -100,19 +111,52 @@ static int read_memory(const struct machine_config *config, struct vm_settings *
 	return hugepages_check(HUGEPAGES_FREE, s->memory_bytes, err);
 }
 
-static int read_limits(const struct machine_config *config, struct vm_settings *s,
-		       struct tare_err *err)
+static int read_time(const struct machine_ops *ops, const struct machine_config *config,
+		     const char *name, uint64_t *ret_ns, struct tare_err *err)
+{
+	char what[64];
+
+	(void)snprintf(what, sizeof(what), "machine %.32s: option %s", ops->name, name);
+	return units_parse_time(what, machine_option(ops, config->options, name), ret_ns, err);
+}
+
+static int read_limits(const struct machine_ops *ops, const struct machine_config *config,
+		       struct vm_settings *s, struct tare_err *err)
 {
 	s->limits = config->limits;
 	s->limits.memory_bytes = 0;
 	if (s->limits.net_rate)
 		return err_set(err, ENOTSUP,
 			       "--net-rate: a bare guest has no network here; limit a container in "
-			       "it (environment vm+container,net=veth)");
+			       "it (environment %s+container,net=veth)",
+			       ops->name);
 	if (s->limits.pids)
 		return err_set(err, ENOTSUP,
 			       "--pids-limit: from outside, a guest's processes cannot be told "
-			       "apart; limit a container in it (environment vm+container)");
+			       "apart; limit a container in it (environment %s+container)",
+			       ops->name);
+	return 0;
+}
+
+int vm_settings_read_common(const struct machine_ops *ops, const struct machine_config *config,
+			    struct vm_settings *ret, struct tare_err *err)
+{
+	struct vm_settings s = {.vcpus = 1};
+	const char *root = machine_option(ops, config->options, "image");
+	int r = machine_check_options(ops, config->options, err);
+
+	if (r == 0)
+		r = read_memory(ops, config, &s, err);
+	if (r == 0)
+		r = read_limits(ops, config, &s, err);
+	if (r == 0)
+		r = read_time(ops, config, "silence", &s.silence_ns, err);
+	if (r == 0)
+		r = read_time(ops, config, "patience", &s.patience_ns, err);
+	if (r < 0)
+		return r;
+	s.root = strcmp(root, IMAGED_NONE) == 0 ? NULL : root;
+	*ret = s;
 	return 0;
 }
 
@@ -195,13 +239,10 @@ int vm_settings_read(const struct machine_config *config, struct vm_settings *re
 		     struct tare_err *err)
 {
 	struct vm_settings s = {0};
-	const char *root = option(config, "image");
-	int r = machine_check_options(&machine_ops_vm, config->options, err);
+	int r = vm_settings_read_common(&machine_ops_vm, config, &s, err);
 
 	if (r == 0)
-		r = read_memory(config, &s, err);
-	if (r == 0)
-		r = read_limits(config, &s, err);
+		r = read_hugepages(config, &s, err);
 	if (r == 0)
 		r = read_cpus(config, &s, err);
 	if (r == 0)
@@ -209,15 +250,7 @@ int vm_settings_read(const struct machine_config *config, struct vm_settings *re
 	if (r == 0)
 		r = read_kernel(config, &s, err);
 	if (r == 0)
-		r = units_parse_time("machine vm: option silence", option(config, "silence"),
-				     &s.silence_ns, err);
-	if (r == 0)
-		r = units_parse_time("machine vm: option patience", option(config, "patience"),
-				     &s.patience_ns, err);
-	if (r < 0)
-		return r;
-	s.root = strcmp(root, IMAGED_NONE) == 0 ? NULL : root;
-	r = read_boot(config, &s, err);
+		r = read_boot(config, &s, err);
 	if (r == 0)
 		*ret = s;
 	return r;

@@ -39,6 +39,11 @@ struct vm_settings {
 	struct limits limits; /* what is left for QEMU's cgroup: memory is memory_bytes */
 };
 
+/* The part that all guests have: options guest-memory, image, patience and silence, and the limits.
+ */
+int vm_settings_read_common(const struct machine_ops *ops, const struct machine_config *config,
+			    struct vm_settings *ret, struct tare_err *err);
+
 /* All but what depends on the accelerator. */
 int vm_settings_read(const struct machine_config *config, struct vm_settings *ret,
 		     struct tare_err *err);
