@@ -73,6 +73,7 @@ static json_t *describe_spans(const struct guest *guest)
 		const char *name;
 		uint64_t at_ns;
 	} moments[] = {{"qmp", guest->qemu.qmp_ready_ns},
+		       {"kernel", guest->qemu.kernel_ns},
 		       {"userspace", guest->qemu.first_byte_ns},
 		       {"hello", guest->hello_ns}};
 	json_t *spans = json_object();

@@ -28,6 +28,8 @@ static void a_cold_boot_tells_its_spans_in_order(void **state)
 	assert_string_not_equal(json_string_or(d, "accel_why", ""), "");
 	assert_string_not_equal(json_string_or(d, "kernel", "?"), "?");
 	assert_true(json_u64_or(spans, "qmp", 0) > 0);
+	assert_true(json_u64_or(spans, "kernel", 0) > 0);
+	assert_true(json_u64_or(spans, "userspace", 0) > json_u64_or(spans, "kernel", 0));
 	assert_true(json_u64_or(spans, "userspace", 0) > json_u64_or(spans, "qmp", 0));
 	assert_true(json_u64_or(spans, "hello", 0) > json_u64_or(spans, "userspace", 0));
 	json_decref(d);
@@ -154,8 +156,11 @@ static void half_a_cpu_is_seen_as_throttling_of_qemu(void **state)
 	scene_need(machine->ops->slice(machine, player, &request, &slice, &err), &err);
 	scene_need(machine->ops->finish(machine, player, &record, &err), &err);
 	cpu = json_object_get(json_object_get(record, "host_collectors"), "cpu");
-	assert_true(json_u64_or(cpu, "nr_throttled", 0) > 0);
 	assert_true(json_u64_or(cpu, "usage_us", 0) > 0);
+	/* Who gets no half of a busy CPU is not throttled. */
+	assert_true(json_u64_or(cpu, "nr_throttled", 0) > 0 ||
+		    json_double_or(cpu, "usage_us", 0) * 1000 <
+			    0.45 * json_double_or(cpu, "wall_ns", 0));
 	/* Whole periods apart, the limit holds. */
 	assert_true(json_double_or(cpu, "usage_us", 0) * 1000 <
 		    0.5 * json_double_or(cpu, "wall_ns", 0) + 200e6);

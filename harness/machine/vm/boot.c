@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "machine/vm/channel.h"
+#include "machine/vm/entry.h"
 #include "machine/vm/image_kernel.h"
 #include "machine/vm/kvm_verdict.h"
 #include "machine/vm/snapshot.h"
@@ -32,6 +33,7 @@ static void make_plan(const struct machine_config *config, const struct vm_boot 
 			 .vcpus = s->vcpus,
 			 .tsc_khz = s->tsc_khz,
 			 .kernel = b->image.vmlinux,
+			 .entry = b->entry,
 			 .initrd = b->image.initrd,
 			 .root_disk = b->root.disk,
 			 .incoming_fd = -1,
@@ -217,6 +219,8 @@ static int find_images(const struct machine_config *config, struct vm_boot *b, s
 
 static void release_images(struct vm_boot *b)
 {
+	free(b->entry);
+	b->entry = NULL;
 	image_release(&b->image);
 	image_root_release(&b->root);
 }
@@ -247,6 +251,9 @@ int vm_boot(const struct machine_config *config, struct vm_boot *ret, struct tar
 		r = vm_settings_read(config, &b.settings, err);
 	if (r == 0)
 		r = find_images(config, &b, err);
+	/* Without it, one moment less is known of the start. Our own guest says it itself. */
+	if (r == 0 && !b.settings.smoke)
+		(void)entry_ensure(config->cache_dir, b.image.vmlinux, &b.entry, NULL);
 	if (r == 0)
 		r = choose_and_open(config, &b, qemu_path, err);
 	if (r == 0 && b.root.about)

@@ -41,6 +41,7 @@ struct qemu_config {
 	uint64_t tsc_khz;            /* for a microvm under TCG, which cannot find it out; else 0 */
 	bool smoke;                  /* no Linux: the channel is the serial port, no virtio */
 	const char *kernel;          /* an ELF vmlinux with a PVH note, or a bzImage */
+	const char *entry;           /* what is entered before it, see entry.h; NULL: nothing */
 	const char *initrd;          /* initramfs; NULL: none */
 	const char *disk;            /* raw image for /work */
 	bool disk_direct;            /* past the host's page cache */
@@ -61,8 +62,9 @@ struct qemu {
 	struct console *console; /* the guest's serial console and QEMU's own stderr */
 	int channel_fd;          /* virtio port tare.0: messages */
 	int stdio_fd;            /* virtio port tare.1: bytes of exec */
-	int debug_fd;            /* isa-debugcon: a byte at the first instruction of userspace */
+	int debug_fd;            /* isa-debugcon: ENTRY_BYTE, then one of userspace */
 	uint64_t qmp_ready_ns;   /* clock_now_ns() of these moments; 0: not yet */
+	uint64_t kernel_ns;
 	uint64_t first_byte_ns;
 	json_t *pinning;      /* of qemu_threads_place(); NULL: none */
 	json_t *command_line; /* list of texts, as started */
