@@ -132,6 +132,8 @@ static int confirm_kvm(const struct machine_config *config, struct vm_boot *b,
 	struct tare_err why = {0};
 	int r = open_guest(config, b, key->qemu_path, &why);
 
+	if (r == -ETIMEDOUT && limits_any(&s->limits))
+		return err_set(err, -r, "%s, within its limits", why.msg);
 	/* A disk that is full says nothing of KVM, and QEMU that does not start (EIO) nothing of
 	 * the guest. */
 	if (!kvm_verdict_learn(key, r, why.msg, vm_settings_patience(s), &s->verdict) && r != -EIO)

@@ -252,7 +252,9 @@ int vm_settings_choose(const struct machine_config *config, const struct kvm_ver
 
 uint64_t vm_settings_patience(const struct vm_settings *s)
 {
-	if (s->accel == QEMU_KVM && !s->verdict.booted && s->patience_ns > CONFIRM_NS)
+	/* Who is given little of the CPU may take long. */
+	if (s->accel == QEMU_KVM && !s->verdict.booted && !limits_any(&s->limits) &&
+	    s->patience_ns > CONFIRM_NS)
 		return CONFIRM_NS;
 	return s->patience_ns;
 }
