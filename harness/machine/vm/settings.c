@@ -35,9 +35,7 @@ const struct machine_option vm_options[] = {
 	 false},
 	{"cpu", "MODEL", AUTO, "QEMU's CPU model: auto: the host's with KVM, else qemu64", false},
 	{"kernel", "KERNEL", KERNEL_DEBIAN,
-	 "debian: its cloud kernel; host: the running one; smoke: a guest without Linux; else the "
-	 "path of a vmlinux or bzImage",
-	 false},
+	 "debian, host (the running one), smoke (no Linux), or a kernel's path", false},
 	{"cmdline+", "TEXT", NONE,
 	 "added to the kernel's command line; takes all that follows, commas too", false},
 	{"image", "NAME", IMAGED_NONE,
