@@ -13,9 +13,7 @@
 
 #include "agent/first.h"
 #include "agent/init.h"
-#include "agent/kernel_age.h"
 #include "agent/serve.h"
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/units.h"
@@ -27,7 +25,6 @@ struct agent_options {
 	int channel_fd, stdio_fd;
 	const char *load_path;
 	const char *dir;         /* for what is made; the work folder is below it */
-	uint64_t kernel_age_ns;  /* as of struct serve_config */
 	struct journal *journal; /* NULL in a guest, which vanishes as a whole */
 	bool in_guest;
 };
@@ -49,7 +46,6 @@ static int serve_in(const struct agent_options *options, const char *work_dir, s
 		.channel_fd = options->channel_fd,
 		.stdio_fd = options->stdio_fd,
 		.set_up_rest = options->journal ? NULL : init_set_up_rest,
-		.kernel_age_ns = options->kernel_age_ns,
 	};
 	int r;
 
@@ -63,12 +59,10 @@ static int serve_in(const struct agent_options *options, const char *work_dir, s
 	return serve(&config, err);
 }
 
-static int serve_guest(uint64_t kernel_age_ns, struct tare_err *err)
+static int serve_guest(struct tare_err *err)
 {
-	struct agent_options options = {.load_path = "/bin/tare-load",
-					.dir = "/run/tare",
-					.kernel_age_ns = kernel_age_ns,
-					.in_guest = true};
+	struct agent_options options = {
+		.load_path = "/bin/tare-load", .dir = "/run/tare", .in_guest = true};
 
 	options.channel_fd = init_open_port(MESSAGE_PORT, err);
 	if (options.channel_fd < 0)
@@ -88,13 +82,11 @@ static int tell(int r, const struct tare_err *err)
 static _Noreturn void run_guest(void)
 {
 	struct tare_err err = {0};
-	uint64_t begun_ns;
 	sigset_t was;
 	int status, r;
 	pid_t agent;
 
 	init_mark_first_instruction();
-	begun_ns = clock_now_ns();
 	r = init_set_up(&err);
 	if (r < 0) {
 		(void)tell(r, &err);
@@ -106,7 +98,7 @@ static _Noreturn void run_guest(void)
 	agent = fork();
 	if (agent == 0) {
 		(void)pthread_sigmask(SIG_SETMASK, &was, NULL);
-		_exit(tell(serve_guest(kernel_age_at_ns(begun_ns), &err), &err));
+		_exit(tell(serve_guest(&err), &err));
 	}
 	status = first_mind(agent);
 	if (WIFSIGNALED(status))

@@ -60,13 +60,12 @@ static json_t *hello(const struct serve_config *config)
 
 	read_clocksource(clocksource, sizeof(clocksource));
 	(void)uname(&name);
-	return json_pack("{s:{s:s, s:s, s:s, s:I, s:I, s:b, s:s, s:I, s:o}}", "hello", "agent",
+	return json_pack("{s:{s:s, s:s, s:s, s:I, s:I, s:b, s:s, s:I}}", "hello", "agent",
 			 TARE_VERSION, "kernel", name.release, "clocksource", clocksource, "cpus",
 			 (json_int_t)sysconf(_SC_NPROCESSORS_ONLN), "memory_bytes",
 			 (json_int_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE), "btf",
 			 access("/sys/kernel/btf/vmlinux", R_OK) == 0, "cgroup_mode",
-			 cgroup_layout_mode(&config->place->layout), "pid", (json_int_t)getpid(),
-			 "kernel_age_ns", json_u64(config->kernel_age_ns));
+			 cgroup_layout_mode(&config->place->layout), "pid", (json_int_t)getpid());
 }
 
 static int call_ping(struct server *s, const json_t *arguments, json_t **ret, struct tare_err *err)

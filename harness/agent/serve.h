@@ -2,16 +2,13 @@
 #pragma once
 /* serve: carries out the calls of message.h, one at a time. */
 
-#include <stdint.h>
-
 struct tare_err;
 struct trial_place;
 
 struct serve_config {
 	const struct trial_place *place;
 	int channel_fd;
-	int stdio_fd;           /* for exec; -1: none */
-	uint64_t kernel_age_ns; /* when userspace began; 0: unknown */
+	int stdio_fd; /* for exec; -1: none */
 	/* Done between the hello and the first call; NULL: nothing. */
 	int (*set_up_rest)(struct tare_err *err);
 };

@@ -68,15 +68,6 @@ static int vm_open(const struct machine_config *config, struct machine **ret, st
 	return 0;
 }
 
-/* When the kernel was entered: by the guest's word, as far as it can be. */
-static uint64_t kernel_entry_ns(const struct guest *guest)
-{
-	uint64_t age = json_u64_or(channel_hello(guest->channel), "kernel_age_ns", 0);
-	uint64_t userspace = guest->qemu.first_byte_ns;
-
-	return age && userspace && age <= userspace - guest->qemu.accel_ns ? userspace - age : 0;
-}
-
 /* ns since QEMU's execve; moments that were not seen (a restored guest's) are left out. */
 static json_t *describe_spans(const struct guest *guest)
 {
@@ -85,7 +76,7 @@ static json_t *describe_spans(const struct guest *guest)
 		uint64_t at_ns;
 	} moments[] = {{"qemu", guest->qemu.process.exec_ns},
 		       {"accel", guest->qemu.accel_ns},
-		       {"kernel", kernel_entry_ns(guest)},
+		       {"kernel", guest->qemu.kernel_ns},
 		       {"userspace", guest->qemu.first_byte_ns},
 		       {"hello", guest->hello_ns}};
 	json_t *spans = json_object();

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -16,8 +17,10 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "machine/vm/cmdline.h"
+#include "machine/vm/entry.h"
 #include "machine/vm/hugepages.h"
 #include "machine/vm/image_kernel.h"
+#include "machine/vm/image_vmlinux.h"
 #include "made_elf.h"
 
 static char folder[] = "/tmp/tare-unit-XXXXXX";
@@ -137,6 +140,67 @@ static void another_kernel_of_that_name_is_not_the_running_one(void **state)
 	assert_null(found);
 }
 
+static ino_t inode_of(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 ? st.st_ino : 0;
+}
+
+static void a_kernel_is_entered_by_way_of_a_few_instructions(void **state)
+{
+	unsigned char bytes[ENTRY_SIZE], *code;
+	char path[96], *entry = NULL, *again = NULL;
+	struct made_elf kernel;
+	uint32_t to = 0x1000850;
+	int32_t jump;
+	ino_t was;
+
+	(void)state;
+	made_elf_fill(&kernel, "", 0);
+	memcpy(kernel.note.entry, &to, sizeof(to));
+	(void)snprintf(path, sizeof(path), "%s/vmlinux", folder);
+	put_file(path, &kernel, sizeof(kernel));
+	assert_int_equal(entry_ensure(folder, path, &entry, NULL), 0);
+	/* What it holds is what QEMU's loader would find: the note, and code that goes on there. */
+	assert_int_equal(image_vmlinux_entry(entry, 0x300000, 0x301000, &to, NULL), 0);
+	assert_int_equal(to, 0x200000);
+	entry_make(0x1000850, bytes);
+	code = memmem(bytes, sizeof(bytes), "\xb0k\xe6\xe9\xe9", 5);
+	assert_non_null(code);
+	memcpy(&jump, code + 5, sizeof(jump));
+	assert_int_equal(0x200000 + 9 + jump, 0x1000850);
+	/* It is kept, and made again when it is not what it was. */
+	was = inode_of(entry);
+	assert_int_equal(entry_ensure(folder, path, &again, NULL), 0);
+	assert_string_equal(again, entry);
+	assert_int_equal(inode_of(entry), was);
+	put_file(entry, "x", 1);
+	free(again);
+	assert_int_equal(entry_ensure(folder, path, &again, NULL), 0);
+	assert_int_equal(image_vmlinux_entry(again, 0x300000, 0x301000, &to, NULL), 0);
+	free(again);
+	free(entry);
+}
+
+static void a_kernel_that_is_in_the_way_is_entered_itself(void **state)
+{
+	unsigned char bytes[ENTRY_SIZE];
+	struct tare_err err = {0};
+	char path[96], *entry = NULL;
+
+	(void)state;
+	entry_make(0x1000850, bytes); /* it lies where the instructions would */
+	(void)snprintf(path, sizeof(path), "%s/vmlinux", folder);
+	put_file(path, bytes, sizeof(bytes));
+	assert_int_equal(entry_ensure(folder, path, &entry, &err), -ENOTSUP);
+	assert_non_null(strstr(err.msg, path));
+	err = (struct tare_err){0};
+	put_file(path, "no ELF", 6);
+	assert_int_equal(entry_ensure(folder, path, &entry, &err), -ENOTSUP);
+	assert_null(entry);
+}
+
 static int make_folder(void **state)
 {
 	(void)state;
@@ -156,6 +220,8 @@ int main(void)
 		cmocka_unit_test(what_a_system_call_costs_is_marked),
 		cmocka_unit_test(huge_pages_have_to_be_there),
 		cmocka_unit_test(the_running_kernel_is_found_by_its_release),
+		cmocka_unit_test(a_kernel_is_entered_by_way_of_a_few_instructions),
+		cmocka_unit_test(a_kernel_that_is_in_the_way_is_entered_itself),
 		cmocka_unit_test(another_kernel_of_that_name_is_not_the_running_one),
 	};
 

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "machine/vm/channel.h"
+#include "machine/vm/entry.h"
 #include "machine/vm/image_kernel.h"
 #include "machine/vm/kvm_verdict.h"
 #include "machine/vm/snapshot.h"
@@ -32,6 +33,7 @@ void vm_boot_plan(const struct machine_config *config, const struct vm_boot *b,
 			 .vcpus = s->vcpus,
 			 .tsc_khz = s->tsc_khz,
 			 .kernel = b->image.vmlinux,
+			 .entry = b->entry,
 			 .initrd = b->image.initrd,
 			 .root_disk = b->root.disk,
 			 .incoming_fd = -1,
@@ -141,6 +143,8 @@ static int confirm_kvm(const struct machine_config *config, struct vm_boot *b,
 	struct tare_err why = {0};
 	int r = open_guest(config, b, key->qemu_path, &why);
 
+	if (r == -ETIMEDOUT && limits_any(&s->limits))
+		return err_set(err, -r, "%s, within its limits", why.msg);
 	/* A disk that is full says nothing of KVM, and QEMU that does not start (EIO) nothing of
 	 * the guest. */
 	if (!kvm_verdict_learn(key, r, why.msg, vm_settings_patience(s), &s->verdict) && r != -EIO)
@@ -224,6 +228,8 @@ int vm_boot_find_images(const struct machine_config *config, bool uml, struct vm
 
 void vm_boot_release_images(struct vm_boot *b)
 {
+	free(b->entry);
+	b->entry = NULL;
 	image_release(&b->image);
 	image_root_release(&b->root);
 }
@@ -254,6 +260,9 @@ int vm_boot(const struct machine_config *config, struct vm_boot *ret, struct tar
 		r = vm_settings_read(config, &b.settings, err);
 	if (r == 0)
 		r = vm_boot_find_images(config, false, &b, err);
+	/* Without it, one moment less is known of the start. Our own guest says it itself. */
+	if (r == 0 && !b.settings.smoke)
+		(void)entry_ensure(config->cache_dir, b.image.vmlinux, &b.entry, NULL);
 	if (r == 0)
 		r = choose_and_open(config, &b, qemu_path, err);
 	if (r == 0 && b.root.about)

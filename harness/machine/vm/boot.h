@@ -14,6 +14,7 @@ struct vm_boot {
 	struct vm_settings settings; /* as they turned out */
 	struct image image;
 	struct image_root root; /* folder NULL: none was asked for */
+	char *entry;            /* see entry.h; NULL: none */
 	struct guest guest;
 	bool restored;
 };

@@ -22,8 +22,7 @@ void channel_close(struct channel *channel); /* NULL is fine */
 void channel_wait_by(struct channel *channel, const struct message_waiter *waiter);
 
 /* What the agent said of its kernel: {"kernel", "clocksource", "cpus", "memory_bytes", "btf",
- * "cgroup_mode", "agent", "kernel_age_ns": how old the kernel was when userspace began, 0:
- * unknown}. Borrowed. */
+ * "cgroup_mode", "agent"}. Borrowed. */
 const json_t *channel_hello(const struct channel *channel);
 
 /* Call and wait. *ret (may be NULL): what "ok" holds, a new reference. An "error" comes back as

@@ -3,9 +3,12 @@
 
 #include <ctype.h>
 #include <endian.h>
+#include <fcntl.h>
 #include <gelf.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/err.h"
 
 /* Documentation/arch/x86/boot.rst of Linux: "The Real-Mode Kernel Header". */
@@ -17,8 +20,6 @@
 #define BOOT_HEADER_END     0x250
 #define BOOT_VERSION_NEEDED 0x208 /* the first that has the payload's place */
 #define SECTOR              512
-
-#define XEN_ELFNOTE_PHYS32_ENTRY 18 /* include/xen/interface/elfnote.h */
 
 #define BANNER "Linux version "
 
@@ -58,20 +59,23 @@ int image_payload_find(const unsigned char *bytes, size_t size, struct image_pay
 	return 0;
 }
 
-static bool has_note(Elf_Data *data)
+/* The address in the note for PVH, of 4 or 8 bytes. */
+static bool find_note(Elf_Data *data, uint32_t *ret)
 {
 	size_t at = 0, name, description;
 	GElf_Nhdr note;
 
 	while (data && (at = gelf_getnote(data, at, &note, &name, &description)) > 0) {
-		if (note.n_type == XEN_ELFNOTE_PHYS32_ENTRY && note.n_namesz == 4 &&
-		    memcmp((const char *)data->d_buf + name, "Xen", 4) == 0)
+		if (note.n_type == IMAGE_NOTE_PVH && note.n_namesz == 4 && note.n_descsz >= 4 &&
+		    memcmp((const char *)data->d_buf + name, "Xen", 4) == 0) {
+			*ret = read_u32((const unsigned char *)data->d_buf + description);
 			return true;
+		}
 	}
 	return false;
 }
 
-static bool has_pvh(Elf *elf)
+static bool find_pvh(Elf *elf, uint32_t *ret)
 {
 	size_t n = 0;
 
@@ -82,15 +86,53 @@ static bool has_pvh(Elf *elf)
 
 		if (!gelf_getphdr(elf, (int)i, &p) || p.p_type != PT_NOTE)
 			continue;
-		if (has_note(
-			    elf_getdata_rawchunk(elf, (int64_t)p.p_offset, p.p_filesz, ELF_T_NHDR)))
+		if (find_note(
+			    elf_getdata_rawchunk(elf, (int64_t)p.p_offset, p.p_filesz, ELF_T_NHDR),
+			    ret))
 			return true;
 	}
 	return false;
 }
 
+/* Has a segment of it something there? A file that cannot be read has. */
+static bool occupies(Elf *elf, uint64_t from, uint64_t until)
+{
+	size_t n = 0;
+
+	if (elf_getphdrnum(elf, &n) < 0)
+		return true;
+	for (size_t i = 0; i < n; i++) {
+		GElf_Phdr p;
+
+		if (!gelf_getphdr(elf, (int)i, &p) ||
+		    (p.p_type == PT_LOAD && p.p_paddr < until && p.p_paddr + p.p_memsz > from))
+			return true;
+	}
+	return false;
+}
+
+int image_vmlinux_entry(const char *path, uint64_t from, uint64_t until, uint32_t *ret,
+			struct tare_err *err)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	bool found;
+	Elf *elf;
+
+	if (fd < 0)
+		return err_errno(err, "open '%s'", path);
+	if (elf_version(EV_CURRENT) == EV_NONE)
+		return err_set(err, ENOTSUP, "libelf is too old");
+	elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+	found = elf && !occupies(elf, from, until) && find_pvh(elf, ret);
+	(void)elf_end(elf);
+	if (!found)
+		return err_set(err, ENOTSUP, "'%s' leaves no room before its entry", path);
+	return 0;
+}
+
 int image_vmlinux_check(struct image_bytes *vmlinux, struct tare_err *err)
 {
+	uint32_t entry;
 	GElf_Ehdr header;
 	Elf *elf;
 	int r = 0;
@@ -101,7 +143,7 @@ int image_vmlinux_check(struct image_bytes *vmlinux, struct tare_err *err)
 	if (!elf || elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &header) ||
 	    header.e_machine != EM_X86_64)
 		r = err_set(err, EBADMSG, "not an ELF kernel for x86-64");
-	else if (!has_pvh(elf))
+	else if (!find_pvh(elf, &entry))
 		r = err_set(err, EBADMSG,
 			    "it has no entry for PVH: it was built without CONFIG_PVH");
 	(void)elf_end(elf);

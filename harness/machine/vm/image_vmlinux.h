@@ -26,6 +26,13 @@ int image_payload_find(const unsigned char *bytes, size_t size, struct image_pay
 /* An x86-64 ELF file with an entry for PVH (a Xen note, type 18); else -EBADMSG. */
 int image_vmlinux_check(struct image_bytes *vmlinux, struct tare_err *err);
 
+#define IMAGE_NOTE_PVH 18 /* XEN_ELFNOTE_PHYS32_ENTRY, include/xen/interface/elfnote.h */
+
+/* The physical address at which PVH enters a checked vmlinux. -ENOTSUP: it has something of its own
+ * between these addresses. */
+int image_vmlinux_entry(const char *path, uint64_t from, uint64_t until, uint32_t *ret,
+			struct tare_err *err);
+
 /* Its release, as uname -r says: from the banner. */
 int image_vmlinux_release(const struct image_bytes *vmlinux, char *ret, size_t size,
 			  struct tare_err *err);

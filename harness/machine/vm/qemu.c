@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "machine/vm/console.h"
+#include "machine/vm/entry.h"
 #include "machine/vm/qemu_args.h"
 #include "machine/vm/qemu_threads.h"
 #include "machine/vm/qmp.h"
@@ -171,17 +172,26 @@ int qemu_start(struct qemu *qemu, const struct qemu_config *config, uint64_t dea
 	return r;
 }
 
+/* The first of each kind is the moment. */
+static void note_byte(struct qemu *qemu, char byte, uint64_t now_ns)
+{
+	uint64_t *moment = byte == ENTRY_BYTE ? &qemu->kernel_ns : &qemu->first_byte_ns;
+
+	if (!*moment)
+		*moment = now_ns;
+}
+
 static void take_debug_bytes(struct qemu *qemu)
 {
 	char bytes[256];
 
-	for (int i = 0; i < DEBUG_READS; i++) {
+	for (int reads = 0; reads < DEBUG_READS; reads++) {
 		ssize_t n = recv(qemu->debug_fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 
 		if (n > 0)
 			qemu->last_byte_ns = clock_now_ns();
-		if (n > 0 && !qemu->first_byte_ns)
-			qemu->first_byte_ns = qemu->last_byte_ns;
+		for (ssize_t i = 0; i < n; i++)
+			note_byte(qemu, bytes[i], qemu->last_byte_ns);
 		if (n < (ssize_t)sizeof(bytes))
 			return;
 	}

@@ -41,6 +41,7 @@ struct qemu_config {
 	uint64_t tsc_khz;            /* for a microvm under TCG, which cannot find it out; else 0 */
 	bool smoke;                  /* no Linux: the channel is the serial port, no virtio */
 	const char *kernel;          /* an ELF vmlinux with a PVH note, or a bzImage */
+	const char *entry;           /* what is entered before it, see entry.h; NULL: nothing */
 	const char *initrd;          /* initramfs; NULL: none */
 	const char *disk;            /* raw image for /work */
 	bool disk_direct;            /* past the host's page cache */
@@ -66,9 +67,10 @@ struct qemu {
 	int channel_fd;          /* virtio port tare.0: messages */
 	int stdio_fd;            /* virtio port tare.1: bytes of exec */
 	int pulse_fd;            /* virtio port tare.2: signs of life */
-	int debug_fd;            /* isa-debugcon: a byte at the first instruction of userspace */
+	int debug_fd;            /* isa-debugcon: ENTRY_BYTE, then one of userspace */
 	/* clock_now_ns() of these moments; 0: not yet */
 	uint64_t accel_ns;                    /* told to run: the accelerator starts */
+	uint64_t kernel_ns;                   /* ENTRY_BYTE */
 	uint64_t first_byte_ns, last_byte_ns; /* of the debug port, until the last look */
 	uint64_t gone_ns;                     /* the process had ended */
 	json_t *pinning;                      /* of qemu_threads_place(); NULL: none */

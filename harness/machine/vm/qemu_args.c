@@ -101,7 +101,13 @@ static void add_kernel(struct qemu_args *args, const struct qemu_config *config)
 {
 	char tsc[64] = "";
 
-	add_option(args, "-kernel", "%s", config->kernel);
+	cleanup_free char *loaded = escape(config->kernel);
+
+	add_option(args, "-kernel", "%s", config->entry ? config->entry : config->kernel);
+	if (config->entry)
+		add_option(args, "-device", "loader,file=%s", loaded ? loaded : "");
+	if (!loaded)
+		args->failed = -ENOMEM;
 	if (config->smoke) {
 		add_option(args, "-append", "tsc_khz=%llu", (unsigned long long)config->tsc_khz);
 		return;

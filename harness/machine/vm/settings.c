@@ -35,8 +35,7 @@ const struct machine_option vm_options[] = {
 	 false},
 	{"cpu", "MODEL", AUTO, "QEMU's CPU model: auto: the host's with KVM, else qemu64", false},
 	{"kernel", "KERNEL", KERNEL_DEBIAN,
-	 "debian (its cloud kernel), host (the running one), smoke (no Linux), a kernel's path",
-	 false},
+	 "debian, host (the running one), smoke (no Linux), or a kernel's path", false},
 	{"cmdline+", "TEXT", NONE,
 	 "added to the kernel's command line; takes all that follows, commas too", false},
 	{"image", "NAME", IMAGED_NONE,
@@ -294,7 +293,9 @@ int vm_settings_choose(const struct machine_config *config, const struct kvm_ver
 
 uint64_t vm_settings_patience(const struct vm_settings *s)
 {
-	if (s->accel == QEMU_KVM && !s->verdict.booted && s->patience_ns > CONFIRM_NS)
+	/* Who is given little of the CPU may take long. */
+	if (s->accel == QEMU_KVM && !s->verdict.booted && !limits_any(&s->limits) &&
+	    s->patience_ns > CONFIRM_NS)
 		return CONFIRM_NS;
 	return s->patience_ns;
 }

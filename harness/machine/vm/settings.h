@@ -17,26 +17,26 @@ extern const struct machine_option vm_options[];
 struct vm_settings {
 	enum qemu_accel accel;
 	struct kvm_verdict verdict; /* on KVM with this kernel */
-	bool accel_may_fall_back;   /* accel=auto */
-	bool accel_fell_back;       /* KVM was wanted, and this is TCG */
 	char accel_why[240];        /* a sentence */
 	enum qemu_machine machine;
 	char machine_why[160];
 	uint64_t memory_bytes;
 	unsigned int vcpus;
-	uint64_t cpus; /* where they run: mask; 0: anywhere */
-	bool hugepages;
+	uint64_t cpus;        /* where they run: mask; 0: anywhere */
 	const char *cpu;      /* QEMU's model; NULL: by the accelerator. Of the options */
 	const char *cmdline;  /* what is added to the kernel's; NULL: nothing. Of the options */
 	uint64_t tsc_khz;     /* 0: not told to the guest */
-	bool kernel_of_host;  /* the running kernel's image */
 	const char *kernel;   /* a file; NULL: the distribution's cloud kernel. Of the options */
-	bool smoke;           /* our own guest without Linux instead */
 	const char *root;     /* an image of the store as a disk; NULL: none. Of the options */
-	bool restore;         /* go on with a saved guest */
 	uint64_t patience_ns; /* how long it may take to boot, to its hello */
 	uint64_t silence_ns;  /* how long the guest may take over a call */
 	struct limits limits; /* what is left for QEMU's cgroup: memory is memory_bytes */
+	bool accel_may_fall_back; /* accel=auto */
+	bool accel_fell_back;     /* KVM was wanted, and this is TCG */
+	bool hugepages;
+	bool kernel_of_host; /* the running kernel's image */
+	bool smoke;          /* our own guest without Linux instead */
+	bool restore;        /* go on with a saved guest */
 };
 
 /* The part that all guests have: options guest-memory, image, patience and silence, and the limits.
