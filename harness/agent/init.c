@@ -29,6 +29,7 @@
 #define PORT_WAIT_NS    (10 * NS_PER_S)
 #define MODULES         "/lib/modules"
 #define NEW_ROOT        "/newroot"
+#define RSS_LINE        "\nRss:" /* of smaps, in kB */
 #define CHANNEL_MODULE  "virtio_console.ko"
 
 struct mount_point {
@@ -199,14 +200,13 @@ int init_set_up_rest(struct tare_err *err)
  * say nothing. */
 static uint64_t rss_of(const char *path)
 {
-	unsigned long long kib = 0;
 	char text[1024];
 	const char *line;
 
 	if (fd_read_file_quiet(AT_FDCWD, path, text, sizeof(text)) < 0)
 		return 0;
-	line = strstr(text, "\nRss:");
-	return line && sscanf(line, " Rss: %llu kB", &kib) == 1 ? kib * 1024 : 0;
+	line = strstr(text, RSS_LINE);
+	return line ? strtoull(line + strlen(RSS_LINE), NULL, 10) * 1024 : 0;
 }
 
 uint64_t init_rss_bytes(void)

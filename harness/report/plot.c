@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "base/units.h"
 #include "report/style.h"
@@ -204,6 +205,16 @@ int plot_end(struct plot *plot, int width, int height, struct tare_err *err)
 		(void)err_wrap(err, r, "plot '%s'", plot->name);
 	plot_drop(plot);
 	return r;
+}
+
+size_t plot_env_of(const struct run *run, const json_t *row)
+{
+	size_t env = 0;
+
+	while (env + 1 < run->n_envs &&
+	       strcmp(run->envs[env].label, json_string_or(row, "env", "")) != 0)
+		env++;
+	return env;
 }
 
 void plot_quote(FILE *out, const char *text)

@@ -40,6 +40,8 @@ void plot_time_ticks(FILE *script, char axis, double low_ns, double high_ns);
 /* Which environments have which colour and shape, in lines along the top edge. Gives back how high
  * they are, in pixels. used[env]; the labels are to be unset before the next panel is drawn. */
 int plot_legend(FILE *script, const struct run *run, const bool *used, int width, int height);
+/* The environment that a row of the summary is about. */
+size_t plot_env_of(const struct run *run, const json_t *row);
 /* "lc rgb '#...'" of a colour. */
 void plot_colour(FILE *script, const char *name);
 /* What a label says of an environment whose figures are no VM's: " (TCG)"; "" else. */

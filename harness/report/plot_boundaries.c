@@ -108,11 +108,8 @@ static void put_labels(const struct run *run, const json_t *rows, FILE *s)
 	json_array_foreach(rows, i, row)
 	{
 		char label[RUN_NAME_MAX + 64];
-		size_t env = 0;
+		size_t env = plot_env_of(run, row);
 
-		while (env + 1 < run->n_envs &&
-		       strcmp(run->envs[env].label, json_string_or(row, "env", "")) != 0)
-			env++;
 		(void)snprintf(label, sizeof(label), "%s: %s%s", run->envs[env].label,
 			       json_string_or(row, "what", ""), plot_apart(&run->envs[env]));
 		(void)fprintf(s, "%s", i ? ", " : "");
@@ -131,7 +128,8 @@ static int put_legend(const struct bars *bars, int height, FILE *s)
 		const struct part *part = &parts[i / 2];
 		bool hatched = i % 2;
 		double x = 0.02 + 0.325 * (n % LEGEND_COLUMNS);
-		double y = 1 - (12.0 + LEGEND_LINE * (n / LEGEND_COLUMNS)) / height;
+		int line = n / LEGEND_COLUMNS;
+		double y = 1 - (12.0 + LEGEND_LINE * line) / height;
 
 		if (!bars->drawn[i / 2][hatched])
 			continue;

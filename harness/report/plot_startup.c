@@ -11,16 +11,6 @@
 
 #define DOTS_MAX 400 /* of a row: more do not fit */
 
-static size_t env_of(const struct run *run, const json_t *row)
-{
-	size_t env = 0;
-
-	while (env + 1 < run->n_envs &&
-	       strcmp(run->envs[env].label, json_string_or(row, "env", "")) != 0)
-		env++;
-	return env;
-}
-
 static const char *words_of(const json_t *row)
 {
 	const char *what = json_string_or(row, "what", "");
@@ -56,7 +46,7 @@ static void put_script(const struct run *run, const json_t *rows, FILE *s)
 	(void)fprintf(s, "set ytics (");
 	json_array_foreach(rows, i, row)
 	{
-		const struct run_env *env = &run->envs[env_of(run, row)];
+		const struct run_env *env = &run->envs[plot_env_of(run, row)];
 		char label[RUN_NAME_MAX + 80];
 
 		(void)snprintf(label, sizeof(label), "%s: %s%s", env->label, words_of(row),
@@ -68,7 +58,7 @@ static void put_script(const struct run *run, const json_t *rows, FILE *s)
 	(void)fprintf(s, ")\nplot ");
 	json_array_foreach(rows, i, row)
 	{
-		size_t env = env_of(run, row);
+		size_t env = plot_env_of(run, row);
 
 		(void)fprintf(s, "%s'startup.tsv' index %zu using 2:1 with points pt 6 ps 0.5 ",
 			      i ? ", \\\n  " : "", 2 * i);

@@ -10,7 +10,8 @@
 #include "report/summary.h"
 #include "stats/quantile.h"
 
-#define US_PER_S 1e6
+#define US_PER_S    1e6
+#define MOMENTS_MAX 32
 
 /* The median of one moment over the boots of a kind; NAN: none of them has it. Each boot once: it
  * is the instance's, whatever number of trials it carried. */
@@ -47,7 +48,7 @@ static int compare_moments(const void *a, const void *b)
 static json_t *moments_of(const json_t *boots, struct tare_err *err)
 {
 	cleanup_json json_t *seen = json_object();
-	json_t *moments[32], *list = json_array(), *spans, *unused;
+	json_t *moments[MOMENTS_MAX], *list = json_array(), *spans, *unused;
 	const char *id, *name;
 	size_t n = 0;
 
@@ -56,14 +57,13 @@ static json_t *moments_of(const json_t *boots, struct tare_err *err)
 	{
 		double at = median_moment(boots, name, err);
 
-		if (json_object_get(seen, name) || !isfinite(at) ||
-		    n == sizeof(moments) / sizeof(*moments))
+		if (json_object_get(seen, name) || !isfinite(at) || n == MOMENTS_MAX)
 			continue;
 		(void)json_put(seen, name, json_true());
 		moments[n] = json_pack("{s:s, s:o}", "name", name, "median_ns", json_number(at));
 		n += moments[n] != NULL;
 	}
-	qsort(moments, n, sizeof(*moments), compare_moments);
+	qsort(moments, n, sizeof(json_t *), compare_moments);
 	for (size_t i = 0; i < n; i++)
 		(void)json_array_append_new(list, moments[i]);
 	return list;

@@ -40,6 +40,14 @@ payloads_are_placed() {
 }
 ok "a payload's first instruction and end are on the host's clock" payloads_are_placed
 
+# Memory is no time: an agent of more than 4 MB is one on any machine.
+footprints() {
+	jq -e -s 'all(.[] | select(.trial.machine == "vm") | .instance.footprint;
+		.beyond_guest_bytes > 1000000 and .guest_bytes > 1000000 and
+		.agent_rss_bytes > 100000 and .agent_rss_bytes <= 4194304)' "$runs/observed/records.jsonl"
+}
+ok "what an idle guest takes of the host's memory is in the records, and the agent is small" footprints
+
 software_counts_hardware_says_why() {
 	jq -e -s 'all(.[] | select(.collectors.counters.events != null) | .collectors.counters.events;
 		.["page-faults"].value >= 0 and (.cycles | has("unsupported") or (.value > 0)))' \

@@ -62,7 +62,7 @@ static int read_smaps(pid_t pid, struct host_memory *ret, struct tare_err *err)
 int footprint_read(struct guest *guest, uint64_t deadline_ns, json_t **ret, struct tare_err *err)
 {
 	cleanup_json json_t *inside = NULL;
-	struct host_memory memory;
+	struct host_memory memory = {0};
 	int r = channel_call(guest->channel, "footprint", NULL, deadline_ns, &inside, err);
 
 	if (r == 0)

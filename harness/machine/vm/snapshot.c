@@ -146,7 +146,11 @@ static int save_state(struct guest *guest, const char *folder, uint64_t deadline
 	if (r == 0)
 		r = qmp_run(qmp, "migrate", json_pack("{ss}", "uri", "fd:state"), deadline_ns, NULL,
 			    err);
-	return r < 0 ? r : wait_for_migration(qmp, deadline_ns, err);
+	if (r == 0)
+		r = wait_for_migration(qmp, deadline_ns, err);
+	if (r == 0 && fsync(fd) < 0)
+		r = err_errno(err, "fsync '%s'", path);
+	return r;
 }
 
 static int save_files(struct guest *guest, const char *folder, uint64_t deadline_ns,
@@ -201,7 +205,9 @@ int snapshot_save(const struct snapshot_making *making, struct guest *guest, uin
 
 	if (r == 0)
 		r = save_files(guest, making->folder, deadline_ns, err);
-
+	/* The cache believes what is there: a crash must not leave holes with a good name. */
+	if (r == 0 && fsync(making->memory_fd) < 0)
+		r = err_errno(err, "fsync the memory in '%s'", making->folder);
 	/* Whole or not at all. Somebody else's, made at the same time, is as good. */
 	if (r == 0 && rename(making->folder, making->final_name) < 0 && errno != EEXIST &&
 	    errno != ENOTEMPTY)
