@@ -44,6 +44,8 @@ static int serve_in(const struct agent_options *options, const char *work_dir, s
 		.place = &place,
 		.channel_fd = options->channel_fd,
 		.stdio_fd = options->stdio_fd,
+		/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
+		.lines = getenv(INIT_LINES) != NULL,
 	};
 	int r;
 

@@ -2,6 +2,8 @@
 #pragma once
 /* serve: carries out the calls of message.h, one at a time. */
 
+#include <stdbool.h>
+
 struct tare_err;
 struct trial_place;
 
@@ -9,6 +11,7 @@ struct serve_config {
 	const struct trial_place *place;
 	int channel_fd;
 	int stdio_fd; /* for exec; -1: none */
+	bool lines;   /* they are serial lines, see stdio.h */
 };
 
 /* Says hello, then serves until the host calls shutdown (0) or closes the channel (-EPIPE). Ends

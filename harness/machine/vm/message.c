@@ -14,6 +14,7 @@
 
 struct message_stream {
 	int fd;
+	size_t write_max;
 	size_t used; /* bytes in buf that are not yet taken */
 	char buf[MESSAGE_LINE_MAX];
 };
@@ -29,6 +30,7 @@ int message_open(int fd, struct message_stream **ret, struct tare_err *err)
 	if (!s)
 		return err_set(err, ENOMEM, "out of memory");
 	s->fd = fd;
+	s->write_max = MESSAGE_LINE_MAX;
 	s->used = 0;
 	*ret = s;
 	return 0;
@@ -37,6 +39,11 @@ int message_open(int fd, struct message_stream **ret, struct tare_err *err)
 void message_close(struct message_stream *stream)
 {
 	free(stream);
+}
+
+void message_limit(struct message_stream *stream, size_t bytes)
+{
+	stream->write_max = bytes;
 }
 
 int message_fd(const struct message_stream *stream)
@@ -123,9 +130,11 @@ int message_write(struct message_stream *stream, const json_t *message, uint64_t
 
 	if (!text)
 		return err_set(err, ENOMEM, "out of memory");
-	if (size + 1 > MESSAGE_LINE_MAX)
-		return err_set(err, EMSGSIZE, "channel: a message of more than %u bytes",
-			       MESSAGE_LINE_MAX);
+	if (size + 1 > stream->write_max)
+		return err_set(err, EMSGSIZE,
+			       "channel: a message of more than %zu bytes: give fewer or shorter "
+			       "arguments and variables",
+			       stream->write_max);
 	text[size++] = '\n'; /* in place of the NUL */
 	while (done < size) {
 		ssize_t n = write(stream->fd, text + done, size - done);
