@@ -46,6 +46,8 @@ static int serve_in(const struct agent_options *options, const char *work_dir, s
 		.channel_fd = options->channel_fd,
 		.stdio_fd = options->stdio_fd,
 		.set_up_rest = options->journal ? NULL : init_set_up_rest,
+		/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
+		.lines = getenv(INIT_LINES) != NULL,
 	};
 	int r;
 

@@ -296,7 +296,8 @@ static int serve_calls(struct server *s, struct tare_err *err)
 
 int serve(const struct serve_config *config, struct tare_err *err)
 {
-	struct server s = {.config = config, .stdio = {.fd = config->stdio_fd}};
+	struct server s = {.config = config,
+			   .stdio = {.fd = config->stdio_fd, .lines = config->lines}};
 	int r = message_open(config->channel_fd, &s.stream, err);
 
 	/* Left to itself jansson reads /dev/urandom, for which a kernel that has just booted on a

@@ -2,6 +2,8 @@
 #pragma once
 /* serve: carries out the calls of message.h, one at a time. */
 
+#include <stdbool.h>
+
 struct tare_err;
 struct trial_place;
 
@@ -9,6 +11,7 @@ struct serve_config {
 	const struct trial_place *place;
 	int channel_fd;
 	int stdio_fd; /* for exec; -1: none */
+	bool lines;   /* they are serial lines, see stdio.h */
 	/* Done between the hello and the first call; NULL: nothing. */
 	int (*set_up_rest)(struct tare_err *err);
 };

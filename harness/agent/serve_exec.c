@@ -104,6 +104,12 @@ static int take_frame(const struct stdio_frame *frame, const uint8_t *bytes, voi
 		exec_stdio_resize(&relay->fds, &window);
 		return 0;
 	}
+	if (frame->stream == STDIO_IN && relay->stdio->lines) {
+		int r = stdio_write(relay->stdio->fd, STDIO_TAKEN, NULL, 0, STDIO_NEVER, err);
+
+		if (r < 0)
+			return r;
+	}
 	if (frame->stream == STDIO_IN && relay->fds.in >= 0) {
 		memcpy(relay->buf + relay->pending, bytes, frame->size);
 		relay->pending += frame->size;

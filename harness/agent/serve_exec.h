@@ -14,6 +14,7 @@ struct trial_place;
 struct serve_stdio {
 	int fd; /* -1: none */
 	struct stdio_reader reader;
+	bool lines;      /* each frame of input is told to be taken, see stdio.h */
 	bool input_open; /* the end of the last command's input is still to come */
 };
 

@@ -74,6 +74,7 @@ static int open_guest(const struct machine_config *config, struct vm_boot *b, st
 
 	vm_boot_plan(config, b, NULL, &plan);
 	plan.own_cgroup = true;
+	plan.lines = true;
 	plan.start = uml_start;
 	r = guest_open(&plan, &b->guest, err);
 

@@ -94,6 +94,11 @@ const json_t *channel_hello(const struct channel *channel)
 	return channel->hello;
 }
 
+void channel_limit(struct channel *channel, size_t bytes)
+{
+	message_limit(channel->stream, bytes);
+}
+
 int channel_fd(const struct channel *channel)
 {
 	return message_fd(channel->stream);
@@ -112,6 +117,8 @@ int channel_ask(struct channel *channel, const char *call, json_t *taken_argumen
 	    json_put(message, "call", json_string(call)) < 0)
 		return err_set(err, ENOMEM, "out of memory");
 	r = message_write(channel->stream, message, deadline_ns, &why);
+	if (r == -EMSGSIZE) /* nothing of it was sent */
+		return err_set(err, EMSGSIZE, "%s", why.msg);
 	if (r < 0)
 		return err_set(err, -break_channel(channel, r, &why), "%s", why.msg);
 	return 0;

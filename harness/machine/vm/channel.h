@@ -36,6 +36,8 @@ int channel_ask(struct channel *channel, const char *call, json_t *taken_argumen
 		uint64_t deadline_ns, struct tare_err *err);
 int channel_answer(struct channel *channel, uint64_t deadline_ns, json_t **ret,
 		   struct tare_err *err);
+/* Refuse to send messages of more bytes. */
+void channel_limit(struct channel *channel, size_t bytes);
 /* Readable when an answer has begun to come. */
 int channel_fd(const struct channel *channel);
 

@@ -28,6 +28,7 @@ struct relay {
 	struct machine_stdio stdio;
 	bool in_open; /* our stdin has not ended */
 	struct terminal_state terminal;
+	bool untaken; /* the last frame of input, by a guest with lines */
 	bool killed;  /* it was overdue */
 	bool blocked; /* the port takes no more for now */
 	bool out_open[2];
@@ -54,6 +55,10 @@ static int take_frame(const struct stdio_frame *frame, const uint8_t *bytes, voi
 	struct relay *relay = context;
 	int i = frame->stream == STDIO_ERR;
 
+	if (frame->stream == STDIO_TAKEN) {
+		relay->untaken = false;
+		return 0;
+	}
 	if (frame->stream != STDIO_OUT && frame->stream != STDIO_ERR)
 		return err_set(err, EBADMSG, "stdio of the guest: not a stream of output");
 	if (frame->size == 0)
@@ -75,10 +80,11 @@ static int send_input(struct relay *relay, struct tare_err *err)
 	relay->blocked = poll(&room, 1, 0) == 0;
 	if (relay->blocked)
 		return 0;
-	n = read(relay->stdio.fds[0], buf, sizeof(buf));
+	n = read(relay->stdio.fds[0], buf, relay->guest->lines ? STDIO_LINE_MAX : sizeof(buf));
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return 0;
 	relay->in_open = n > 0;
+	relay->untaken = n > 0 && relay->guest->lines;
 	relay->guest->input_owed = relay->in_open;
 	return stdio_write(relay->port_fd, STDIO_IN, buf, n > 0 ? (size_t)n : 0, answer_by(relay),
 			   err);
@@ -148,7 +154,9 @@ static int relay_until_answer(struct relay *relay, struct tare_err *err)
 	for (;;) {
 		short room = relay->blocked ? POLLOUT : 0;
 		struct pollfd p[] = {
-			{.fd = relay->in_open && !relay->blocked ? relay->stdio.fds[0] : -1,
+			{.fd = relay->in_open && !relay->blocked && !relay->untaken
+				       ? relay->stdio.fds[0]
+				       : -1,
 			 .events = POLLIN},
 			{.fd = relay->port_fd, .events = (short)(POLLIN | room)},
 			{.fd = channel_fd(relay->guest->channel), .events = POLLIN},

@@ -16,8 +16,10 @@
 #include "machine/vm/message.h"
 #include "machine/vm/snapshot.h"
 
-#define KILL_TIMEOUT_MS 10000
-#define END_GRACE_NS    (500 * NS_PER_MS)
+#define KILL_TIMEOUT_MS  10000
+#define END_GRACE_NS     (500 * NS_PER_MS)
+/* Fits into what a line holds (N_TTY_BUF_SIZE, 4096) without holding its sender up, see stdio.h. */
+#define LINE_MESSAGE_MAX 3500
 
 /* Of what a guest may take to answer: 60 s make it a hang after 30. */
 #define PULSE_SHARE  12
@@ -134,12 +136,14 @@ static int meet(const struct guest_plan *plan, struct guest *guest, struct tare_
 					 &why);
 	}
 	guest->hello_ns = clock_now_ns();
+	if (r == 0 && plan->lines)
+		channel_limit(guest->channel, LINE_MESSAGE_MAX);
 	return r < 0 ? guest_failed(guest, r, &why, err) : 0;
 }
 
 int guest_open(const struct guest_plan *plan, struct guest *ret, struct tare_err *err)
 {
-	struct guest guest = {.cpus = plan->limits.cpus};
+	struct guest guest = {.cpus = plan->limits.cpus, .lines = plan->lines};
 	int r;
 
 	qemu_init(&guest.qemu);

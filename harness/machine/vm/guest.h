@@ -25,6 +25,7 @@ struct guest_plan {
 	const struct cgroup_layout *layout;
 	uint64_t deadline_ns; /* until it must have answered */
 	bool own_cgroup;      /* also without limits */
+	bool lines;           /* serial lines instead of ports, see stdio.h */
 	/* As qemu_start(); NULL: that. */
 	int (*start)(struct qemu *qemu, const struct qemu_config *config, uint64_t deadline_ns,
 		     struct tare_err *err);
@@ -39,6 +40,7 @@ struct guest {
 	json_t *limits;        /* as the kernel has them; NULL: none */
 	char *disk;
 	bool disk_direct;
+	bool lines;
 	bool input_owed;         /* the end of the last command's input, see stdio.h */
 	uint64_t hello_ns;       /* clock_now_ns() at the first message */
 	uint64_t end_asked_ns;   /* of its own accord, or by a kill; 0: it is up */

@@ -15,6 +15,7 @@
 struct message_stream {
 	int fd;
 	struct message_waiter waiter;
+	size_t write_max;
 	size_t used; /* bytes in buf that are not yet taken */
 	char buf[MESSAGE_LINE_MAX];
 };
@@ -56,6 +57,7 @@ int message_open(int fd, struct message_stream **ret, struct tare_err *err)
 		return err_set(err, ENOMEM, "out of memory");
 	s->fd = fd;
 	s->waiter = (struct message_waiter){.wait = wait_alone};
+	s->write_max = MESSAGE_LINE_MAX;
 	s->used = 0;
 	*ret = s;
 	return 0;
@@ -64,6 +66,11 @@ int message_open(int fd, struct message_stream **ret, struct tare_err *err)
 void message_close(struct message_stream *stream)
 {
 	free(stream);
+}
+
+void message_limit(struct message_stream *stream, size_t bytes)
+{
+	stream->write_max = bytes;
 }
 
 int message_fd(const struct message_stream *stream)
@@ -138,9 +145,11 @@ int message_write(struct message_stream *stream, const json_t *message, uint64_t
 
 	if (!text)
 		return err_set(err, ENOMEM, "out of memory");
-	if (size + 1 > MESSAGE_LINE_MAX)
-		return err_set(err, EMSGSIZE, "channel: a message of more than %u bytes",
-			       MESSAGE_LINE_MAX);
+	if (size + 1 > stream->write_max)
+		return err_set(err, EMSGSIZE,
+			       "channel: a message of more than %zu bytes: give fewer or shorter "
+			       "arguments and variables",
+			       stream->write_max);
 	text[size++] = '\n'; /* in place of the NUL */
 	while (done < size) {
 		ssize_t n = write(stream->fd, text + done, size - done);

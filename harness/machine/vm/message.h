@@ -45,6 +45,8 @@ struct message_stream;
 /* fd stays the caller's, and is made non-blocking. */
 int message_open(int fd, struct message_stream **ret, struct tare_err *err);
 void message_close(struct message_stream *stream); /* NULL is fine */
+/* Refuse to write lines of more bytes than that; without it MESSAGE_LINE_MAX. */
+void message_limit(struct message_stream *stream, size_t bytes);
 
 /* How to wait until fd has one of the events: -ETIMEDOUT at the deadline. The host also looks after
  * its guest meanwhile. */

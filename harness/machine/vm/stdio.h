@@ -7,6 +7,10 @@
  * STDIO_WINDOW with a struct stdio_window. From it: STDIO_OUT and STDIO_ERR (with a terminal,
  * STDIO_OUT is both).
  *
+ * Over a serial line of User-Mode Linux, which hears nothing more once it has had to hold its
+ * sender up (deactivate_fd without a way back, arch/um, Linux 6.1), the guest says STDIO_TAKEN for
+ * each frame of input, of STDIO_LINE_MAX bytes at most, before the next one is sent.
+ *
  * Each command's input ends with exactly one frame of size 0, if need be after the command has
  * ended: what comes before it never reaches the next command. */
 
@@ -16,9 +20,18 @@
 
 struct tare_err;
 
-enum stdio_stream { STDIO_IN, STDIO_OUT, STDIO_ERR, STDIO_SIGNAL, STDIO_WINDOW, STDIO_STREAMS };
+enum stdio_stream {
+	STDIO_IN,
+	STDIO_OUT,
+	STDIO_ERR,
+	STDIO_SIGNAL,
+	STDIO_WINDOW,
+	STDIO_TAKEN,
+	STDIO_STREAMS
+};
 
 #define STDIO_FRAME_MAX 4096
+#define STDIO_LINE_MAX  1024
 #define STDIO_NEVER     UINT64_MAX /* as a deadline */
 
 struct stdio_frame {
