@@ -48,7 +48,7 @@ static int compare_moments(const void *a, const void *b)
 static json_t *moments_of(const json_t *boots, struct tare_err *err)
 {
 	cleanup_json json_t *seen = json_object();
-	json_t *moments[MOMENTS_MAX], *list = json_array(), *spans, *unused;
+	json_t *moments[MOMENTS_MAX] = {NULL}, *list = json_array(), *spans, *unused;
 	const char *id, *name;
 	size_t n = 0;
 
