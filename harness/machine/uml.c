@@ -2,7 +2,6 @@
 /* uml: a guest by User-Mode Linux: a kernel that is a program, on machines without KVM too. What is
  * slow in it is the trap: each system call of the guest is two switches by ptrace(2). */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -116,24 +115,14 @@ static int uml_close(struct machine *machine, struct tare_err *err)
 
 static int uml_open(const struct machine_config *config, struct machine **ret, struct tare_err *err)
 {
-	struct vm *vm = vm_new(&machine_ops_uml, config, err);
-	int r;
+	int r = vm_open_by(&machine_ops_uml, boot, config, ret, err);
 
-	if (!vm)
-		return -ENOMEM;
-	r = boot(config, &vm->boot, err);
-	if (r < 0) {
-		free(vm);
+	if (r < 0)
 		return r;
-	}
-	guest_attend(&vm->boot.guest, vm->boot.settings.silence_ns);
-	r = ask_what_it_lacks(vm, err);
-	if (r < 0) {
-		(void)uml_close(&vm->machine, NULL);
-		return r;
-	}
-	*ret = &vm->machine;
-	return 0;
+	r = ask_what_it_lacks((struct vm *)*ret, err);
+	if (r < 0)
+		(void)uml_close(*ret, NULL);
+	return r;
 }
 
 static json_t *uml_describe(struct machine *machine)

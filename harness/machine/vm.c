@@ -34,31 +34,20 @@ static int vm_probe(struct tare_err *err)
 	return qemu_find(path, sizeof(path), err);
 }
 
-struct vm *vm_new(const struct machine_ops *ops, const struct machine_config *config,
-		  struct tare_err *err)
+int vm_open_by(const struct machine_ops *ops, vm_booter boot, const struct machine_config *config,
+	       struct machine **ret, struct tare_err *err)
 {
 	struct vm *vm = calloc(1, sizeof(*vm));
+	int r;
 
-	if (!vm) {
-		(void)err_set(err, ENOMEM, "out of memory");
-		return NULL;
-	}
+	if (!vm)
+		return err_set(err, ENOMEM, "out of memory");
 	vm->machine.ops = ops;
 	vm->boot.image.lock_fd = -1;
 	vm->boot.root.lock_fd = -1;
 	vm->memory_limited = config->limits.memory_bytes != 0;
 	(void)snprintf(vm->name, sizeof(vm->name), "%s", config->name);
-	return vm;
-}
-
-static int vm_open(const struct machine_config *config, struct machine **ret, struct tare_err *err)
-{
-	struct vm *vm = vm_new(&machine_ops_vm, config, err);
-	int r;
-
-	if (!vm)
-		return -ENOMEM;
-	r = vm_boot(config, &vm->boot, err);
+	r = boot(config, &vm->boot, err);
 	if (r < 0) {
 		free(vm);
 		return r;
@@ -66,6 +55,11 @@ static int vm_open(const struct machine_config *config, struct machine **ret, st
 	guest_attend(&vm->boot.guest, vm->boot.settings.silence_ns);
 	*ret = &vm->machine;
 	return 0;
+}
+
+static int vm_open(const struct machine_config *config, struct machine **ret, struct tare_err *err)
+{
+	return vm_open_by(&machine_ops_vm, vm_boot, config, ret, err);
 }
 
 /* ns since QEMU's execve; moments that were not seen (a restored guest's) are left out. */

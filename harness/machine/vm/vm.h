@@ -37,9 +37,12 @@ struct vm {
 	struct vm_player players[VM_PLAYERS];
 };
 
-/* One that is to be booted; free(3) it if that fails. */
-struct vm *vm_new(const struct machine_ops *ops, const struct machine_config *config,
-		  struct tare_err *err);
+/* As vm_boot(). */
+typedef int (*vm_booter)(const struct machine_config *config, struct vm_boot *ret,
+			 struct tare_err *err);
+/* Boot one and look after it from then on. */
+int vm_open_by(const struct machine_ops *ops, vm_booter boot, const struct machine_config *config,
+	       struct machine **ret, struct tare_err *err);
 /* "boot" of its description; new reference. */
 json_t *vm_describe_boot(const struct vm *vm);
 int vm_start(struct machine *machine, const struct trial_spec *spec, machine_player *ret,
