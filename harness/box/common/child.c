@@ -156,6 +156,7 @@ static int set_up(const struct spawn *spawn, const struct box_exec *exec, struct
 {
 	int r = die_with_parent(link, err);
 	bool beside = r == 0 && child_beside_start(spawn, exec, link);
+	int done;
 
 	if (r < 0)
 		return r;
@@ -165,11 +166,9 @@ static int set_up(const struct spawn *spawn, const struct box_exec *exec, struct
 	if (r < 0)
 		return r;
 	child_wait_for_go(link);
-	if (beside)
-		r = child_beside_join(&link->shared->beside, err);
-	if (r == 0)
-		r = part(link, err);
-	if (r == 0 && spawn->inside && !beside)
+	done = beside ? child_beside_join(&link->shared->beside, err) : CHILD_BESIDE_NOT_BEGUN;
+	r = done < 0 ? done : part(link, err);
+	if (r == 0 && spawn->inside && done == CHILD_BESIDE_NOT_BEGUN)
 		r = spawn->inside(spawn->context, err);
 	if (r == 0 && spawn->finish)
 		r = spawn->finish(spawn->context, err);

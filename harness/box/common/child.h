@@ -23,7 +23,9 @@ struct child_link;
 struct child_beside {
 	const struct spawn *spawn;
 	const struct child_link *link;
-	atomic_int tid; /* futex: 0 when it has ended */
+	long id;
+	atomic_int tid;   /* futex: 0 when it has ended */
+	atomic_int taken; /* 1: one of the two threads does its part, or has done it */
 	int r;
 	struct tare_err err;
 	_Alignas(16) char stack[TOGETHER_STACK];
@@ -56,7 +58,8 @@ void child_wait_for_go(const struct child_link *link);
  * by direct_call() alone. */
 bool child_beside_start(const struct spawn *spawn, const struct box_exec *exec,
 			const struct child_link *link);
-/* What inside gave back. */
+/* What inside gave back. CHILD_BESIDE_NOT_BEGUN: it got no CPU; the caller has to do it. */
+#define CHILD_BESIDE_NOT_BEGUN 1
 int child_beside_join(struct child_beside *beside, struct tare_err *err);
 
 /* What spawn_order() sends, with the three streams as SCM_RIGHTS. The texts are argv, envp and

@@ -15,11 +15,14 @@ static _Noreturn void run(void *context)
 	struct child_beside *beside = context;
 
 	child_wait_for_go(beside->link);
-	/* The folder and the root are for both, descriptors are not. */
-	beside->r = (int)direct_call(SYS_unshare, CLONE_FILES, 0, 0, 0);
-	beside->r = beside->r < 0 ? err_set(&beside->err, -beside->r,
-					    "step 'have file descriptors of its own'")
-				  : beside->spawn->inside(beside->spawn->context, &beside->err);
+	if (atomic_exchange(&beside->taken, 1) == 0) {
+		/* The folder and the root are for both, descriptors are not. */
+		beside->r = (int)direct_call(SYS_unshare, CLONE_FILES, 0, 0, 0);
+		beside->r = beside->r < 0
+				    ? err_set(&beside->err, -beside->r,
+					      "step 'have file descriptors of its own'")
+				    : beside->spawn->inside(beside->spawn->context, &beside->err);
+	}
 	for (;;)
 		(void)direct_call(SYS_exit, 0, 0, 0, 0);
 }
@@ -34,9 +37,11 @@ static bool is_counted(const struct box_exec *exec)
 	       cgroup_controller_fd(exec->cgroup, CGROUP_PIDS, &version) >= 0 && version == 2;
 }
 
-/* To any CPU but this one, where it would wait for us: neither of us sleeps in what we do, and the
- * scheduler is slow to see that. */
-static void send_elsewhere(long tid)
+enum where { ELSEWHERE, HERE, ANYWHERE };
+
+/* Neither of the two sleeps in what it does, so that one behind the other on a CPU would wait for
+ * long, and the scheduler is slow to see that. Where it cannot be done nothing is lost. */
+static void send(long tid, enum where where)
 {
 	cpu_set_t cpus;
 	unsigned int here = 0;
@@ -45,8 +50,12 @@ static void send_elsewhere(long tid)
 	if (direct_call(SYS_getcpu, (long)&here, 0, 0, 0) < 0 ||
 	    direct_call(SYS_sched_getaffinity, 0, sizeof(cpus), (long)&cpus, 0) < 0)
 		return;
-	CPU_CLR(here, &cpus);
-	/* Without another one it fails, and nothing is lost. */
+	if (where == HERE)
+		CPU_ZERO(&cpus);
+	if (where == ELSEWHERE)
+		CPU_CLR(here, &cpus);
+	else
+		CPU_SET(here, &cpus);
 	(void)direct_call(SYS_sched_setaffinity, tid, sizeof(cpus), (long)&cpus, 0);
 }
 
@@ -67,17 +76,23 @@ bool child_beside_start(const struct spawn *spawn, const struct box_exec *exec,
 	beside->spawn = spawn;
 	beside->link = link;
 	atomic_store(&beside->tid, 1);
-	long tid = together_clone(&args, run, beside);
-
-	if (tid > 0)
-		send_elsewhere(tid);
-	return tid > 0;
+	beside->id = together_clone(&args, run, beside);
+	if (beside->id > 0)
+		send(beside->id, ELSEWHERE);
+	return beside->id > 0;
 }
 
 int child_beside_join(struct child_beside *beside, struct tare_err *err)
 {
+	/* Where the other CPUs are busy it has not even begun: then its part is ours, and it comes
+	 * here to end. */
+	bool ours = atomic_exchange(&beside->taken, 1) == 0;
+
+	send(beside->id, ours ? HERE : ANYWHERE);
 	for (int tid; (tid = atomic_load(&beside->tid)) != 0;)
 		(void)direct_call(SYS_futex, (long)&beside->tid, FUTEX_WAIT, tid, 0);
+	if (ours)
+		return CHILD_BESIDE_NOT_BEGUN;
 	if (beside->r < 0)
 		*err = beside->err;
 	return beside->r;
