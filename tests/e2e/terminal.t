@@ -40,7 +40,7 @@ ok "and each later one" shows "40 90" 'ready=@size:40,90' -- "$TARE" exec -e con
 	sh -c 'trap "stty size; exit" WINCH; echo ready; while :; do sleep 0.1; done'
 ok "what is typed comes in once" ends 3 "got a b" 'ready=a b\r' -- "$TARE" exec -e container -- \
 	sh -c 'echo ready; read -r line; echo "got $line"; exit 3'
-ok "keys of a shell work" ends 7 "33 77" '# =echo n""ow; sleep 60\r' 'now\r\n=\x03' '^C\r\n/ # =stty size; exit 7\r' -- \
+ok "keys of a shell work" ends 7 "33 77" '# =echo n""ow; sleep 60\r' 'now\r\n=@press:\x03' '^C\r\n/ # =stty size; exit 7\r' -- \
 	"$TARE" exec -e container -- sh
 ok "Ctrl-D ends the input" shows "end" 'ready=\x04' -- "$TARE" exec -e container -- sh -c 'echo ready; cat; echo end'
 hung_up() {
