@@ -284,8 +284,7 @@ static int write_body(struct doc *doc, const json_t *result, struct tare_err *er
 	size_t i;
 	int r;
 
-	doc->ops->begin(doc, "Isolation");
-	doc->ops->heading(doc, 1, "Isolation: what can be seen and done from inside");
+	doc->ops->begin(doc, "Isolation: what can be seen and done from inside");
 	doc_say(doc,
 		"A name is *private* when nothing of what a plain process outside lists is seen "
 		"inside, *shared* when all of it is. Attacks were really attempted from inside. "
