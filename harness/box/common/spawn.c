@@ -95,9 +95,11 @@ static int follow(int sock, int pidfd, bool until_up, struct box_process *ret, s
 	for (;;) {
 		ssize_t n = recv(sock, &report, sizeof(report), 0);
 
-		if (n < 0 && errno == EINTR)
+		/* A child that ends with our word unheard resets the connection, which is told once
+		 * and before its own last word (__skb_try_recv_datagram, net/core/datagram.c). */
+		if (n < 0 && (errno == EINTR || errno == ECONNRESET))
 			continue;
-		if (n < 0 && errno != ECONNRESET)
+		if (n < 0)
 			return err_errno(err, "hear from the process");
 		if (n <= 0) {
 			ret->exec_ns = clock_now_ns();
