@@ -5,8 +5,6 @@
  * one a minute later. */
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/sched.h>
 #include <pty.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,15 +16,14 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/err.h"
-#include "base/fd.h"
 #include "base/json.h"
 #include "base/units.h"
 #include "collector.h"
 #include "empty_pair.skel.h"
 #include "kernel/cgroup.h"
 #include "kernel/journal.h"
+#include "player.h"
 #include "rounds.h"
 
 #define CHUNKS     20
@@ -44,11 +41,6 @@ static const char *const variant_names[VARIANTS] = {
 	"syscount -L",
 };
 
-struct player {
-	pid_t pid;
-	int to, from;
-};
-
 struct bench {
 	struct player watched, unwatched;
 	struct cgroup *cgroup;
@@ -62,73 +54,14 @@ struct bench {
 	double bias_ns;
 };
 
-static _Noreturn void play(int in, int out)
+static int call(void)
 {
-	uint64_t chunk_ns;
-	char byte;
-
-	while (read(in, &byte, 1) == 1) {
-		uint64_t begin = clock_now_ns();
-
-		for (int i = 0; i < CALLS; i++)
-			(void)syscall(SYS_getppid);
-		chunk_ns = clock_now_ns() - begin;
-		if (write(out, &chunk_ns, sizeof(chunk_ns)) != (ssize_t)sizeof(chunk_ns))
-			_exit(1);
-	}
-	_exit(0);
-}
-
-static int player_begin(struct player *player, const struct cgroup *cgroup, struct tare_err *err)
-{
-	struct clone_args args = {
-		.flags = cgroup ? CLONE_INTO_CGROUP : 0,
-		.exit_signal = SIGCHLD,
-		.cgroup = cgroup ? (__u64)cgroup_v2_fd(cgroup) : 0,
-	};
-	int down[2], up[2];
-
-	if (pipe2(down, O_CLOEXEC) < 0 || pipe2(up, O_CLOEXEC) < 0)
-		return err_errno(err, "make a pipe");
-	player->pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
-	if (player->pid < 0)
-		return err_errno(err, "clone3");
-	if (player->pid == 0) {
-		(void)close(down[1]);
-		(void)close(up[0]);
-		/* Both players on one CPU, and only one of them awake. */
-		if (rounds_pin_last() < 0)
-			_exit(1);
-		play(down[0], up[1]);
-	}
-	(void)close(down[0]);
-	(void)close(up[1]);
-	player->to = down[1];
-	player->from = up[0];
+	for (int i = 0; i < CALLS; i++)
+		(void)syscall(SYS_getppid);
 	return 0;
 }
 
-static int player_chunk(const struct player *player, double *ret_ns, struct tare_err *err)
-{
-	uint64_t ns;
-	int r = fd_write_all(player->to, "g", 1, err);
-
-	if (r == 0)
-		r = fd_read_all(player->from, &ns, sizeof(ns), err);
-	if (r == 0)
-		*ret_ns = (double)ns / CALLS;
-	return r;
-}
-
-static void player_end(struct player *player)
-{
-	if (player->pid <= 0)
-		return;
-	(void)close(player->to);
-	(void)close(player->from);
-	(void)kill(player->pid, SIGKILL); /* the other one holds our end of its pipe as well */
-	(void)waitpid(player->pid, NULL, 0);
-}
+static const struct player_work getppid_calls = {.chunk = call};
 
 /* It needs tracefs, which is mounted for it alone where it is not. */
 static _Noreturn void syscount_exec(void)
@@ -247,13 +180,13 @@ static int variant_end(struct bench *b, enum variant variant, struct tare_err *e
 static int variant_play(struct bench *b, enum variant variant, struct tare_err *err)
 {
 	const struct player *player = variant == UNWATCHED ? &b->unwatched : &b->watched;
-	double ns;
+	uint64_t ns;
 	int r = variant_begin(b, variant, err);
 
 	for (int i = 0; r == 0 && i <= CHUNKS; i++) {
 		r = player_chunk(player, &ns, err);
 		if (r == 0 && i > 0) /* the first one warms up */
-			b->ns[variant][b->n[variant]++] = ns;
+			b->ns[variant][b->n[variant]++] = (double)ns / CALLS;
 	}
 	if (r < 0)
 		return r;
@@ -342,8 +275,8 @@ static int bench_run(struct bench *b, struct journal *journal, uint64_t rounds,
 	(void)snprintf(name, sizeof(name), "tare-%s-bench", journal_name(journal));
 	if ((r = cgroup_layout_read(&layout, err)) < 0 ||
 	    (r = cgroup_create(&layout, name, 0, journal, &b->cgroup, err)) < 0 ||
-	    (r = player_begin(&b->watched, b->cgroup, err)) < 0 ||
-	    (r = player_begin(&b->unwatched, NULL, err)) < 0)
+	    (r = player_begin(&b->watched, b->cgroup, &getppid_calls, err)) < 0 ||
+	    (r = player_begin(&b->unwatched, NULL, &getppid_calls, err)) < 0)
 		return r;
 	return rounds_play(b, rounds, err);
 }

@@ -4,22 +4,16 @@
  * take turns in each round, since a shared machine is another one a minute later. */
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/err.h"
-#include "base/fd.h"
 #include "base/units.h"
 #include "collector.h"
 #include "kernel/cgroup.h"
 #include "kernel/journal.h"
+#include "player.h"
 #include "rounds.h"
 
 #define TRIPS      2000 /* there and back: two switches */
@@ -33,8 +27,7 @@ static const char *const names[VARIANTS] = {"no collector", "sched, watched", "s
 
 struct bench {
 	struct cgroup *groups[2]; /* of the players, and an empty one */
-	pid_t player;
-	int to, from;
+	struct player player;
 	size_t n[VARIANTS];
 	double *ns[VARIANTS]; /* per switch, one for each chunk */
 };
@@ -49,51 +42,26 @@ static _Noreturn void answer(int in, int out)
 	_exit(0);
 }
 
-static _Noreturn void play(int in, int out)
-{
-	int there[2], back[2];
-	char byte = 0;
+static int there[2], back[2]; /* of the player's */
 
-	if (rounds_pin_last() < 0 || pipe(there) < 0 || pipe(back) < 0)
-		_exit(1);
+static int begin_answers(void)
+{
+	if (pipe(there) < 0 || pipe(back) < 0)
+		return -1;
 	if (fork() == 0) {
 		(void)close(there[1]);
 		answer(there[0], back[1]);
 	}
-	while (read(in, &byte, 1) == 1) {
-		uint64_t begin = clock_now_ns(), ns;
-
-		for (int i = 0; i < TRIPS; i++)
-			if (write(there[1], &byte, 1) != 1 || read(back[0], &byte, 1) != 1)
-				_exit(1);
-		ns = clock_now_ns() - begin;
-		if (write(out, &ns, sizeof(ns)) != (ssize_t)sizeof(ns))
-			break;
-	}
-	_exit(0);
+	return 0;
 }
 
-static int begin_player(struct bench *b, struct tare_err *err)
+static int trip(void)
 {
-	struct clone_args args = {.flags = CLONE_INTO_CGROUP,
-				  .exit_signal = SIGCHLD,
-				  .cgroup = (__u64)cgroup_v2_fd(b->groups[0])};
-	int down[2], up[2];
+	char byte = 0;
 
-	if (pipe2(down, O_CLOEXEC) < 0 || pipe2(up, O_CLOEXEC) < 0)
-		return err_errno(err, "make a pipe");
-	b->player = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
-	if (b->player < 0)
-		return err_errno(err, "clone3");
-	if (b->player == 0) {
-		(void)close(down[1]);
-		(void)close(up[0]);
-		play(down[0], up[1]);
-	}
-	(void)close(down[0]);
-	(void)close(up[1]);
-	b->to = down[1];
-	b->from = up[0];
+	for (int i = 0; i < TRIPS; i++)
+		if (write(there[1], &byte, 1) != 1 || read(back[0], &byte, 1) != 1)
+			return -1;
 	return 0;
 }
 
@@ -103,9 +71,7 @@ static int play_chunks(struct bench *b, enum variant variant, struct tare_err *e
 	int r = 0;
 
 	for (int i = 0; r == 0 && i <= CHUNKS; i++) {
-		r = fd_write_all(b->to, "g", 1, err);
-		if (r == 0)
-			r = fd_read_all(b->from, &ns, sizeof(ns), err);
+		r = player_chunk(&b->player, &ns, err);
 		if (r == 0 && i > 0) /* the first one warms up */
 			b->ns[variant][b->n[variant]++] = (double)ns / (2.0 * TRIPS);
 	}
@@ -159,7 +125,8 @@ static int run(struct bench *b, struct journal *journal, uint64_t rounds, struct
 		r = cgroup_create(&layout, name, 0, journal, &b->groups[i], err);
 	}
 	if (r == 0)
-		r = begin_player(b, err);
+		r = player_begin(&b->player, b->groups[0],
+				 &(struct player_work){begin_answers, trip}, err);
 	for (uint64_t round = 0; r == 0 && round < rounds; round++)
 		for (uint64_t i = 0; r == 0 && i < VARIANTS; i++)
 			r = play_variant(b, (enum variant)((round + i) % VARIANTS), err);
@@ -168,7 +135,7 @@ static int run(struct bench *b, struct journal *journal, uint64_t rounds, struct
 
 int main(int argc, char **argv)
 {
-	struct bench b = {.to = -1, .from = -1};
+	struct bench b = {0};
 	struct tare_err err = {0};
 	struct journal *journal = NULL;
 	uint64_t rounds = 20;
@@ -186,8 +153,7 @@ int main(int argc, char **argv)
 		r = run(&b, journal, rounds, &err);
 	if (b.groups[0])
 		(void)cgroup_kill(b.groups[0], 2000, NULL);
-	if (b.player > 0)
-		(void)waitpid(b.player, NULL, 0);
+	player_end(&b.player);
 	for (int i = 0; i < 2; i++)
 		(void)cgroup_destroy(b.groups[i], NULL);
 	(void)journal_close(journal, NULL);
