@@ -18,7 +18,6 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/json.h"
-#include "base/units.h"
 #include "collector.h"
 #include "empty_pair.skel.h"
 #include "kernel/cgroup.h"
@@ -26,9 +25,8 @@
 #include "player.h"
 #include "rounds.h"
 
-#define CHUNKS     20
-#define CALLS      2000
-#define ROUNDS_MAX 1000
+#define CHUNKS 20
+#define CALLS  2000
 
 enum variant { NOTHING, PAIR, WATCHED, SAMPLED, UNWATCHED, SYSCOUNT, VARIANTS };
 
@@ -287,14 +285,8 @@ int main(int argc, char **argv)
 	struct tare_err err = {0};
 	struct journal *journal = NULL;
 	uint64_t rounds = 20;
-	int r = 0;
+	int r = rounds_begin(argc, argv, b.ns, VARIANTS, CHUNKS, &rounds, &err);
 
-	if (argc > 1)
-		r = units_parse_count("ROUNDS", argv[1], 1, ROUNDS_MAX, &rounds, &err);
-	for (size_t v = 0; r == 0 && v < VARIANTS; v++) {
-		b.ns[v] = calloc(rounds * CHUNKS, sizeof(double));
-		r = b.ns[v] ? 0 : -ENOMEM;
-	}
 	if (r == 0)
 		r = journal_open(&journal, &err);
 	if (r == 0)

@@ -9,17 +9,15 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "base/units.h"
 #include "collector.h"
 #include "kernel/cgroup.h"
 #include "kernel/journal.h"
 #include "player.h"
 #include "rounds.h"
 
-#define TRIPS      2000 /* there and back: two switches */
-#define CHUNKS     10
-#define ROUNDS_MAX 1000
-#define BAR_NS     220.0
+#define TRIPS  2000 /* there and back: two switches */
+#define CHUNKS 10
+#define BAR_NS 220.0
 
 enum variant { NOTHING, WATCHED, OTHER, VARIANTS };
 
@@ -139,14 +137,8 @@ int main(int argc, char **argv)
 	struct tare_err err = {0};
 	struct journal *journal = NULL;
 	uint64_t rounds = 20;
-	int r = 0;
+	int r = rounds_begin(argc, argv, b.ns, VARIANTS, CHUNKS, &rounds, &err);
 
-	if (argc > 1)
-		r = units_parse_count("ROUNDS", argv[1], 1, ROUNDS_MAX, &rounds, &err);
-	for (size_t v = 0; r == 0 && v < VARIANTS; v++) {
-		b.ns[v] = calloc(rounds * CHUNKS, sizeof(double));
-		r = b.ns[v] ? 0 : err_set(&err, ENOMEM, "out of memory");
-	}
 	if (r == 0)
 		r = journal_open(&journal, &err);
 	if (r == 0)

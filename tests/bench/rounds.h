@@ -2,8 +2,15 @@
 #pragma once
 /* rounds: what the benchmarks that take turns share. */
 
+#include <errno.h>
 #include <sched.h>
+#include <stdint.h>
 #include <stdlib.h>
+
+#include "base/err.h"
+#include "base/units.h"
+
+#define ROUNDS_MAX 1000
 
 /* Onto the last CPU that we may use, the one that interrupts like least. */
 static inline int rounds_pin_last(void)
@@ -29,4 +36,17 @@ static inline int rounds_compare(const void *a, const void *b)
 static inline void rounds_sort(double *figures, size_t n)
 {
 	qsort(figures, n, sizeof(*figures), rounds_compare);
+}
+
+/* The argument ROUNDS, if there is one, and room for each variant's figures. */
+static inline int rounds_begin(int argc, char **argv, double **figures, size_t n_variants,
+			       size_t per_round, uint64_t *rounds, struct tare_err *err)
+{
+	int r = argc > 1 ? units_parse_count("ROUNDS", argv[1], 1, ROUNDS_MAX, rounds, err) : 0;
+
+	for (size_t v = 0; r == 0 && v < n_variants; v++) {
+		figures[v] = calloc(*rounds * per_round, sizeof(double));
+		r = figures[v] ? 0 : err_set(err, ENOMEM, "out of memory");
+	}
+	return r;
 }

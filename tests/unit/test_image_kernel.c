@@ -16,13 +16,11 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
-#include "base/fd.h"
+#include "folder.h"
 #include "machine/vm/image_bytes.h"
 #include "machine/vm/image_debian.h"
 #include "machine/vm/image_vmlinux.h"
 #include "made_elf.h"
-
-static char folder[] = "/tmp/tare-unit-XXXXXX";
 
 static void put_u32(unsigned char *at, uint32_t value)
 {
@@ -323,18 +321,6 @@ static void a_package_that_is_no_file_name_is_refused(void **state)
 		assert_int_equal(image_debian_parse(texts[i], &debian, NULL), -EBADMSG);
 }
 
-static int make_folder(void **state)
-{
-	(void)state;
-	return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-	(void)state;
-	return fd_remove_tree(folder, NULL);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -353,5 +339,5 @@ int main(void)
 		cmocka_unit_test(a_package_that_is_no_file_name_is_refused),
 	};
 
-	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+	return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

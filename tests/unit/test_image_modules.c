@@ -15,11 +15,9 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
-#include "base/fd.h"
+#include "folder.h"
 #include "machine/vm/image_modules.h"
 #include "made_elf.h"
-
-static char folder[] = "/tmp/tare-unit-XXXXXX";
 
 struct made_module {
 	const char *name, *depends; /* depends NULL: built in */
@@ -285,18 +283,6 @@ static void a_folder_of_modules_is_searched_packed_or_not(void **state)
 	assert_memory_equal(bytes.at, &elf, sizeof(elf));
 }
 
-static int make_folder(void **state)
-{
-	(void)state;
-	return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-	(void)state;
-	return fd_remove_tree(folder, NULL);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -313,5 +299,5 @@ int main(void)
 		cmocka_unit_test(a_folder_of_modules_is_searched_packed_or_not),
 	};
 
-	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+	return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

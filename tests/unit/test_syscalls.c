@@ -7,54 +7,12 @@
 #include <cmocka.h>
 
 #include <dirent.h>
-#include <math.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <time.h>
 
-#include "scene.h"
-
-#define CALLS 20000
-
-static uint64_t count_of(const json_t *seen, const char *name)
-{
-	return json_u64_or(json_object_get(json_object_get(seen, "calls"), name), "count", 0);
-}
-
-static uint64_t lost_of(const json_t *seen, const char *name)
-{
-	return json_u64_or(json_object_get(seen, "lost"), name, UINT64_MAX);
-}
-
-static uint64_t returns_of(const json_t *seen, const char *name)
-{
-	const json_t *call = json_object_get(json_object_get(seen, "calls"), name);
-	const json_t *pair;
-	uint64_t sum = 0;
-	size_t i;
-
-	json_array_foreach(json_object_get(call, "buckets"), i, pair) sum +=
-		(uint64_t)json_integer_value(json_array_get(pair, 1));
-	return sum;
-}
-
-static void assert_nothing_lost(const json_t *seen)
-{
-	const char *name;
-	json_t *value;
-
-	assert_int_equal(json_object_size(json_object_get(seen, "lost")), 6);
-	json_object_foreach(json_object_get(seen, "lost"), name, value)
-	{
-		if (json_integer_value(value) != 0)
-			(void)fprintf(stderr, "lost: %s\n", name);
-		/* Misses are of the whole system: others' work may cause them. */
-		if (strcmp(name, "recursion_misses") != 0)
-			assert_int_equal(json_integer_value(value), 0);
-	}
-	assert_true(json_is_true(json_object_get(seen, "quiet")));
-}
+#include "syscalls_scene.h"
 
 /* Play a part under the collector; gives what it saw. */
 static json_t *watch(void (*part)(void))
@@ -72,26 +30,6 @@ static json_t *watch(void (*part)(void))
 	return seen;
 }
 
-static void *call_getppid(void *unused)
-{
-	(void)unused;
-	for (int i = 0; i < CALLS; i++)
-		(void)syscall(SYS_getppid);
-	return NULL;
-}
-
-static int n_threads;
-
-static void part_threads(void)
-{
-	pthread_t threads[4];
-
-	for (int i = 0; i < n_threads; i++)
-		(void)pthread_create(&threads[i], NULL, call_getppid, NULL);
-	for (int i = 0; i < n_threads; i++)
-		(void)pthread_join(threads[i], NULL);
-}
-
 static void every_call_of_every_thread_is_counted(void **state)
 {
 	(void)state;
@@ -107,76 +45,6 @@ static void every_call_of_every_thread_is_counted(void **state)
 		assert_nothing_lost(seen);
 		json_decref(seen);
 	}
-}
-
-/* Each is counted; of those that are timed there are so many as draws of one in sixteen give, but
- * for once in a hundred million runs: 5.7 standard deviations. */
-static void a_sample_counts_all_and_times_some(void **state)
-{
-	const double n = 4.0 * CALLS, mean = n / 16, deviation = 68.5; /* sqrt(n * 1/16 * 15/16) */
-	struct collector *collector;
-	struct scene scene;
-	json_t *seen, *call;
-
-	(void)state;
-	n_threads = 4;
-	scene_open(&scene, 0, NULL);
-	collector = scene_attach(&scene, "syscalls=sampled");
-	scene_start(&scene, part_threads);
-	scene_play(&scene);
-	seen = scene_read(collector);
-	scene_close(&scene);
-	call = json_object_get(json_object_get(seen, "calls"), "getppid");
-	assert_string_equal(json_string_value(json_object_get(seen, "precision")), "sampled");
-	assert_int_equal(json_integer_value(json_object_get(seen, "sample_every")), 16);
-	assert_int_equal(count_of(seen, "getppid"), 4 * CALLS);
-	assert_int_equal(json_integer_value(json_object_get(call, "timed")),
-			 returns_of(seen, "getppid"));
-	assert_true(fabs((double)returns_of(seen, "getppid") - mean) < 5.7 * deviation);
-	assert_int_equal(count_of(seen, "exit"), 4);
-	assert_nothing_lost(seen);
-	json_decref(seen);
-}
-
-static void part_fail(void)
-{
-	for (int i = 0; i < CALLS; i++)
-		(void)close(-1);
-}
-
-static void a_sample_counts_each_error(void **state)
-{
-	struct collector *collector;
-	struct scene scene;
-	json_t *seen, *call;
-
-	(void)state;
-	scene_open(&scene, 0, NULL);
-	collector = scene_attach(&scene, "syscalls=sampled");
-	scene_start(&scene, part_fail);
-	scene_play(&scene);
-	seen = scene_read(collector);
-	scene_close(&scene);
-	call = json_object_get(json_object_get(seen, "calls"), "close");
-	assert_int_equal(json_integer_value(json_object_get(call, "errors")), CALLS);
-	assert_int_equal(
-		json_integer_value(json_object_get(json_object_get(call, "errno"), "EBADF")),
-		CALLS);
-	assert_true(returns_of(seen, "close") < CALLS / 8);
-	json_decref(seen);
-}
-
-static void an_unknown_precision_is_refused(void **state)
-{
-	struct collector_target target = {.argument = "often"};
-	const struct collector_ops *ops = NULL;
-	struct collector *collector = NULL;
-	struct tare_err err = {0};
-
-	(void)state;
-	assert_int_equal(collector_find("syscalls", &ops, NULL, NULL), 0);
-	assert_int_equal(ops->attach(&target, &collector, &err), -EINVAL);
-	assert_non_null(strstr(err.msg, "'exact' or 'sampled'"));
 }
 
 static void part_nothing(void)
@@ -530,9 +398,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test_teardown(short_lived_children_are_paired_right, scene_teardown),
 		cmocka_unit_test_teardown(returns_from_signal_handlers_have_their_name,
 					  scene_teardown),
-		cmocka_unit_test_teardown(a_sample_counts_all_and_times_some, scene_teardown),
-		cmocka_unit_test_teardown(a_sample_counts_each_error, scene_teardown),
-		cmocka_unit_test(an_unknown_precision_is_refused),
 		cmocka_unit_test_teardown(a_call_that_is_killed_is_not_in_flight, scene_teardown),
 		cmocka_unit_test_teardown(perf_counts_the_same, scene_teardown),
 		cmocka_unit_test_teardown(nothing_is_left_after_detaching, scene_teardown),

@@ -15,15 +15,13 @@
 #include <cmocka.h>
 
 #include "base/err.h"
-#include "base/fd.h"
+#include "folder.h"
 #include "machine/vm/cmdline.h"
 #include "machine/vm/entry.h"
 #include "machine/vm/hugepages.h"
 #include "machine/vm/image_kernel.h"
 #include "machine/vm/image_vmlinux.h"
 #include "made_elf.h"
-
-static char folder[] = "/tmp/tare-unit-XXXXXX";
 
 static void put_file(const char *path, const void *bytes, size_t size)
 {
@@ -201,18 +199,6 @@ static void a_kernel_that_is_in_the_way_is_entered_itself(void **state)
 	assert_null(entry);
 }
 
-static int make_folder(void **state)
-{
-	(void)state;
-	return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-	(void)state;
-	return fd_remove_tree(folder, NULL);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -225,5 +211,5 @@ int main(void)
 		cmocka_unit_test(another_kernel_of_that_name_is_not_the_running_one),
 	};
 
-	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+	return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }
