@@ -15,7 +15,7 @@ mkdir "$TMPDIR"
 cache=${XDG_CACHE_HOME:-/var/cache}/tare
 
 envs="-e native -e container"
-if command -v qemu-system-x86_64 >"$work/qemu" && "$tare" image build >"$work/image" 2>&1; then
+if guest; then
 	envs="$envs -e vm -e vm+container"
 fi
 

@@ -143,7 +143,7 @@ asked_to_end() {
 ok "a signal is passed on" asked_to_end
 
 # The same in a guest: each option holds there, or is refused.
-if qemu-system-x86_64 --version >/dev/null 2>&1 && "$tare" image build >/dev/null 2>&1; then
+if guest; then
 	guest=vm+container,boot=restore
 	many() {
 		"$tare" exec -e "$guest" --hostname box.lab --user 12:34 --env A=b -w /tmp --read-only \

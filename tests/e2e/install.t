@@ -46,7 +46,7 @@ ok "by the load that was installed" one_load
 ok "what can be seen from inside" hidden "$tare" isolation users kill -e container
 ok "a limit" hidden "$tare" validate pids -e container
 ok "what there is" hidden "$tare" list loads
-if qemu-system-x86_64 --version >/dev/null 2>&1 && "$tare" image build >/dev/null 2>&1; then
+if guest; then
 	ok "a guest" hidden "$tare" exec -e vm -- /bin/busybox true
 	ok "a container in a guest" hidden "$tare" exec -e vm+container,boot=restore -- true
 fi

@@ -107,7 +107,7 @@ nothing_left() {
 }
 ok "no bait is left lying about" nothing_left
 
-if qemu-system-x86_64 --version >/dev/null 2>&1 && "$tare" image build >/dev/null 2>&1; then
+if guest; then
 	in_guest() { "$tare" isolation --prove-in-guest -e vm+container,boot=restore -o "$work/guest.json" \
 		release-agent core-pattern sysrq proc-sys sysfs mknod dev-mem kcore init-module kexec reboot set-time; }
 	ok "what changes a machine is held back by a container in a guest" in_guest

@@ -26,5 +26,20 @@ ok() {
 	fi
 }
 
+# have WHAT TEST...: the same for a part of a file: it is a skipped point, or a failed one.
+have() {
+	what=$1; shift
+	"$@" >"$work/have" 2>&1 && return
+	n=$((n + 1))
+	case " ${TARE_MUST_RUN-} " in
+	*" $what "* | *" all "*) echo "not ok $n - $what must work here"; failed=1 ;;
+	*) echo "ok $n # SKIP no $what" ;;
+	esac
+	return 1
+}
+
+# Can a guest be booted?
+guest() { have qemu qemu-system-x86_64 --version && have image "${tare:-$TARE}" image build; }
+
 fails() { ! "$@"; }
 finish() { echo "1..$n"; exit "$failed"; }

@@ -67,11 +67,11 @@ lifted() {
 }
 ok "a hard one is lifted where there is the right to" lifted
 
-guest() {
+shaped_guest() {
 	"$tare" exec -e vm+container,boot=restore,net=veth --cpu-shares 200 --memory 64M --memory-high 32M \
 		--memory-min 8M --oom-group 1 --net-rate 20mbit -- /bin/busybox ip addr show eth0 >"$work/guest" &&
 		grep 'qdisc tbf' "$work/guest"
 }
-ok "a guest's container has those of version 2, and a shaped device" guest
+ok "a guest's container has those of version 2, and a shaped device" shaped_guest
 ok "nothing is left" nothing_left
 finish

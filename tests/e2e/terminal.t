@@ -96,7 +96,7 @@ failed_start() { on -- sh -c 'stty -g >'"$work/before"'; "$TARE" exec -e contain
 ok "after a command that is not there" failed_start
 "$TARE" clean >/dev/null # of those that were killed
 
-if qemu-system-x86_64 --version >/dev/null 2>&1 && "$TARE" image build >/dev/null 2>&1; then
+if guest; then
 	in_guest() { shows "/dev/pts/0 33 77 yes" -- "$TARE" exec -e "$1" -- /bin/busybox sh -c \
 		'echo "$(tty) $(stty size) $(test -c "$(tty)" && echo yes)"'; }
 	ok "in a guest it has a name" in_guest vm,boot=restore

@@ -66,8 +66,8 @@ if guest; then
 	for check in io-bps io-buffered io-iops io-weight net-burst net-rate; do
 		ok "$check passes on cgroup v2 in a guest" passes "$work/guest" "$check"
 	done
-	validate "$work/broken" -e broken=vm+command,boot=restore,command=env io-buffered io-weight
-	for check in io-buffered io-weight; do
+	validate "$work/broken" -e broken=vm+command,boot=restore,command=env io-bps io-buffered io-iops io-weight
+	for check in io-bps io-buffered io-iops io-weight; do
 		ok "$check fails on a box in a guest that ignores limits" verdict "$work/broken" "$check" fail
 	done
 fi

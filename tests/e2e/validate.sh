@@ -3,7 +3,6 @@
 # What the tests of `tare validate` share. Sourced after run.sh.
 # shellcheck disable=SC2034 # for those who source this
 boxes=$(cd "$(dirname "$0")/../data/boxes" && pwd)
-guest() { [ -x "$(command -v qemu-system-x86_64)" ] && "$tare" image build >/dev/null 2>&1; }
 
 # verdict FILE CHECK WORD...: the check's verdict is one of the words.
 verdict() {
@@ -19,5 +18,6 @@ of_the_machine() {
 	jq -e --arg check "$2" '.results[] | select(.check == $check) |
 		.verdict == "inconclusive" and (.figure.disturbed | length > 0)' "$1"
 }
-catches() { verdict "$1" "$2" fail || of_the_machine "$1" "$2"; }
+# What gets more than its share cannot blame the machine: a broken box has to fail.
+catches() { verdict "$1" "$2" fail; }
 passes() { verdict "$1" "$2" pass || of_the_machine "$1" "$2"; }

@@ -51,6 +51,18 @@ if guest; then
 	for check in $checks; do
 		ok "$check passes on cgroup v2 in a guest" passes "$work/guest" "$check"
 	done
+	checks="cpu-burst cpu-quota cpu-weight cpuset pids"
+	validate "$work/guest" -e broken=vm+command,boot=restore,vcpus=2,command=env >"$work/said" 2>&1
+	for check in $checks; do
+		ok "$check fails on a box in a guest that ignores limits" catches "$work/guest" "$check"
+	done
+	checks="freeze kill"
+	# shellcheck disable=SC2016 # for the shell in the guest
+	escaping='/bin/busybox sh -c '"'"'echo $$ >/sys/fs/cgroup/cgroup.procs; exec "$@"'"'"' escaping'
+	validate "$work/guest" -e "escaped=vm+command,boot=restore,command=$escaping" >"$work/said" 2>&1
+	for check in $checks; do
+		ok "$check fails on a box in a guest that leaves its group" catches "$work/guest" "$check"
+	done
 fi
 
 curve() {
