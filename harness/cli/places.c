@@ -189,12 +189,12 @@ int places_open(struct places *places, bool limits, struct tare_err *err)
 
 int places_close(struct places *places, struct tare_err *err)
 {
-	int r = 0, closed;
+	/* The journal first: what it takes down may still be writing to the work folder. */
+	int r = journal_close(places->journal, err), given = 0;
 
 	if (places->work_dir)
-		r = scratch_give_back(places->work_fd, places->work_dir, err);
-	closed = journal_close(places->journal, err);
-	r = r < 0 ? r : closed;
+		given = scratch_give_back(places->work_fd, places->work_dir, err);
+	r = r < 0 ? r : given;
 	free(places->libexec_dir);
 	free(places->load_path);
 	free(places->agent_path);

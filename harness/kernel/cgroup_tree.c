@@ -21,13 +21,6 @@
 #define PIDS_PER_PASS 256
 #define RETRY_MS_MAX  16
 
-static int ms_left(uint64_t end_ns)
-{
-	uint64_t now = clock_now_ns();
-
-	return now >= end_ns ? 0 : (int)((end_ns - now) / NS_PER_MS) + 1;
-}
-
 static DIR *open_dir(int dirfd)
 {
 	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -150,7 +143,7 @@ static int kill_by_pid(int dirfd, const char *name, uint64_t end_ns, struct tare
 	for (;;) {
 		struct pass pass = {.pidfd = -1};
 		struct pollfd p;
-		int left = ms_left(end_ns);
+		int left = clock_left_ms(clock_now_ns(), end_ns);
 
 		kill_pass(dirfd, 0, &pass);
 		if (pass.members == 0)
@@ -175,7 +168,7 @@ static int wait_empty(int dirfd, uint64_t end_ns)
 	for (;;) {
 		struct pollfd p = {.fd = fd, .events = POLLPRI};
 		ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
-		int left = ms_left(end_ns);
+		int left = clock_left_ms(clock_now_ns(), end_ns);
 
 		if (n < 0)
 			return -errno;
@@ -229,7 +222,7 @@ static int remove_dir(int parent_fd, const char *name, uint64_t end_ns, struct t
 	while (unlinkat(parent_fd, name, AT_REMOVEDIR) < 0) {
 		if (errno == ENOENT)
 			return 0;
-		if (errno != EBUSY || ms_left(end_ns) == 0)
+		if (errno != EBUSY || clock_left_ms(clock_now_ns(), end_ns) == 0)
 			return err_errno(err, "remove cgroup '%s'", name);
 		(void)poll(NULL, 0, wait_ms);
 		wait_ms = wait_ms < RETRY_MS_MAX ? wait_ms * 2 : RETRY_MS_MAX;

@@ -68,7 +68,7 @@ static bool is_pristine(int parent_fd, int fd)
 	    (ioctl(fd, FS_IOC_GETFLAGS, &now) < 0 || ((given ^ now) & FS_FL_USER_MODIFIABLE) != 0))
 		return false;
 	return fstat(fd, &st) == 0 && st.st_mode == MODE && st.st_uid == geteuid() &&
-	       !has_attributes(fd) && is_empty(fd);
+	       st.st_gid == getegid() && !has_attributes(fd) && is_empty(fd);
 }
 
 /* Another one may have removed it between our open and our lock. */

@@ -387,7 +387,7 @@ static bool disk_of(const char *path, char *buf, size_t size)
 	if (n <= 0)
 		return false;
 	target[strcspn(target, "\n")] = '\0';
-	(void)snprintf(buf, size, "%s", target);
+	(void)snprintf(buf, size, "%.*s", (int)size - 1, target);
 	return true;
 }
 

@@ -114,7 +114,7 @@ static int settle(const struct box_exec *exec, struct tare_err *err)
 		r = enter_folder(exec->cwd, err);
 	if (r == 0)
 		r = set_stdio(exec, err);
-	/* The last thing: what is done before may need more than the program is to have. */
+	/* After all that opens files, which may need more than the program is to have. */
 	return r == 0 && exec->ulimits ? ulimits_set(exec->ulimits, err) : r;
 }
 

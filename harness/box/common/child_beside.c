@@ -19,8 +19,8 @@ static _Noreturn void run(void *context)
 		/* The folder and the root are for both, descriptors are not. */
 		beside->r = (int)direct_call(SYS_unshare, CLONE_FILES, 0, 0, 0);
 		beside->r = beside->r < 0
-				    ? err_set(&beside->err, -beside->r,
-					      "step 'have file descriptors of its own'")
+				    ? err_code(&beside->err, -beside->r,
+					       "step 'have file descriptors of its own'")
 				    : beside->spawn->inside(beside->spawn->context, &beside->err);
 	}
 	for (;;)

@@ -48,7 +48,9 @@ int child_init(bool terminal, struct tare_err *err)
 	/* The filter refuses clone3, whose flags it cannot see. */
 	pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
 	if (pid < 0)
-		return err_errno(err, "step 'make the program's process'");
+		return err_errno(err, "step 'make the program's process'%s",
+				 errno == EAGAIN ? " (a limit of processes counts process 1 too)"
+						 : "");
 	if (pid > 0)
 		be_init(pid, &all);
 	/* What the terminal sends must come once, not also by way of process 1. */

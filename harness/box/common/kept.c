@@ -13,9 +13,6 @@
 #include "box/box.h"
 #include "kernel/journal.h"
 
-/* Room for the name of what is in it, often a digest. */
-#define NAME_ROOM 72
-
 static int verify_store(const char *store, struct tare_err *err)
 {
 	struct stat st;
@@ -30,10 +27,10 @@ static int verify_store(const char *store, struct tare_err *err)
 int kept_store(const struct box_place *place, const char *kind, char ret[KEPT_PATH_SIZE],
 	       struct tare_err *err)
 {
-	int n = snprintf(ret, KEPT_PATH_SIZE - NAME_ROOM, "%s/%s", place->cache_dir, kind);
+	int n = snprintf(ret, KEPT_STORE_MAX + 1, "%s/%s", place->cache_dir, kind);
 	int r;
 
-	if (n < 0 || n >= KEPT_PATH_SIZE - NAME_ROOM)
+	if (n < 0 || n > KEPT_STORE_MAX)
 		return err_set(err, ENAMETOOLONG, "the cache folder's name is too long: '%.60s...'",
 			       place->cache_dir);
 	r = fd_make_dirs(ret, err);

@@ -8,6 +8,7 @@ struct tare_err;
 struct box_place;
 
 #define KEPT_PATH_SIZE 256
+#define KEPT_STORE_MAX 180 /* the rest is for the name of what is in it, often a digest */
 
 /* The folder `kind` of the cache, made if it is not there. -EPERM: others can write to it, and so
  * decide what boxes see. */

@@ -49,19 +49,13 @@ int clocks_begin(int proc_fd, struct tare_err *err)
 	long r = direct_call(SYS_unshare, CLONE_NEWTIME, 0, 0, 0);
 	int n;
 
-	if (r < 0) {
-		errno = (int)-r;
-		return err_errno(err, "step 'make a time namespace'");
-	}
+	if (r < 0)
+		return err_code(err, (int)-r, "step 'make a time namespace'");
 	(void)clock_gettime(CLOCK_MONOTONIC, &monotonic);
 	(void)clock_gettime(CLOCK_BOOTTIME, &boot);
 	n = snprintf(text, sizeof(text), "monotonic %lld %ld\nboottime %lld %ld\n",
 		     BEGIN_S - (long long)monotonic.tv_sec - 1, 999999999 - monotonic.tv_nsec,
 		     BEGIN_S - (long long)boot.tv_sec - 1, 999999999 - boot.tv_nsec);
 	r = write_offsets(proc_fd, text, (size_t)n);
-	if (r < 0) {
-		errno = (int)-r;
-		return err_errno(err, "step 'let its clocks begin'");
-	}
-	return 0;
+	return r < 0 ? err_code(err, (int)-r, "step 'let its clocks begin'") : 0;
 }

@@ -109,8 +109,7 @@ static int outside(void *context, pid_t pid, struct tare_err *err)
 
 static int failed(long code, const char *step, struct tare_err *err)
 {
-	errno = (int)-code;
-	return err_errno(err, "step '%s'", step);
+	return err_set(err, (int)-code, "step '%s': %s", step, strerrordesc_np((int)-code));
 }
 
 static int bring_loopback_up(struct tare_err *err)
@@ -165,11 +164,16 @@ static int early(void *context, struct tare_err *err)
 
 static int take_identity(const struct launch *l, struct tare_err *err)
 {
-	if (!has(l->container, CLONE_NEWUSER))
-		return 0;
-	if (l->container->rootless)
-		return identity_map_self(l->uid, l->gid, err);
-	return identity_become_root(err);
+	int r = 0;
+
+	if (has(l->container, CLONE_NEWUSER))
+		r = l->container->rootless ? identity_map_self(l->uid, l->gid, err)
+					   : identity_become_root(err);
+	/* Nothing of the inside's may look into us while we are still half outside. A change of
+	 * identity may set it back, and execve does. */
+	if (r == 0 && prctl(PR_SET_DUMPABLE, 0) < 0)
+		r = err_errno(err, "step 'be undumpable'");
+	return r;
 }
 
 /* With the host's root, its processes must not show up in the container's /proc. */
@@ -189,10 +193,6 @@ static int inside(void *context, struct tare_err *err)
 	const struct container *c = l->container;
 	int r = take_identity(l, err);
 
-	/* Nothing of the inside's may look into us while we are still half outside; execve sets
-	 * it back. */
-	if (r == 0 && prctl(PR_SET_DUMPABLE, 0) < 0)
-		r = err_errno(err, "step 'be undumpable'");
 	/* The mounts of a new user namespace only follow those outside: mount_namespaces(7). */
 	if (r == 0 && has(c, CLONE_NEWNS) && !has(c, CLONE_NEWUSER))
 		r = mounts_make_private(err);
@@ -291,9 +291,11 @@ int container_find_tree(struct container *container, struct tare_err *err)
 {
 	if (container->imaged.given || container->tree[0])
 		return 0;
-	return err_wrap(err,
-			rootfs_prepare(container->place, container->owner, container->tree, err),
-			"root filesystem");
+	int r = rootfs_prepare(container->place, container->owner, container->tree, err);
+
+	if (r < 0)
+		container->tree[0] = '\0'; /* not verified: the next start asks again */
+	return err_wrap(err, r, "root filesystem");
 }
 
 /* It was made by us; inside it belongs to root, or to whom it is given there, and to tty. */

@@ -41,11 +41,9 @@ static void forward(const struct host_run *run)
 /* For poll(2): until the deadline, or -1 for ever; with a relay, until it is to be asked again. */
 static int time_left_ms(uint64_t deadline_ns, bool relayed)
 {
-	uint64_t now = clock_now_ns();
-
 	if (deadline_ns == 0)
 		return relayed ? TURN_MS : -1;
-	return now >= deadline_ns ? 0 : (int)((deadline_ns - now) / NS_PER_MS) + 1;
+	return clock_left_ms(clock_now_ns(), deadline_ns);
 }
 
 static void wait_and_forward(const struct host_run *run, uint64_t deadline_ns)
@@ -62,7 +60,7 @@ static void wait_and_forward(const struct host_run *run, uint64_t deadline_ns)
 		n = poll(fds, n_fds, time_left_ms(deadline_ns, run->relay));
 		if (n < 0)
 			continue;
-		if (n == 0 && deadline_ns) {
+		if (n == 0 && deadline_ns && clock_now_ns() >= deadline_ns) {
 			(void)trial_exec_signal(run->exec, SIGKILL, NULL);
 			deadline_ns = 0;
 		}
