@@ -37,6 +37,11 @@ ok "a user by number" says 12:34 boxed --user 12:34 -- 'echo $(id -u):$(id -g)'
 ok "a user by name has the group of /etc/passwd inside" says 65534:65534 \
 	boxed -u nobody -- 'echo $(id -u):$(id -g)'
 ok "a group by name" says 7:65534 boxed --user 7:nogroup -- 'echo $(id -u):$(id -g)'
+printf 'root:x:0:\nstaff:x:50:joe,nobody\nnot:x:51:nobody2\nlast:x:52:nobody\n' >"$work/group"
+groups() { "$tare" exec -e container -v "$work/group:/etc/group:ro" --user "$1" -- sh -c 'echo $(id -G)'; }
+ok "a user is in the groups that name him" says "65534 50 52" groups nobody
+ok "by number too" says "65534 50 52" groups 65534
+ok "but in one alone that is asked for" says "50" groups nobody:staff
 ok "another user than root holds no capability" says "CapEff: 0000000000000000" \
 	boxed --user 7 -- 'echo $(grep CapEff /proc/self/status)'
 ok "a variable" says b boxed --env A=b -- 'echo $A'
@@ -132,15 +137,18 @@ ok "a reader that leaves ends it" says y dead
 apart() { boxed -- 'echo out; echo err >&2' 2>"$work/err"; }
 ok "stdout and stderr stay apart" sh -c "test \"\$1\" = out && test \"\$(cat '$work/err')\" = err" - "$(apart)"
 asked_to_end() {
-	"$tare" exec -e container -- sh -c 'trap "exit 9" TERM; echo ready; while :; do sleep 0.1; done' \
+	: >"$work/ready"
+	"$tare" exec -e container -- sh -c "trap 'exit 9' $1; echo ready; while :; do sleep 0.1; done" \
 		>"$work/ready" &
 	pid=$! i=0
 	while [ ! -s "$work/ready" ] && [ "$i" -lt 100 ]; do sleep 0.1; i=$((i + 1)); done
-	kill -TERM "$pid"
+	kill "-$1" "$pid"
 	wait "$pid"
 	test $? = 9
 }
-ok "a signal is passed on" asked_to_end
+for signal in TERM HUP USR1 USR2; do
+	ok "SIG$signal is passed on" asked_to_end "$signal"
+done
 
 # The same in a guest: each option holds there, or is refused.
 if guest; then

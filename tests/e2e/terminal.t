@@ -88,7 +88,7 @@ restored() { # restored SIGNAL STATUS
 	grep -qx "status $2" "$work/shown" && cmp "$work/before" "$work/after"
 }
 ok "after a signal that is passed on" restored TERM 9
-for signal in SEGV:139 ABRT:134 USR1:138 XCPU:152; do
+for signal in SEGV:139 ABRT:134 ALRM:142 XCPU:152; do
 	ok "after a death by SIG${signal%:*}" restored "${signal%:*}" "${signal#*:}"
 done
 failed_start() { on -- sh -c 'stty -g >'"$work/before"'; "$TARE" exec -e container -- /none; echo "status $?"

@@ -134,11 +134,11 @@ int imaged_exec(const struct imaged *imaged, const struct box_exec *exec, struct
 	return 0;
 }
 
-int imaged_become(uid_t uid, gid_t gid, struct tare_err *err)
+int imaged_become(uid_t uid, gid_t gid, const gid_t *groups, size_t n_groups, struct tare_err *err)
 {
 	/* The plain calls: libc's would look for other threads, whose list is the parent's. */
-	if (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, gid, gid, gid) < 0 ||
-	    syscall(SYS_setresuid, uid, uid, uid) < 0)
+	if (syscall(SYS_setgroups, n_groups, groups) < 0 ||
+	    syscall(SYS_setresgid, gid, gid, gid) < 0 || syscall(SYS_setresuid, uid, uid, uid) < 0)
 		return err_errno(err, "step 'become user %u:%u'", uid, gid);
 	/* A change of identity forgets it (commit_creds, kernel/cred.c). */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)

@@ -45,5 +45,5 @@ void imaged_drop_pieces(struct imaged_pieces *pieces);
 int imaged_exec(const struct imaged *imaged, const struct box_exec *exec, struct box_exec *ret,
 		char ***ret_envp, struct tare_err *err);
 
-/* In the new process: be whom exec says. */
-int imaged_become(uid_t uid, gid_t gid, struct tare_err *err);
+/* In the new process: be that user, in that group and in those beside it. */
+int imaged_become(uid_t uid, gid_t gid, const gid_t *groups, size_t n_groups, struct tare_err *err);

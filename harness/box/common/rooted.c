@@ -32,7 +32,7 @@ static int take_user(void *context, struct tare_err *err)
 {
 	const struct box_exec *exec = ((const struct rooted_launch *)context)->exec;
 
-	return exec->as_user ? imaged_become(exec->uid, exec->gid, err) : 0;
+	return exec->as_user ? imaged_become(exec->uid, exec->gid, NULL, 0, err) : 0;
 }
 
 int rooted_open(const struct box_ops *ops, const struct box_config *config, enum rooted_kind kind,

@@ -191,44 +191,94 @@ static bool is_text(const struct field *field, const char *text)
 	return field->n == strlen(text) && memcmp(field->at, text, field->n) == 0;
 }
 
-/* In which line of which file a name or number is; groups of users: its field 3. */
-static bool look_up(const char *file, const char *who, unsigned int *ret_id, unsigned int *ret_gid)
+/* The text of a file of accounts inside; empty where there is none. */
+static const char *read_accounts(const char *file)
 {
 	static char text[ACCOUNTS_MAX + 1];
 	cleanup_close int fd = open_inside(file, O_RDONLY | O_NONBLOCK);
-	const char *at = text;
-	struct field fields[FIELDS];
-	unsigned int number = 0, id;
-	bool is_number = read_id(who, strlen(who), &number);
 	ssize_t n = fd < 0 ? 0 : read(fd, text, ACCOUNTS_MAX);
 
 	text[n > 0 ? n : 0] = '\0';
+	return text;
+}
+
+struct account {
+	unsigned int id, gid; /* gid: of users, field 3 */
+	char name[33];        /* "": too long, or a number that is in no line */
+};
+
+/* In which line of which file a name or number is. */
+static bool look_up(const char *file, const char *who, struct account *ret)
+{
+	const char *at = read_accounts(file);
+	struct field fields[FIELDS];
+	unsigned int number = 0;
+	bool is_number = read_id(who, strlen(who), &number);
+
 	while (next_account(&at, fields)) {
-		if (!read_id(fields[2].at, fields[2].n, &id) ||
-		    !(is_number ? id == number : is_text(&fields[0], who)))
+		if (!read_id(fields[2].at, fields[2].n, &ret->id) ||
+		    !(is_number ? ret->id == number : is_text(&fields[0], who)))
 			continue;
-		*ret_id = id;
-		if (ret_gid && !read_id(fields[3].at, fields[3].n, ret_gid))
-			*ret_gid = 0;
+		if (!read_id(fields[3].at, fields[3].n, &ret->gid))
+			ret->gid = 0;
+		ret->name[0] = '\0';
+		if (fields[0].n < sizeof(ret->name))
+			(void)snprintf(ret->name, sizeof(ret->name), "%.*s", (int)fields[0].n,
+				       fields[0].at);
 		return true;
 	}
-	*ret_id = number;
+	*ret = (struct account){.id = number};
 	return is_number;
 }
 
-int furnish_find_user(const struct extras *extras, uid_t *ret_uid, gid_t *ret_gid,
-		      struct tare_err *err)
+static bool is_member(const struct field *members, const char *name)
 {
-	*ret_gid = 0;
-	if (!look_up("/etc/passwd", extras->user, ret_uid, ret_gid))
+	const char *at = members->at, *end = at + members->n;
+
+	while (at < end) {
+		struct field one = {at, 0};
+
+		while (at < end && *at != ',')
+			at++;
+		one.n = (size_t)(at - one.at);
+		if (is_text(&one, name))
+			return true;
+		at += at < end;
+	}
+	return false;
+}
+
+static void find_groups(const char *name, struct furnish_user *ret)
+{
+	const char *at = read_accounts("/etc/group");
+	struct field fields[FIELDS];
+	unsigned int id;
+
+	while (ret->n_groups < FURNISH_GROUPS_MAX && next_account(&at, fields))
+		if (read_id(fields[2].at, fields[2].n, &id) && is_member(&fields[3], name))
+			ret->groups[ret->n_groups++] = id;
+}
+
+int furnish_find_user(const struct extras *extras, struct furnish_user *ret, struct tare_err *err)
+{
+	struct account user, group;
+
+	if (!look_up("/etc/passwd", extras->user, &user))
 		return err_set(err, EINVAL,
 			       "--user: '%s' is neither a number up to 65535 nor in the "
 			       "container's /etc/passwd",
 			       extras->user);
-	if (extras->group[0] && !look_up("/etc/group", extras->group, ret_gid, NULL))
+	*ret = (struct furnish_user){.uid = user.id, .gid = user.gid};
+	if (!extras->group[0]) {
+		if (user.name[0])
+			find_groups(user.name, ret);
+		return 0;
+	}
+	if (!look_up("/etc/group", extras->group, &group))
 		return err_set(err, EINVAL,
 			       "--user: '%s' is neither a number up to 65535 nor in the "
 			       "container's /etc/group",
 			       extras->group);
+	ret->gid = group.id;
 	return 0;
 }

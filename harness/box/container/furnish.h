@@ -26,6 +26,14 @@ void furnish_map(const struct furnish *furnish, pid_t pid);
 /* In the child, in its new root: put everything in place. */
 int furnish_place(const struct furnish *furnish, struct tare_err *err);
 
+#define FURNISH_GROUPS_MAX 32
+
+struct furnish_user {
+	uid_t uid;
+	gid_t gid;
+	gid_t groups[FURNISH_GROUPS_MAX]; /* beside gid: none where a group is asked for */
+	size_t n_groups;
+};
+
 /* In the child, in its new root: the numbers of the user, by its /etc/passwd and /etc/group. */
-int furnish_find_user(const struct extras *extras, uid_t *ret_uid, gid_t *ret_gid,
-		      struct tare_err *err);
+int furnish_find_user(const struct extras *extras, struct furnish_user *ret, struct tare_err *err);

@@ -35,9 +35,8 @@ struct launch {
 	int proc_fd;                 /* ours; -1: it has no clocks of its own, see clocks.h */
 	const struct box_exec *exec;
 	bool as_user;
-	uid_t user; /* inside */
-	gid_t group;
-	uid_t uid; /* ours, outside */
+	struct furnish_user user; /* inside */
+	uid_t uid;                /* ours, outside */
 	gid_t gid;
 };
 
@@ -213,9 +212,9 @@ static int finish(void *context, struct tare_err *err)
 	if (r == 0)
 		r = furnish_place(&l->furnish, err);
 	if (r == 0 && c->extras.user[0])
-		r = furnish_find_user(&c->extras, &l->user, &l->group, err);
+		r = furnish_find_user(&c->extras, &l->user, err);
 	if (r == 0 && l->exec->terminal && l->as_user &&
-	    fchown(l->exec->stdio[0], l->user, (gid_t)-1) < 0)
+	    fchown(l->exec->stdio[0], l->user.uid, (gid_t)-1) < 0)
 		r = err_errno(err, "step 'give the terminal to its user'");
 	return r;
 }
@@ -233,7 +232,7 @@ static int lock(void *context, struct tare_err *err)
 		r = lock_bound_capabilities(c->capabilities, err);
 	/* Before the right to do so is gone. Another than root holds no capabilities then. */
 	if (r == 0 && l->as_user)
-		r = imaged_become(l->user, l->group, err);
+		r = imaged_become(l->user.uid, l->user.gid, l->user.groups, l->user.n_groups, err);
 	if (r == 0 && c->drop_caps)
 		r = lock_hold_capabilities(c->capabilities, err);
 	if (r == 0 && (c->drop_caps || c->seccomp))
@@ -342,8 +341,7 @@ int container_launch(struct container *container, const struct box_exec *exec,
 				   ? open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC)
 				   : -1,
 		.as_user = exec->as_user || container->extras.user[0],
-		.user = exec->uid,
-		.group = exec->gid,
+		.user = {.uid = exec->uid, .gid = exec->gid},
 		.uid = geteuid(),
 		.gid = getegid(),
 	};

@@ -8,7 +8,7 @@
 
 #include "base/err.h"
 
-static const int signals[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGWINCH};
+static const int signals[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH};
 #define N_SIGNALS (sizeof(signals) / sizeof(signals[0]))
 
 static struct sigaction before[N_SIGNALS];
@@ -108,8 +108,8 @@ struct winsize terminal_window(int fd)
 }
 
 /* Those which end us unless somebody minds, beside those that are passed on. */
-static const int deadly[] = {SIGABRT, SIGALRM, SIGBUS,  SIGFPE,  SIGILL,    SIGPROF, SIGSEGV,
-			     SIGSYS,  SIGTRAP, SIGUSR1, SIGUSR2, SIGVTALRM, SIGXCPU, SIGXFSZ};
+static const int deadly[] = {SIGABRT, SIGALRM, SIGBUS,  SIGFPE,    SIGILL,  SIGPROF,
+			     SIGSEGV, SIGSYS,  SIGTRAP, SIGVTALRM, SIGXCPU, SIGXFSZ};
 #define N_DEADLY (sizeof(deadly) / sizeof(deadly[0]))
 
 static struct terminal_state at_death = {.fd = -1};
