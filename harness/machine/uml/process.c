@@ -64,6 +64,17 @@ static int open_file(const char *path, int *ret_fd, struct tare_err *err)
 	return *ret_fd < 0 ? err_errno(err, "open '%s'", path) : 0;
 }
 
+/* It opens it again, by /proc/self/fd, as the user it is; a file made under a umask of 077 is
+ * closed to that one. Others still do not reach a root disk, whose folder is root's alone. */
+static int open_shared(const char *path, int *ret_fd, struct tare_err *err)
+{
+	int r = open_file(path, ret_fd, err);
+
+	if (r == 0 && path && fchmod(*ret_fd, 0644) < 0)
+		r = err_errno(err, "chmod '%s'", path);
+	return r;
+}
+
 /* Its copy of the work disk is its own. */
 static int open_disk(const char *path, int *ret_fd, struct tare_err *err)
 {
@@ -99,11 +110,11 @@ static int make_fds(struct qemu *uml, const struct qemu_config *config, int thei
 	if (r == 0)
 		r = open_file(config->kernel, &theirs[UML_FD_KERNEL], err);
 	if (r == 0)
-		r = open_file(config->initrd, &theirs[UML_FD_INITRD], err);
+		r = open_shared(config->initrd, &theirs[UML_FD_INITRD], err);
 	if (r == 0)
 		r = open_disk(config->disk, &theirs[UML_FD_DISK], err);
 	if (r == 0)
-		r = open_file(config->root_disk, &theirs[UML_FD_ROOT_DISK], err);
+		r = open_shared(config->root_disk, &theirs[UML_FD_ROOT_DISK], err);
 	return r;
 }
 
