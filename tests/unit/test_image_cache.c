@@ -23,6 +23,7 @@
 #include "machine/vm/image.h"
 #include "machine/vm/image_cache.h"
 #include "machine/vm/image_index.h"
+#include "machine/vm/image_root.h"
 #include "machine/vm/snapshot.h"
 #include "machine/vm/tsc.h"
 
@@ -90,6 +91,25 @@ static void the_oldest_go_but_not_what_is_held(void **state)
 	assert_false(is_there("c"));
 	assert_true(is_there("d"));
 	assert_true(is_there("e.unfinished-1"));
+}
+
+static void a_disk_in_use_does_not_keep_the_others(void **state)
+{
+	cleanup_free char *held = image_cache_path(cache, IMAGE_DISKS, "a");
+	cleanup_free char *other = image_cache_path(cache, IMAGE_DISKS, "b");
+
+	(void)state;
+	assert_int_equal(fd_make_dirs(held, NULL), 0);
+	assert_int_equal(fd_make_dirs(other, NULL), 0);
+	cleanup_close int fd = open(held, O_RDONLY | O_CLOEXEC);
+
+	assert_int_equal(flock(fd, LOCK_SH), 0);
+	assert_int_equal(image_root_collect(cache, NULL), 0);
+	assert_int_equal(access(held, F_OK), 0);
+	assert_int_equal(access(other, F_OK), -1);
+	assert_int_equal(flock(fd, LOCK_UN), 0);
+	assert_int_equal(image_root_collect(cache, NULL), 0);
+	assert_int_equal(access(held, F_OK), -1);
 }
 
 /* Keep one whose hello is that text. */
@@ -204,6 +224,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_oldest_go_but_not_what_is_held, make_cache,
+						remove_cache),
+		cmocka_unit_test_setup_teardown(a_disk_in_use_does_not_keep_the_others, make_cache,
 						remove_cache),
 		cmocka_unit_test_setup_teardown(a_damaged_snapshot_is_replaced_but_not_a_whole_one,
 						make_cache, remove_cache),
