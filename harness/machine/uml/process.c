@@ -178,6 +178,7 @@ int uml_start(struct qemu *ret, const struct qemu_config *config, uint64_t deadl
 	(void)deadline_ns; /* it is met by its hello */
 	qemu_init(ret);
 	ret->title = "User-Mode Linux";
+	ret->own_pids = true;
 	if (r == 0)
 		r = start(ret, config, folder, err);
 	if (r < 0) {

@@ -210,8 +210,8 @@ static int say_end(const struct qemu *qemu, struct tare_err *err)
 
 	if (waitid(P_PIDFD, (id_t)qemu->process.pidfd, &info, WEXITED | WNOWAIT | WNOHANG) < 0)
 		return err_errno(err, "wait for %s", qemu->title);
-	/* As a process 1 tells of another one, see program.h. */
-	if (info.si_code == CLD_EXITED && info.si_status > 128)
+	/* As a process 1 tells of another one. QEMU's own status is also the guest's to choose. */
+	if (qemu->own_pids && info.si_code == CLD_EXITED && info.si_status > 128)
 		info = (siginfo_t){.si_code = CLD_KILLED, .si_status = info.si_status - 128};
 	if (info.si_code != CLD_EXITED)
 		return err_set(err, EPIPE, "%s was killed by signal %d", qemu->title,

@@ -62,6 +62,7 @@ struct qemu_config {
 struct qemu {
 	const char *title; /* of who runs the guest, for sentences: "QEMU" */
 	struct program_process process;
+	bool own_pids; /* as in program.h: a status above 128 tells of a signal */
 	struct qmp *qmp;
 	struct console *console; /* the guest's serial console and QEMU's own stderr */
 	int channel_fd;          /* virtio port tare.0: messages */
