@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
@@ -85,28 +84,17 @@ static int open_disk(const char *path, int *ret_fd, struct tare_err *err)
 	return r;
 }
 
-static int make_socket(int *ret_ours, int *ret_theirs, struct tare_err *err)
-{
-	int ends[2];
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-		return err_errno(err, "socketpair");
-	*ret_ours = ends[0];
-	*ret_theirs = ends[1];
-	return 0;
-}
-
 static int make_fds(struct qemu *uml, const struct qemu_config *config, int theirs[UML_FDS],
 		    struct tare_err *err)
 {
 	int r = console_open(&uml->console, &theirs[UML_FD_CONSOLE], err);
 
 	if (r == 0)
-		r = make_socket(&uml->channel_fd, &theirs[UML_FD_CHANNEL], err);
+		r = qemu_make_socket(&uml->channel_fd, &theirs[UML_FD_CHANNEL], err);
 	if (r == 0)
-		r = make_socket(&uml->stdio_fd, &theirs[UML_FD_STDIO], err);
+		r = qemu_make_socket(&uml->stdio_fd, &theirs[UML_FD_STDIO], err);
 	if (r == 0)
-		r = make_socket(&uml->pulse_fd, &theirs[UML_FD_PULSE], err);
+		r = qemu_make_socket(&uml->pulse_fd, &theirs[UML_FD_PULSE], err);
 	if (r == 0)
 		r = open_file(config->kernel, &theirs[UML_FD_KERNEL], err);
 	if (r == 0)

@@ -81,6 +81,9 @@ struct qemu {
 /* All fields unset, so that qemu_close() may be called. */
 void qemu_init(struct qemu *qemu);
 
+/* Both ends; the guest's goes into the table of its process's descriptors. */
+int qemu_make_socket(int *ret_ours, int *ret_theirs, struct tare_err *err);
+
 /* Start it, shake hands over QMP, place its threads, let it run. On failure the sentence ends with
  * the last words of QEMU, and everything is closed; -EIO: QEMU itself ended or does not answer. */
 int qemu_start(struct qemu *qemu, const struct qemu_config *config, uint64_t deadline_ns,
