@@ -99,6 +99,15 @@ int fd_write_file(int dirfd, const char *path, const char *text, struct tare_err
 	return 0;
 }
 
+int fd_sync_file(const char *path, struct tare_err *err)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || fsync(fd) < 0)
+		return err_errno(err, "fsync '%s'", path);
+	return 0;
+}
+
 int fd_make_dirs(const char *path, struct tare_err *err)
 {
 	cleanup_free char *copy = NULL;

@@ -23,6 +23,9 @@ ssize_t fd_read_file_quiet(int dirfd, const char *path, char *buf, size_t size);
 /* Write text to an existing file in one write(2), as kernel files want it. */
 int fd_write_file(int dirfd, const char *path, const char *text, struct tare_err *err);
 
+/* Have what was written to the file, by whomever, outlive a crash. */
+int fd_sync_file(const char *path, struct tare_err *err);
+
 /* Make a directory and those above it, mode 0755 where they are missing. */
 int fd_make_dirs(const char *path, struct tare_err *err);
 

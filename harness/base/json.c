@@ -2,8 +2,11 @@
 #include "base/json.h"
 
 #include <math.h>
+#include <string.h>
 
+#include "base/cleanup.h"
 #include "base/err.h"
+#include "base/text.h"
 
 static int read_member(const json_t *object, const char *key, json_t **ret, struct tare_err *err)
 {
@@ -106,6 +109,13 @@ bool json_bool_or(const json_t *object, const char *key, bool otherwise)
 	const json_t *value = json_object_get(object, key);
 
 	return json_is_boolean(value) ? json_is_true(value) : otherwise;
+}
+
+json_t *json_printable(const json_t *value)
+{
+	cleanup_free char *text = json_is_string(value) ? strdup(json_string_value(value)) : NULL;
+
+	return text ? json_string(text_make_printable(text)) : NULL;
 }
 
 int json_put(json_t *object, const char *key, json_t *taken_value)

@@ -28,6 +28,10 @@ uint64_t json_u64_or(const json_t *object, const char *key, uint64_t otherwise);
 double json_double_or(const json_t *object, const char *key, double otherwise);
 bool json_bool_or(const json_t *object, const char *key, bool otherwise);
 
+/* A new text: that of value as text_make_printable() leaves it. NULL: value is none, or no memory.
+ */
+json_t *json_printable(const json_t *value);
+
 /* Set a member; values JSON cannot hold (NaN, infinity) become null. -ENOMEM. */
 int json_put(json_t *object, const char *key, json_t *taken_value);
 json_t *json_number(double value);

@@ -80,6 +80,15 @@ char *text_format(const char *fmt, ...)
 	return n < 0 ? NULL : text;
 }
 
+char *text_make_printable(char *text)
+{
+	for (char *c = text; *c; c++) {
+		if (*c < ' ' || *c > '~')
+			*c = '?';
+	}
+	return text;
+}
+
 #define LOWER_AND_DIGITS "abcdefghijklmnopqrstuvwxyz0123456789"
 
 static bool consists_of(const char *text, const char *allowed)

@@ -17,6 +17,10 @@ char *text_hint(const char *word, const char *const *candidates, char *buf, size
 /* printf into new memory; NULL when there is none. */
 char *text_format(const char *fmt, ...) __attribute__((format(printf, 1, 2), malloc));
 
+/* Make what is outside of ' ' to '~' a '?': a stranger's words must not steer the user's terminal.
+ */
+char *text_make_printable(char *text);
+
 /* True for 1 to 63 of [a-z0-9._-], not starting with '.' or '-': fit for a file or a cgroup. */
 bool text_is_name(const char *text);
 

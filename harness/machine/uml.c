@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
@@ -50,6 +51,21 @@ static int read_settings(const struct machine_config *config, struct vm_settings
 	return r;
 }
 
+/* The guest's list of texts; NULL: it is none. */
+static json_t *take_lacks(const json_t *told)
+{
+	cleanup_json json_t *lacks = json_is_array(told) ? json_array() : NULL;
+	const json_t *each;
+	size_t i;
+
+	json_array_foreach(told, i, each)
+	{
+		if (json_array_append_new(lacks, json_printable(each)) < 0)
+			return NULL;
+	}
+	return take_pointer(lacks);
+}
+
 /* It is not in the hello, before which not all is mounted. */
 static int ask_what_it_lacks(struct vm *vm, struct tare_err *err)
 {
@@ -62,7 +78,7 @@ static int ask_what_it_lacks(struct vm *vm, struct tare_err *err)
 
 	if (r < 0)
 		return guest_failed(&vm->boot.guest, r, &why, err);
-	vm->lacks = json_incref(json_object_get(ok, "lacks"));
+	vm->lacks = take_lacks(json_object_get(ok, "lacks"));
 	return 0;
 }
 

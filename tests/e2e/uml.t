@@ -75,6 +75,14 @@ too_long() {
 }
 ok "what a line cannot hold is refused with a sentence" too_long
 
+# What is made anew then is its initrd; the kernel is copied.
+closed_cache() {
+	(umask 077 && mkdir -p "$work/cache/tare/guest" &&
+		cp -a "${XDG_CACHE_HOME:-/var/cache}/tare/guest/kernels" "$work/cache/tare/guest" &&
+		XDG_CACHE_HOME=$work/cache "$tare" exec -e uml -- /bin/busybox true)
+}
+ok "it boots from a cache that a umask of 077 closed to it" closed_cache
+
 refused() { ! "$tare" exec -e "$1" -- /bin/busybox true >"$work/said" 2>&1 && grep "$2" "$work/said"; }
 ok "boot=restore is refused with a sentence" refused uml,boot=restore 'cannot be saved'
 ok "time=own, which its kernel has not, is refused" refused uml+container,time=own 'time namespace'

@@ -67,6 +67,26 @@ static void an_answer_is_given_back(void **state)
 	done(c, fds);
 }
 
+static void its_hello_is_printable(void **state)
+{
+	struct channel *c = NULL, *restored = NULL;
+	cleanup_json json_t *raw = json_pack("{s:s}", "kernel", "6\033[2J");
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	say(fds[1],
+	    "{\"hello\":{\"kernel\":\"6\\u001b[2J\",\"clocksource\":\"t\\r\",\"cpus\":2}}\n");
+	assert_int_equal(channel_open(fds[0], soon(), &c, NULL), 0);
+	assert_string_equal(json_string_or(channel_hello(c), "kernel", ""), "6?[2J");
+	assert_string_equal(json_string_or(channel_hello(c), "clocksource", ""), "t?");
+	assert_int_equal(json_u64_or(channel_hello(c), "cpus", 0), 2);
+	assert_int_equal(channel_open_restored(fds[0], raw, &restored, NULL), 0);
+	assert_string_equal(json_string_or(channel_hello(restored), "kernel", ""), "6?[2J");
+	channel_close(restored);
+	done(c, fds);
+}
+
 static void an_error_keeps_the_channel_usable(void **state)
 {
 	int fds[2];
@@ -283,6 +303,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_answer_is_given_back),
+		cmocka_unit_test(its_hello_is_printable),
 		cmocka_unit_test(an_error_keeps_the_channel_usable),
 		cmocka_unit_test(strange_error_numbers_are_not_taken_over),
 		cmocka_unit_test(nonsense_breaks_the_channel_for_good),

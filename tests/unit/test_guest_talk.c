@@ -49,6 +49,22 @@ static void a_record_without_a_status_is_none(void **state)
 	assert_null(record);
 }
 
+static void its_words_do_not_steer_a_terminal(void **state)
+{
+	cleanup_json json_t *told = json_loads("{\"status\": \"failed\\n\", \"why\": "
+					       "\"a\\u001b]52;c;eA==\\u0007\\u009bb\", \"sha256\": "
+					       "\"\\u007f\"}",
+					       0, NULL);
+	cleanup_json json_t *record = NULL;
+
+	(void)state;
+	assert_non_null(told);
+	assert_int_equal(guest_record_take(told, &record, NULL), 0);
+	assert_string_equal(json_string_or(record, "status", ""), "failed?");
+	assert_string_equal(json_string_or(record, "why", ""), "a?]52;c;eA==???b");
+	assert_string_equal(json_string_or(record, "sha256", ""), "?");
+}
+
 static void moments_that_cannot_be_are_left_out(void **state)
 {
 	static const struct {
@@ -170,6 +186,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_guest_writes_no_key_of_the_host),
 		cmocka_unit_test(a_record_without_a_status_is_none),
+		cmocka_unit_test(its_words_do_not_steer_a_terminal),
 		cmocka_unit_test(moments_that_cannot_be_are_left_out),
 		cmocka_unit_test(drift_beyond_what_the_pings_leave_open_voids),
 		cmocka_unit_test(silence_is_a_hang_only_several_times_in_a_row),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the cache of guests remembers, and what it forgets. */
+#include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <setjmp.h>
@@ -17,10 +18,13 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "machine/vm/image.h"
 #include "machine/vm/image_cache.h"
 #include "machine/vm/image_index.h"
+#include "machine/vm/image_root.h"
+#include "machine/vm/snapshot.h"
 #include "machine/vm/tsc.h"
 
 #define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -89,6 +93,80 @@ static void the_oldest_go_but_not_what_is_held(void **state)
 	assert_true(is_there("e.unfinished-1"));
 }
 
+static void a_disk_in_use_does_not_keep_the_others(void **state)
+{
+	cleanup_free char *held = image_cache_path(cache, IMAGE_DISKS, "a");
+	cleanup_free char *other = image_cache_path(cache, IMAGE_DISKS, "b");
+
+	(void)state;
+	assert_int_equal(fd_make_dirs(held, NULL), 0);
+	assert_int_equal(fd_make_dirs(other, NULL), 0);
+	cleanup_close int fd = open(held, O_RDONLY | O_CLOEXEC);
+
+	assert_int_equal(flock(fd, LOCK_SH), 0);
+	assert_int_equal(image_root_collect(cache, NULL), 0);
+	assert_int_equal(access(held, F_OK), 0);
+	assert_int_equal(access(other, F_OK), -1);
+	assert_int_equal(flock(fd, LOCK_UN), 0);
+	assert_int_equal(image_root_collect(cache, NULL), 0);
+	assert_int_equal(access(held, F_OK), -1);
+}
+
+/* Keep one whose hello is that text. */
+static void keep_snapshot(const char *hello)
+{
+	struct snapshot_making making;
+
+	assert_int_equal(snapshot_begin(cache, "print", 4096, NULL, &making, NULL), 0);
+	cleanup_free char *state_path = text_format("%s/state", making.folder);
+	cleanup_free char *hello_path = text_format("%s/hello.json", making.folder);
+
+	write_text(state_path, "state");
+	write_text(hello_path, hello);
+	assert_int_equal(snapshot_keep(&making, NULL), 0);
+	snapshot_end(&making);
+}
+
+static void check_snapshot(const char *hello)
+{
+	cleanup_json json_t *expected = json_loads(hello, 0, NULL);
+	struct snapshot snapshot;
+
+	assert_int_equal(snapshot_load(cache, "print", &snapshot, NULL), 0);
+	assert_true(json_equal(snapshot.hello, expected));
+	snapshot_clear(&snapshot);
+}
+
+static void a_damaged_snapshot_is_replaced_but_not_a_whole_one(void **state)
+{
+	struct snapshot_making making;
+	struct snapshot snapshot;
+
+	(void)state;
+	assert_int_equal(snapshot_load(cache, "print", &snapshot, NULL), -ENOENT);
+	keep_snapshot("{\"n\": 1}");
+	check_snapshot("{\"n\": 1}");
+	keep_snapshot("{\"n\": 2}");
+	check_snapshot("{\"n\": 1}");
+
+	assert_int_equal(snapshot_begin(cache, "print", 4096, NULL, &making, NULL), 0);
+	cleanup_free char *hello = text_format("%s/hello.json", making.final_name);
+	cleanup_free char *of_state = text_format("%s/state", making.final_name);
+	cleanup_free char *memory = text_format("%s/memory", making.final_name);
+
+	snapshot_end(&making);
+	write_text(hello, "{\"n\":");
+	assert_int_equal(snapshot_load(cache, "print", &snapshot, NULL), -ENOENT);
+	keep_snapshot("{\"n\": 3}");
+	check_snapshot("{\"n\": 3}");
+	assert_int_equal(unlink(of_state), 0);
+	keep_snapshot("{\"n\": 4}");
+	check_snapshot("{\"n\": 4}");
+	assert_int_equal(unlink(memory), 0);
+	keep_snapshot("{\"n\": 5}");
+	check_snapshot("{\"n\": 5}");
+}
+
 static void an_image_is_found_until_one_of_its_files_changes(void **state)
 {
 	cleanup_free char *kernel = text_format("%s/kernel", cache);
@@ -147,6 +225,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_oldest_go_but_not_what_is_held, make_cache,
 						remove_cache),
+		cmocka_unit_test_setup_teardown(a_disk_in_use_does_not_keep_the_others, make_cache,
+						remove_cache),
+		cmocka_unit_test_setup_teardown(a_damaged_snapshot_is_replaced_but_not_a_whole_one,
+						make_cache, remove_cache),
 		cmocka_unit_test_setup_teardown(an_image_is_found_until_one_of_its_files_changes,
 						make_cache, remove_cache),
 		cmocka_unit_test_setup_teardown(a_frequency_that_was_measured_is_noted, make_cache,

@@ -191,6 +191,34 @@ static void a_guest_that_floods_what_nobody_asked_for_goes_on(void **state)
 	scene_need(scene_close(&err), &err);
 }
 
+#define FLOOD_PORT   126 /* where the flood has the port of its ioperm */
+#define FLOOD_WRITES 142 /* and what it does with it */
+
+/* By isa-debug-exit: QEMU's status is twice what is written there, and one. */
+static void a_status_that_the_guest_chose_is_no_signal(void **state)
+{
+	static const unsigned char port[] = {0x01, 0x05};
+	static const unsigned char leave[] = {
+		0xba, 0x01, 0x05, 0, 0, /* mov edx, 0x501 */
+		0xb0, 100,  0xee,       /* mov al, 100; out dx, al */
+	};
+	cleanup_close int in = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	struct tare_err err = {0};
+	int status;
+
+	(void)state;
+	assert_int_equal(fd_write_all(in, flood, sizeof(flood), NULL), 0);
+	assert_int_equal(pwrite(in, port, sizeof(port), FLOOD_PORT), sizeof(port));
+	assert_int_equal(pwrite(in, leave, sizeof(leave), FLOOD_WRITES), sizeof(leave));
+	assert_int_equal(lseek(in, 0, SEEK_SET), 0);
+	(void)scene_open(FAST, NULL);
+	assert_int_equal(shell((char[]){"cat >/work/leave && chmod 755 /work/leave && /work/leave"},
+			       in, 0, &status, &err),
+			 -EPIPE);
+	assert_non_null(strstr(err.msg, "QEMU ended with status 201"));
+	check_lost(&err);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -205,6 +233,8 @@ int main(void)
 		cmocka_unit_test_teardown(a_guest_that_hangs_under_a_command_without_a_deadline,
 					  scene_end_test),
 		cmocka_unit_test_teardown(a_command_that_says_nothing_for_long_is_no_hang,
+					  scene_end_test),
+		cmocka_unit_test_teardown(a_status_that_the_guest_chose_is_no_signal,
 					  scene_end_test),
 		cmocka_unit_test_teardown(a_guest_that_floods_what_nobody_asked_for_goes_on,
 					  scene_end_test),

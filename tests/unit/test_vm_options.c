@@ -41,9 +41,10 @@ static void what_is_tare_s_own_is_refused_in_a_command_line(void **state)
 					   "panic_on_oops=1",
 					   "initcall_debug",
 					   "consoleblank=0"};
-	static const char *const bad[] = {"console=ttyS1", "foo panic=5", "reboot=k",
-					  "init=/bin/sh",  "rdinit=/x",   "tare.guest=0",
-					  "a -- b",        "a\nb",        "\xc3\xa4"};
+	static const char *const bad[] = {"console=ttyS1",    "foo panic=5", "reboot=k",
+					  "init=/bin/sh",     "rdinit=/x",   "tare.guest=0",
+					  "a -- b",           "a\nb",        "\xc3\xa4",
+					  "\"init=/bin/sh\"", "a=\"b c\""};
 	char much[CMDLINE_MAX + 2];
 
 	(void)state;
@@ -62,11 +63,12 @@ static void what_is_tare_s_own_is_refused_in_a_command_line(void **state)
 
 static void what_a_system_call_costs_is_marked(void **state)
 {
-	static const char text[] = "foo mitigations=off  init_on_alloc=0 spectre_v2=off nopti "
-				   "init-on-free=1 rcupdate.rcu_expedited=1 loglevel=7 nosuch";
-	static const char *const expected[] = {"mitigations=off", "init_on_alloc=0",
-					       "spectre_v2=off",  "nopti",
-					       "init-on-free=1",  "rcupdate.rcu_expedited=1"};
+	static const char text[] =
+		"foo mitigations=off  init_on_alloc=0 spectre_v2=off nopti "
+		"init-on-free=1 rcupdate.rcu_expedited=1 loglevel=7 nosuch noreplace_smp";
+	static const char *const expected[] = {
+		"mitigations=off", "init_on_alloc=0",          "spectre_v2=off", "nopti",
+		"init-on-free=1",  "rcupdate.rcu_expedited=1", "noreplace_smp"};
 	json_t *marks = cmdline_marks(text);
 
 	(void)state;

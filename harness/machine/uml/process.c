@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
@@ -64,6 +63,17 @@ static int open_file(const char *path, int *ret_fd, struct tare_err *err)
 	return *ret_fd < 0 ? err_errno(err, "open '%s'", path) : 0;
 }
 
+/* It opens it again, by /proc/self/fd, as the user it is; a file made under a umask of 077 is
+ * closed to that one. Others still do not reach a root disk, whose folder is root's alone. */
+static int open_shared(const char *path, int *ret_fd, struct tare_err *err)
+{
+	int r = open_file(path, ret_fd, err);
+
+	if (r == 0 && path && fchmod(*ret_fd, 0644) < 0)
+		r = err_errno(err, "chmod '%s'", path);
+	return r;
+}
+
 /* Its copy of the work disk is its own. */
 static int open_disk(const char *path, int *ret_fd, struct tare_err *err)
 {
@@ -74,36 +84,25 @@ static int open_disk(const char *path, int *ret_fd, struct tare_err *err)
 	return r;
 }
 
-static int make_socket(int *ret_ours, int *ret_theirs, struct tare_err *err)
-{
-	int ends[2];
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-		return err_errno(err, "socketpair");
-	*ret_ours = ends[0];
-	*ret_theirs = ends[1];
-	return 0;
-}
-
 static int make_fds(struct qemu *uml, const struct qemu_config *config, int theirs[UML_FDS],
 		    struct tare_err *err)
 {
 	int r = console_open(&uml->console, &theirs[UML_FD_CONSOLE], err);
 
 	if (r == 0)
-		r = make_socket(&uml->channel_fd, &theirs[UML_FD_CHANNEL], err);
+		r = qemu_make_socket(&uml->channel_fd, &theirs[UML_FD_CHANNEL], err);
 	if (r == 0)
-		r = make_socket(&uml->stdio_fd, &theirs[UML_FD_STDIO], err);
+		r = qemu_make_socket(&uml->stdio_fd, &theirs[UML_FD_STDIO], err);
 	if (r == 0)
-		r = make_socket(&uml->pulse_fd, &theirs[UML_FD_PULSE], err);
+		r = qemu_make_socket(&uml->pulse_fd, &theirs[UML_FD_PULSE], err);
 	if (r == 0)
 		r = open_file(config->kernel, &theirs[UML_FD_KERNEL], err);
 	if (r == 0)
-		r = open_file(config->initrd, &theirs[UML_FD_INITRD], err);
+		r = open_shared(config->initrd, &theirs[UML_FD_INITRD], err);
 	if (r == 0)
 		r = open_disk(config->disk, &theirs[UML_FD_DISK], err);
 	if (r == 0)
-		r = open_file(config->root_disk, &theirs[UML_FD_ROOT_DISK], err);
+		r = open_shared(config->root_disk, &theirs[UML_FD_ROOT_DISK], err);
 	return r;
 }
 
@@ -167,6 +166,7 @@ int uml_start(struct qemu *ret, const struct qemu_config *config, uint64_t deadl
 	(void)deadline_ns; /* it is met by its hello */
 	qemu_init(ret);
 	ret->title = "User-Mode Linux";
+	ret->own_pids = true;
 	if (r == 0)
 		r = start(ret, config, folder, err);
 	if (r < 0) {

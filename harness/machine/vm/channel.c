@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "machine/vm/message.h"
 
 #define ERRNO_MAX 4095 /* of the kernel, include/linux/err.h */
@@ -33,6 +34,21 @@ static int check_broken(const struct channel *c, struct tare_err *err)
 	return c->broken.code ? err_set(err, c->broken.code, "%s", c->broken.msg) : 0;
 }
 
+static json_t *copy_hello(const json_t *told)
+{
+	json_t *hello = json_deep_copy(told), *value;
+	const char *key;
+
+	json_object_foreach(hello, key, value)
+	{
+		if (json_is_string(value) && json_put(hello, key, json_printable(value)) < 0) {
+			json_decref(hello);
+			return NULL;
+		}
+	}
+	return hello;
+}
+
 int channel_open(int fd, uint64_t deadline_ns, struct channel **ret, struct tare_err *err)
 {
 	struct channel *c = calloc(1, sizeof(*c));
@@ -46,8 +62,8 @@ int channel_open(int fd, uint64_t deadline_ns, struct channel **ret, struct tare
 		r = message_read(c->stream, deadline_ns, &message, err);
 	if (r == 0)
 		r = json_read_object(message, "hello", &hello, err);
-	if (r == 0)
-		c->hello = json_incref(hello);
+	if (r == 0 && !(c->hello = copy_hello(hello)))
+		r = err_set(err, ENOMEM, "out of memory");
 	json_decref(message);
 	if (r < 0) {
 		channel_close(c);
@@ -65,7 +81,7 @@ int channel_open_restored(int fd, const json_t *hello, struct channel **ret, str
 	if (!c)
 		return err_set(err, ENOMEM, "out of memory");
 	r = message_open(fd, &c->stream, err);
-	if (r == 0 && !(c->hello = json_deep_copy(hello)))
+	if (r == 0 && !(c->hello = copy_hello(hello)))
 		r = err_set(err, ENOMEM, "out of memory");
 	if (r < 0) {
 		channel_close(c);
@@ -131,10 +147,7 @@ static int remote_error(const json_t *error, struct tare_err *err)
 	char words[200];
 
 	(void)snprintf(words, sizeof(words), "%s", json_string_or(error, "message", "no reason"));
-	for (char *c = words; *c; c++) {
-		if (*c < ' ' || *c > '~')
-			*c = '?';
-	}
+	(void)text_make_printable(words);
 	if (number == 0 || number > ERRNO_MAX)
 		number = EREMOTEIO;
 	/* These say that the channel is broken, which a guest that answers cannot mean. */
@@ -202,6 +215,7 @@ static int ping_once(struct channel *channel, uint64_t deadline_ns, struct chann
 	ret->host_ns = begun + ret->rtt_ns / 2;
 	(void)snprintf(ret->clocksource, sizeof(ret->clocksource), "%s",
 		       json_string_or(ok, "clocksource", "?"));
+	(void)text_make_printable(ret->clocksource);
 	return json_read_u64(ok, "monotonic_ns", &ret->guest_ns, err);
 }
 

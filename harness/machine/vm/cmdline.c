@@ -76,6 +76,11 @@ static const char *const costly[] = {
 
 #define N(array) (sizeof(array) / sizeof((array)[0]))
 
+static char same_dash(char c)
+{
+	return (char)(c == '-' ? '_' : c);
+}
+
 /* The name of the option at text; dashes and underscores are one to the kernel. */
 static bool has_name(const char *text, size_t size, const char *name)
 {
@@ -84,7 +89,7 @@ static bool has_name(const char *text, size_t size, const char *name)
 	for (; i < size && text[i] != '='; i++) {
 		if (name[i] == '*')
 			return true;
-		if (name[i] != text[i] && !(name[i] == '_' && text[i] == '-'))
+		if (same_dash(name[i]) != same_dash(text[i]))
 			return false;
 	}
 	return name[i] == '\0' || name[i] == '*';
@@ -108,6 +113,11 @@ int cmdline_check(const char *text, struct tare_err *err)
 			return err_set(err, EINVAL,
 				       "machine vm: option cmdline+ holds what is no printable "
 				       "ASCII");
+	/* The kernel takes quotes away, and blanks between them for no end of an option. */
+	if (strchr(text, '"'))
+		return err_set(err, EINVAL,
+			       "machine vm: option cmdline+ holds a '\"', by which the kernel sees "
+			       "other options than tare does: leave it out");
 	for (const char *at = text + strspn(text, " "); *at; at += strspn(at, " ")) {
 		size_t size = strcspn(at, " ");
 

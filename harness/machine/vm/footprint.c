@@ -18,12 +18,6 @@ struct host_memory {
 	uint64_t beyond, guest; /* KiB of PSS */
 };
 
-static void close_file(FILE **file)
-{
-	if (*file)
-		(void)fclose(*file);
-}
-
 /* The guest's memory has a mapping with a name of its own: QEMU's memfd, or a snapshot's file, by
  * the descriptor that qemu_args.c gives. */
 static bool is_guest_memory(const char *line)
@@ -35,7 +29,7 @@ static bool is_guest_memory(const char *line)
  * Huge pages of the host are in no PSS. */
 static int read_smaps(pid_t pid, struct host_memory *ret, struct tare_err *err)
 {
-	__attribute__((cleanup(close_file))) FILE *file = NULL;
+	cleanup_fclose FILE *file = NULL;
 	cleanup_free char *line = NULL;
 	bool guest = false;
 	size_t room = 0;

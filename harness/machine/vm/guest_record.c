@@ -20,7 +20,9 @@ int guest_record_take(const json_t *told, json_t **ret, struct tare_err *err)
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
 		json_t *value = json_object_get(told, known[i]);
 
-		if (value)
+		if (json_is_string(value))
+			(void)json_put(record, known[i], json_printable(value));
+		else if (value)
 			(void)json_object_set(record, known[i], value);
 	}
 	*ret = record;

@@ -105,10 +105,15 @@ static int make_work_disk(const struct image_config *config, const char *folder,
 		.timeout_ms = MKE2FS_MS,
 		.journal = config->journal,
 	};
+	int r;
 
 	if (!path)
 		return err_set(err, ENOMEM, "out of memory");
-	return err_wrap(err, image_mke2fs(&disk, err), "make the work disk");
+	r = image_mke2fs(&disk, err);
+	/* The cache believes what is there, and image.json says that all is. */
+	if (r == 0)
+		r = fd_sync_file(path, err);
+	return err_wrap(err, r, "make the work disk");
 }
 
 static bool has_size(const char *folder, const char *file, uint64_t bytes)
@@ -160,7 +165,7 @@ static int place_kernel(const struct image_kernel *kernel, const char *folder, s
 
 	if (r == 0 && chmod(path, 0755) < 0)
 		r = err_errno(err, "chmod '%s'", path);
-	return r;
+	return r == 0 ? fd_sync_file(path, err) : r;
 }
 
 static int fill(const struct image_config *config, const struct making *making, const char *folder,

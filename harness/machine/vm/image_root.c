@@ -273,14 +273,18 @@ int image_root_collect(const char *cache_dir, struct tare_err *err)
 		return r;
 	json_array_foreach(json_object_get(all, IMAGE_DISKS), i, disk)
 	{
+		struct tare_err why = {0};
 		bool used = true;
 
 		r = keep_has_image(cache_dir, json_object_get(disk, "layers"), &used, err);
-		if (r == 0 && !used)
-			r = image_remove(cache_dir, json_string_value(json_object_get(disk, "id")),
-					 err);
 		if (r < 0)
 			return r;
+		if (used)
+			continue;
+		r = image_remove(cache_dir, json_string_value(json_object_get(disk, "id")), &why);
+		/* One that a guest uses is left to the next call. */
+		if (r < 0 && r != -EBUSY)
+			return err_set(err, -r, "%s", why.msg);
 	}
 	return 0;
 }

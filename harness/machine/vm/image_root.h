@@ -30,5 +30,5 @@ int image_root_ensure(const struct image_config *config, const char *name, struc
 /* Lets go of it; also of one that is all zero with lock_fd -1. */
 void image_root_release(struct image_root *root);
 
-/* Remove the disks of images that are in the store no more. -EBUSY: a guest uses one. */
+/* Remove the disks of images that are in the store no more; one that a guest uses stays. */
 int image_root_collect(const char *cache_dir, struct tare_err *err);

@@ -60,8 +60,7 @@ void qemu_init(struct qemu *qemu)
 			      .debug_fd = -1};
 }
 
-/* Both ends; QEMU's goes into the table of its descriptors. */
-static int make_socket(int *ret_ours, int *ret_theirs, struct tare_err *err)
+int qemu_make_socket(int *ret_ours, int *ret_theirs, struct tare_err *err)
 {
 	int ends[2];
 
@@ -77,15 +76,15 @@ static int make_sockets(struct qemu *qemu, int *qmp_fd, int theirs[QEMU_FDS], st
 	int r = console_open(&qemu->console, &theirs[QEMU_FD_CONSOLE], err);
 
 	if (r == 0)
-		r = make_socket(qmp_fd, &theirs[QEMU_FD_QMP], err);
+		r = qemu_make_socket(qmp_fd, &theirs[QEMU_FD_QMP], err);
 	if (r == 0)
-		r = make_socket(&qemu->channel_fd, &theirs[QEMU_FD_CHANNEL], err);
+		r = qemu_make_socket(&qemu->channel_fd, &theirs[QEMU_FD_CHANNEL], err);
 	if (r == 0)
-		r = make_socket(&qemu->stdio_fd, &theirs[QEMU_FD_STDIO], err);
+		r = qemu_make_socket(&qemu->stdio_fd, &theirs[QEMU_FD_STDIO], err);
 	if (r == 0)
-		r = make_socket(&qemu->pulse_fd, &theirs[QEMU_FD_PULSE], err);
+		r = qemu_make_socket(&qemu->pulse_fd, &theirs[QEMU_FD_PULSE], err);
 	if (r == 0)
-		r = make_socket(&qemu->debug_fd, &theirs[QEMU_FD_DEBUG], err);
+		r = qemu_make_socket(&qemu->debug_fd, &theirs[QEMU_FD_DEBUG], err);
 	return r;
 }
 
@@ -210,8 +209,8 @@ static int say_end(const struct qemu *qemu, struct tare_err *err)
 
 	if (waitid(P_PIDFD, (id_t)qemu->process.pidfd, &info, WEXITED | WNOWAIT | WNOHANG) < 0)
 		return err_errno(err, "wait for %s", qemu->title);
-	/* As a process 1 tells of another one, see program.h. */
-	if (info.si_code == CLD_EXITED && info.si_status > 128)
+	/* As a process 1 tells of another one. QEMU's own status is also the guest's to choose. */
+	if (qemu->own_pids && info.si_code == CLD_EXITED && info.si_status > 128)
 		info = (siginfo_t){.si_code = CLD_KILLED, .si_status = info.si_status - 128};
 	if (info.si_code != CLD_EXITED)
 		return err_set(err, EPIPE, "%s was killed by signal %d", qemu->title,

@@ -62,6 +62,7 @@ struct qemu_config {
 struct qemu {
 	const char *title; /* of who runs the guest, for sentences: "QEMU" */
 	struct program_process process;
+	bool own_pids; /* as in program.h: a status above 128 tells of a signal */
 	struct qmp *qmp;
 	struct console *console; /* the guest's serial console and QEMU's own stderr */
 	int channel_fd;          /* virtio port tare.0: messages */
@@ -79,6 +80,9 @@ struct qemu {
 
 /* All fields unset, so that qemu_close() may be called. */
 void qemu_init(struct qemu *qemu);
+
+/* Both ends; the guest's goes into the table of its process's descriptors. */
+int qemu_make_socket(int *ret_ours, int *ret_theirs, struct tare_err *err);
 
 /* Start it, shake hands over QMP, place its threads, let it run. On failure the sentence ends with
  * the last words of QEMU, and everything is closed; -EIO: QEMU itself ended or does not answer. */

@@ -2,6 +2,7 @@
 #include "machine/vm/snapshot.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,14 +57,12 @@ void snapshot_clear(struct snapshot *snapshot)
 	snapshot_init(snapshot);
 }
 
-int snapshot_load(const char *cache_dir, const char *fingerprint, struct snapshot *ret,
-		  struct tare_err *err)
+static int load(const char *folder, struct snapshot *ret, struct tare_err *err)
 {
-	cleanup_free char *folder = make_folder(cache_dir, fingerprint);
-	cleanup_free char *state = folder ? text_format("%s/state", folder) : NULL;
-	cleanup_free char *hello = folder ? text_format("%s/" HELLO_FILE, folder) : NULL;
-	cleanup_free char *memory = folder ? text_format("%s/memory", folder) : NULL;
-	cleanup_free char *disk = folder ? text_format("%s/disk", folder) : NULL;
+	cleanup_free char *state = text_format("%s/state", folder);
+	cleanup_free char *hello = text_format("%s/" HELLO_FILE, folder);
+	cleanup_free char *memory = text_format("%s/memory", folder);
+	cleanup_free char *disk = text_format("%s/disk", folder);
 
 	if (!state || !hello || !memory || !disk)
 		return err_set(err, ENOMEM, "out of memory");
@@ -78,8 +77,18 @@ int snapshot_load(const char *cache_dir, const char *fingerprint, struct snapsho
 	}
 	if (access(disk, R_OK) == 0)
 		ret->disk = take_pointer(disk);
-	image_cache_touch(folder);
 	return 0;
+}
+
+int snapshot_load(const char *cache_dir, const char *fingerprint, struct snapshot *ret,
+		  struct tare_err *err)
+{
+	cleanup_free char *folder = make_folder(cache_dir, fingerprint);
+	int r = folder ? load(folder, ret, err) : err_set(err, ENOMEM, "out of memory");
+
+	if (r == 0)
+		image_cache_touch(folder);
+	return r;
 }
 
 /* The memory is not in the stream but a file of its own, which a restored guest maps privately:
@@ -156,19 +165,19 @@ static int save_state(struct guest *guest, const char *folder, uint64_t deadline
 static int save_files(struct guest *guest, const char *folder, uint64_t deadline_ns,
 		      struct tare_err *err)
 {
-	cleanup_free char *hello = text_format("%s/" HELLO_FILE, folder);
 	cleanup_free char *disk = text_format("%s/disk", folder);
 	int r;
 
-	if (!hello || !disk)
+	if (!disk)
 		return err_set(err, ENOMEM, "out of memory");
 	r = save_state(guest, folder, deadline_ns, err);
 	/* QEMU has let go of the disk by now: the copy fits the state. */
 	if (r == 0 && guest->disk)
 		r = disk_copy_file(guest->disk, disk, err);
-	if (r == 0 && json_dump_file(channel_hello(guest->channel), hello, JSON_COMPACT) < 0)
-		r = err_errno(err, "write '%s'", hello);
-	return r;
+	if (r == 0 && guest->disk)
+		r = fd_sync_file(disk, err);
+	return r < 0 ? r
+		     : image_cache_write(folder, HELLO_FILE, channel_hello(guest->channel), err);
 }
 
 int snapshot_begin(const char *cache_dir, const char *fingerprint, uint64_t memory_bytes,
@@ -187,6 +196,8 @@ int snapshot_begin(const char *cache_dir, const char *fingerprint, uint64_t memo
 		return err_set(err, ENOMEM, "out of memory");
 	r = journal_note(journal, JOURNAL_PATH, ret->folder, err);
 	if (r == 0)
+		r = fd_remove_tree(ret->folder, err);
+	if (r == 0)
 		r = fd_make_dirs(ret->folder, err);
 	if (r < 0)
 		return r;
@@ -194,6 +205,46 @@ int snapshot_begin(const char *cache_dir, const char *fingerprint, uint64_t memo
 	if (ret->memory_fd < 0 || ftruncate(ret->memory_fd, (off_t)memory_bytes) < 0)
 		return err_errno(err, "make '%s'", memory);
 	return 0;
+}
+
+static bool is_whole(const char *folder)
+{
+	struct snapshot snapshot;
+
+	if (load(folder, &snapshot, NULL) < 0)
+		return false;
+	snapshot_clear(&snapshot);
+	return true;
+}
+
+/* 1: one of that name is there already. */
+static int give_name(const struct snapshot_making *making, struct tare_err *err)
+{
+	if (rename(making->folder, making->final_name) == 0)
+		return 0;
+	if (errno == EEXIST || errno == ENOTEMPTY)
+		return 1;
+	return err_errno(err, "rename '%s'", making->folder);
+}
+
+int snapshot_keep(const struct snapshot_making *making, struct tare_err *err)
+{
+	int r = give_name(making, err);
+
+	if (r <= 0)
+		return r;
+	/* Of those who find the same damaged one, the first replaces it. */
+	cleanup_close int lock = image_cache_lock(making->cache_dir, NULL, NULL, err);
+
+	if (lock < 0)
+		return lock;
+	/* Somebody else's, made at the same time, is as good. */
+	if (is_whole(making->final_name))
+		return 0;
+	r = fd_remove_tree(making->final_name, err);
+	if (r == 0)
+		r = give_name(making, err);
+	return r < 0 ? r : 0;
 }
 
 int snapshot_save(const struct snapshot_making *making, struct guest *guest, uint64_t deadline_ns,
@@ -208,10 +259,9 @@ int snapshot_save(const struct snapshot_making *making, struct guest *guest, uin
 	/* The cache believes what is there: a crash must not leave holes with a good name. */
 	if (r == 0 && fsync(making->memory_fd) < 0)
 		r = err_errno(err, "fsync the memory in '%s'", making->folder);
-	/* Whole or not at all. Somebody else's, made at the same time, is as good. */
-	if (r == 0 && rename(making->folder, making->final_name) < 0 && errno != EEXIST &&
-	    errno != ENOTEMPTY)
-		r = err_errno(err, "rename '%s'", making->folder);
+	/* Whole or not at all. */
+	if (r == 0)
+		r = snapshot_keep(making, err);
 	if (r == 0)
 		image_cache_prune(making->cache_dir, IMAGE_SAVED, SNAPSHOTS_KEPT);
 	return r;

@@ -39,6 +39,9 @@ int snapshot_begin(const char *cache_dir, const char *fingerprint, uint64_t memo
  * snapshots that were used last. */
 int snapshot_save(const struct snapshot_making *making, struct guest *guest, uint64_t deadline_ns,
 		  struct tare_err *err);
+/* The end of snapshot_save(): give what was made its name. A whole one of that name stays, a
+ * damaged one is replaced. */
+int snapshot_keep(const struct snapshot_making *making, struct tare_err *err);
 /* Always after snapshot_begin(), in the end: what was not saved is removed. */
 void snapshot_end(struct snapshot_making *making);
 
