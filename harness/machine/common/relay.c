@@ -103,10 +103,13 @@ void relay_resize(const struct relay *relay, const struct terminal_state *termin
 	pty_resize(relay->pty.master_fd, size.ws_row, size.ws_col);
 }
 
-/* Reading while another group is in the foreground would stop us. */
+/* Reading while another group is in the foreground would stop us. A terminal that has hung up, or
+ * that does not control us, has no such group for us, and reading says which of them it is. */
 static bool is_our_turn(void)
 {
-	return tcgetpgrp(STDIN_FILENO) == getpgrp();
+	pid_t group = tcgetpgrp(STDIN_FILENO);
+
+	return group < 0 || group == getpgrp();
 }
 
 void relay_watch(const struct relay *relay, struct pollfd fds[RELAY_FDS])
