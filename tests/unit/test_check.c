@@ -15,6 +15,7 @@
 #include "check/check.h"
 #include "check/run/account.h"
 #include "check/run/run.h"
+#include "check/run/stream.h"
 
 static const struct check_ops within = {
 	.name = "within",
@@ -140,6 +141,35 @@ static void others_disk_traffic_is_no_fault_of_a_limit(void **state)
 	assert_non_null(strstr(figure.disturbed, "0.50 CPUs"));
 }
 
+/* Kept of two of 0.9 to 1.1, in whatever order they come. */
+static void assert_worst(struct check_figure a, struct check_figure b, double value,
+			 const char *disturbed)
+{
+	for (int i = 0; i < 2; i++) {
+		struct check_figure kept = {0};
+
+		check_keep_worst(0.9, 1.1, i ? &b : &a, &kept);
+		check_keep_worst(0.9, 1.1, i ? &a : &b, &kept);
+		assert_true(kept.value == value);
+		assert_string_equal(kept.disturbed, disturbed);
+		assert_int_equal(kept.n, 2);
+	}
+}
+
+static void an_excuse_covers_no_other_way_s_miss(void **state)
+{
+	const struct check_figure good = {.value = 1, .n = 1}, more = {.value = 1.2, .n = 1};
+	const struct check_figure less = {.value = 0.8, .n = 1}, none = {.value = 0, .n = 1};
+	const struct check_figure excused = {.value = 0.5, .n = 1, .disturbed = "stolen"};
+
+	(void)state;
+	assert_worst(good, excused, 0.5, "stolen");
+	assert_worst(more, excused, 1.2, "");
+	assert_worst(less, excused, 0.8, "");
+	assert_worst(less, more, 1.2, "");
+	assert_worst(less, none, 0, "");
+}
+
 static void words_are_cut_and_filled_in(void **state)
 {
 	cleanup_json json_t *limits = json_pack("{s:f, s:i}", "cpus", 0.5, "memory", 67108864);
@@ -173,6 +203,7 @@ int main(void)
 		cmocka_unit_test(a_request_survives_the_wire_and_its_scale_is_bounded),
 		cmocka_unit_test(a_misspelt_check_is_told_its_name),
 		cmocka_unit_test(others_disk_traffic_is_no_fault_of_a_limit),
+		cmocka_unit_test(an_excuse_covers_no_other_way_s_miss),
 		cmocka_unit_test(words_are_cut_and_filled_in),
 	};
 
