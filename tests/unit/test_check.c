@@ -52,6 +52,8 @@ static void it_passes_only_when_the_control_differs(void **state)
 	assert_verdict(figure(1.9, 2.1, ""), figure(0.9, 1.1, ""), "pass", "");
 	assert_verdict(figure(1.9, 2.1, ""), figure(1.9, 2.1, ""), "inconclusive", "without");
 	assert_verdict(figure(1.9, 2.1, ""), figure(1.7, 1.9, ""), "inconclusive", "control");
+	assert_verdict(figure(1.9, 2.1, ""), figure(0.9, 1.1, "stolen"), "inconclusive", "stolen");
+	assert_verdict(figure(1.9, 2.1, "stolen"), figure(0.9, 1.1, ""), "pass", "");
 }
 
 static void a_miss_is_a_fail_unless_something_else_explains_it(void **state)

@@ -2,6 +2,7 @@
 #include "check/run/stream.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -37,6 +38,17 @@ void check_keep_worst(double least, double most, const struct check_figure *one,
 		      struct check_figure *figure)
 {
 	if (figure->n == 0 || is_worse(least, most, one, figure)) {
+		figure->value = one->value;
+		memcpy(figure->disturbed, one->disturbed, sizeof(figure->disturbed));
+	}
+	figure->n += one->n;
+}
+
+/* Of who has no limit, the way that is nearest to what a limit would have let through: each is to
+ * show that the limit held it back. */
+static void keep_nearest(const struct check_figure *one, struct check_figure *figure)
+{
+	if (figure->n == 0 || one->value < figure->value) {
 		figure->value = one->value;
 		memcpy(figure->disturbed, one->disturbed, sizeof(figure->disturbed));
 	}
@@ -90,8 +102,15 @@ int check_stream(struct check_run *run, const struct check_stream *stream, const
 	if (r < 0)
 		return r;
 	one.value /= stream->rate;
-	explain(stream, &before, &turn, &one);
-	check_keep_worst(stream->least, stream->most, &one, figure);
+	if (limited) {
+		explain(stream, &before, &turn, &one);
+		check_keep_worst(stream->least, stream->most, &one, figure);
+	} else {
+		if (one.value < stream->least)
+			(void)snprintf(one.disturbed, sizeof(one.disturbed),
+				       "without the limit it did not reach the rate either");
+		keep_nearest(&one, figure);
+	}
 	(void)json_object_set_new(figure->details, name, json_number(one.value));
 	return check_stop(player, err);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /* stream: loads that move bytes, each played for a time under one limit; the worst of several is
- * the figure of a check. */
+ * the figure of a check, and of the control the one that is nearest to holding. */
 
 #include <stdbool.h>
 #include <stdint.h>
