@@ -118,6 +118,7 @@ static void sleeps_are_counted_and_timed(void **state)
 	assert_in_range(all, known->voluntary + known->involuntary,
 			known->voluntary + known->involuntary + 4);
 	assert_in_range(off(seen, "preempted", "n"), known->involuntary, known->involuntary + 4);
+	assert_int_equal(json_u64_or(json_object_get(seen, "lost"), "in_flight", 1), 0);
 	/* Each nap ends in a wait for the CPU. */
 	assert_true(queue(seen, "n") >= SLEEPS);
 	assert_true(fabs((double)queue(seen, "sum_ns") - (double)known->waited_ns) <=
@@ -205,6 +206,24 @@ static void two_on_one_cpu_wait_for_each_other(void **state)
 	json_decref(seen);
 }
 
+static void part_leave_one_asleep(void)
+{
+	if (fork() == 0)
+		(void)pause();
+	(void)usleep(100000); /* the other one sleeps */
+}
+
+static void a_sleep_that_goes_on_is_in_flight(void **state)
+{
+	json_t *seen = watch(part_leave_one_asleep, 0, NULL);
+
+	(void)state;
+	/* The one who plays the part sleeps at both ends. */
+	assert_int_equal(json_u64_or(json_object_get(seen, "lost"), "in_flight", 0), 1);
+	assert_true(off(seen, "sleep", "n") >= 2);
+	json_decref(seen);
+}
+
 static void part_move(void)
 {
 	cpu_set_t one;
@@ -273,6 +292,7 @@ int main(void)
 		cmocka_unit_test_teardown(a_spinner_s_throttling_is_what_the_group_s_file_says,
 					  scene_teardown),
 		cmocka_unit_test_teardown(two_on_one_cpu_wait_for_each_other, scene_teardown),
+		cmocka_unit_test_teardown(a_sleep_that_goes_on_is_in_flight, scene_teardown),
 		cmocka_unit_test_teardown(moves_between_cpus_are_counted, scene_teardown),
 		cmocka_unit_test_teardown(others_are_not_seen_and_programs_are_unloaded,
 					  scene_teardown),
