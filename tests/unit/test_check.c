@@ -6,8 +6,10 @@
 #include <stdint.h>
 /* cmocka needs the four above first. */
 #include <cmocka.h>
+#include <fcntl.h>
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/json.h"
@@ -15,7 +17,9 @@
 #include "check/check.h"
 #include "check/run/account.h"
 #include "check/run/run.h"
+#include "check/run/share.h"
 #include "check/run/stream.h"
+#include "folder.h"
 
 static const struct check_ops within = {
 	.name = "within",
@@ -172,6 +176,25 @@ static void an_excuse_covers_no_other_way_s_miss(void **state)
 	assert_worst(less, none, 0, "");
 }
 
+static void a_disk_is_matched_whole_in_the_list_of_costs(void **state)
+{
+	static const char text[] = "7:10 enable=1 ctrl=user\n17:1 enable=1 ctrl=user\n"
+				   "7:1 enable=0 ctrl=auto\n7:2 enable=1 ctrl=user\n";
+	int dirfd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd;
+
+	(void)state;
+	assert_true(dirfd >= 0);
+	assert_false(check_share_has_cost(dirfd, "7:2"));
+	fd = openat(dirfd, "io.cost.qos", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_int_equal(fd_write_all(fd, text, strlen(text), NULL), 0);
+	(void)close(fd);
+	assert_false(check_share_has_cost(dirfd, "7:1"));
+	assert_true(check_share_has_cost(dirfd, "7:10"));
+	assert_true(check_share_has_cost(dirfd, "7:2"));
+	assert_false(check_share_has_cost(dirfd, "7:3"));
+	(void)close(dirfd);
+}
+
 static void words_are_cut_and_filled_in(void **state)
 {
 	cleanup_json json_t *limits = json_pack("{s:f, s:i}", "cpus", 0.5, "memory", 67108864);
@@ -206,8 +229,9 @@ int main(void)
 		cmocka_unit_test(a_misspelt_check_is_told_its_name),
 		cmocka_unit_test(others_disk_traffic_is_no_fault_of_a_limit),
 		cmocka_unit_test(an_excuse_covers_no_other_way_s_miss),
+		cmocka_unit_test(a_disk_is_matched_whole_in_the_list_of_costs),
 		cmocka_unit_test(words_are_cut_and_filled_in),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }
