@@ -34,6 +34,7 @@ struct footprint {
 	struct collector collector;
 	const struct cgroup *cgroup;
 	uint64_t processes, threads, unreadable;
+	uint64_t groups; /* that were not looked through */
 	uint64_t pages[N_PAGES], virtual, user_ticks, system_ticks;
 	bool taken;
 };
@@ -65,12 +66,12 @@ static int footprint_attach(const struct collector_target *target, struct collec
 	return 0;
 }
 
-static bool read_of(const char *pid, const char *file, char *buf, size_t size)
+static ssize_t read_of(const char *pid, const char *file, char *buf, size_t size)
 {
 	char path[64];
 
 	(void)snprintf(path, sizeof(path), "/proc/%.20s/%s", pid, file);
-	return fd_read_file_quiet(AT_FDCWD, path, buf, size) > 0;
+	return fd_read_file_quiet(AT_FDCWD, path, buf, size);
 }
 
 /* The number that is field n of /proc/PID/stat, from 3 on: proc(5). */
@@ -88,16 +89,19 @@ static void add_process(struct footprint *f, const char *pid)
 {
 	char stat[1024], rollup[4096];
 	uint64_t kib;
+	ssize_t n = read_of(pid, "stat", stat, sizeof(stat));
 
-	/* One that has just ended weighs nothing any more; one of another user's may hide. */
-	if (!read_of(pid, "stat", stat, sizeof(stat)))
+	/* One that has just ended weighs nothing any more. */
+	if (n <= 0) {
+		f->unreadable += n != -ESRCH && n != -ENOENT;
 		return;
+	}
 	f->processes++;
 	f->user_ticks += stat_field(stat, 14);
 	f->system_ticks += stat_field(stat, 15);
 	f->threads += stat_field(stat, 20);
 	f->virtual += stat_field(stat, 23);
-	if (!read_of(pid, "smaps_rollup", rollup, sizeof(rollup))) {
+	if (read_of(pid, "smaps_rollup", rollup, sizeof(rollup)) <= 0) {
 		f->unreadable++;
 		return;
 	}
@@ -106,18 +110,46 @@ static void add_process(struct footprint *f, const char *pid)
 			f->pages[i] += kib * 1024;
 }
 
-static void add_processes(struct footprint *f, int dirfd)
+/* A group that has just been removed holds nobody. */
+static bool is_gone(int code)
+{
+	return code == ENOENT || code == ENODEV;
+}
+
+/* False: they could not be read. */
+static bool add_processes(struct footprint *f, int dirfd)
 {
 	int fd = openat(dirfd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
 	cleanup_fclose FILE *list = fd < 0 ? NULL : fdopen(fd, "r");
 	char pid[32];
 
-	if (!list)
+	if (!list) {
+		bool gone = is_gone(errno);
+
 		cleanup_closep(&fd);
-	while (list && fgets(pid, sizeof(pid), list)) {
+		return gone;
+	}
+	while (fgets(pid, sizeof(pid), list)) {
 		pid[strcspn(pid, "\n")] = '\0';
 		add_process(f, pid);
 	}
+	/* Whoever is in a threaded group is in the list of the one above it (cgroup-v2.rst,
+	 * Threads). */
+	return !ferror(list) || errno == EOPNOTSUPP || is_gone(errno);
+}
+
+static void add_group(struct footprint *f, int dirfd, int depth);
+
+static void add_below(struct footprint *f, int dirfd, const char *name, int depth)
+{
+	cleanup_close int below = -1;
+
+	if (depth < GROUPS_DEPTH)
+		below = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (below >= 0)
+		add_group(f, below, depth + 1);
+	else
+		f->groups += depth >= GROUPS_DEPTH || !is_gone(errno);
 }
 
 /* A box may have made groups below its own. */
@@ -125,22 +157,17 @@ static void add_group(struct footprint *f, int dirfd, int depth)
 {
 	int copy = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	cleanup_dir DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	bool whole = dir || is_gone(errno);
 	struct dirent *entry;
 
 	if (!dir)
 		cleanup_closep(&copy);
-	add_processes(f, dirfd);
+	whole = add_processes(f, dirfd) && whole;
+	f->groups += !whole;
 	/* readdir: no other thread has this stream. */
-	while (dir && depth < GROUPS_DEPTH &&
-	       (entry = readdir(dir))) { /* NOLINT(concurrency-mt-unsafe) */
-		cleanup_close int below = -1;
-
-		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
-			continue;
-		below = openat(dirfd, entry->d_name,
-			       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (below >= 0)
-			add_group(f, below, depth + 1);
+	while (dir && (entry = readdir(dir))) { /* NOLINT(concurrency-mt-unsafe) */
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+			add_below(f, dirfd, entry->d_name, depth);
 	}
 }
 
@@ -170,11 +197,11 @@ static int footprint_read(struct collector *collector, json_t **ret, struct tare
 
 	if (!f->taken)
 		return err_set(err, EINVAL, "read before its last snapshot");
-	object = json_pack("{s:o,s:o,s:o,s:o,s:o,s:{s:o}}", "processes", json_u64(f->processes),
+	object = json_pack("{s:o,s:o,s:o,s:o,s:o,s:{s:o,s:o}}", "processes", json_u64(f->processes),
 			   "threads", json_u64(f->threads), "virtual", json_u64(f->virtual),
 			   "user_us", json_u64(us_of(f->user_ticks)), "system_us",
 			   json_u64(us_of(f->system_ticks)), "lost", "unreadable",
-			   json_u64(f->unreadable));
+			   json_u64(f->unreadable), "groups", json_u64(f->groups));
 	for (size_t i = 0; object && i < N_PAGES; i++)
 		(void)json_put(object, pages[i].name,
 			       json_u64(f->pages[i] + json_u64_or(object, pages[i].name, 0)));

@@ -81,6 +81,18 @@ static json_t *times_to_json(const struct sched_times *begin, const struct sched
 			 "buckets", buckets);
 }
 
+/* Times off the CPU that have begun and not ended: what was open at the first snapshot and ended
+ * since makes up for as much of it. */
+static uint64_t count_in_flight(const struct sched_cell *begin, const struct sched_cell *end)
+{
+	uint64_t begun = end->switches - begin->switches;
+	uint64_t ended = end->create_failed - begin->create_failed;
+
+	for (size_t i = 0; i < SCHED_CAUSES; i++)
+		ended += end->off[i].n - begin->off[i].n;
+	return begun > ended ? begun - ended : 0;
+}
+
 static int sched_read(struct collector *collector, json_t **ret, struct tare_err *err)
 {
 	const struct sched *s = (const struct sched *)collector;
@@ -98,12 +110,13 @@ static int sched_read(struct collector *collector, json_t **ret, struct tare_err
 	(void)snprintf(filter, sizeof(filter), "cgroup v2 id %llu",
 		       (unsigned long long)cgroup_v2_id(s->cgroup));
 	*ret = json_pack(
-		"{s:o,s:o,s:o,s:o,s:s,s:{s:o,s:o}}", "off_cpu", off, "queue",
+		"{s:o,s:o,s:o,s:o,s:s,s:{s:o,s:o,s:o}}", "off_cpu", off, "queue",
 		times_to_json(&a->queue, &b->queue), "switches",
 		json_u64(b->switches - a->switches), "migrations",
 		json_u64(b->migrations - a->migrations), "filter", filter, "lost", "create_failed",
 		json_u64(b->create_failed - a->create_failed), "recursion_misses",
-		json_u64(s->views[COLLECTOR_END].misses - s->views[COLLECTOR_BEGIN].misses));
+		json_u64(s->views[COLLECTOR_END].misses - s->views[COLLECTOR_BEGIN].misses),
+		"in_flight", json_u64(count_in_flight(a, b)));
 	return *ret ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 

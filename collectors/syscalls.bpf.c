@@ -64,7 +64,7 @@ __u32 n_cells;                   /* entries of cells and enters */
 __u32 last_cell;
 __u32 cell_of[SYSCALLS_TARGETS][SYSCALLS_ROWS];
 struct syscalls_start starts[SYSCALLS_STARTS];
-__u32 n_others; /* tasks that ever had to have their own storage */
+__u32 has_others; /* a task ever had to have its own storage */
 struct syscalls_losses losses[SYSCALLS_TARGETS];
 
 static __always_inline __u64 target_of(const struct task_struct *task)
@@ -103,9 +103,10 @@ static __always_inline struct syscalls_start *start_to_fill(__u64 regs, struct t
 	if (start->regs == regs || __sync_val_compare_and_swap(&start->regs, 0, regs) == 0)
 		return start;
 	start = bpf_task_storage_get(&others, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (start)
-		__sync_fetch_and_add(&n_others, 1);
-	else
+	/* Written once, or each call of each CPU would want its line of the cache. */
+	if (start && !has_others)
+		has_others = 1;
+	if (!start)
 		__sync_fetch_and_add(&losses[target].create_failed, 1);
 	return start;
 }
@@ -216,7 +217,7 @@ static __noinline struct syscalls_start *start_elsewhere(__u64 regs, long ret)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct syscalls_start *start = NULL;
 
-	if (n_others && task->bpf_storage)
+	if (has_others && task->bpf_storage)
 		start = bpf_task_storage_get(&others, task, NULL, 0);
 	if (start && start->state != SYSCALLS_IDLE)
 		return start;

@@ -21,7 +21,8 @@ struct check_figure {
 	uint64_t n;       /* measurements that it rests on */
 	json_t *details;  /* object or NULL: what it was made of; taken over */
 	/* What else than a limit that does not hold may be the reason when the figure misses the
-	 * tolerance; "" when nothing can be. A miss is then inconclusive, not a fail. */
+	 * tolerance; "" when nothing can be. A miss is then inconclusive, not a fail; so is a
+	 * control's, which is to miss for want of the limit. */
 	char disturbed[192];
 };
 

@@ -87,7 +87,7 @@ static int start(struct check_run *run, const struct point *point, bool limited,
 	return check_start(run, &load, limited, ret, err);
 }
 
-/* Periods, and those in which the group used its quota up; 0 where another group holds it. */
+/* Periods of our group, and those in which it used its quota up. */
 static void read_periods(const struct check_player *player, uint64_t ret[2])
 {
 	int fd = cgroup_controller_fd(check_cgroup(player), CGROUP_CPU, NULL);
@@ -130,7 +130,8 @@ static int play_point(struct check_run *run, const struct point *point, bool lim
 		       ret, err);
 	check_machine_read(&after);
 	read_periods(player, periods[1]);
-	*ret_spare = has_spare(periods[0], periods[1]);
+	/* Of a box that limits by itself our group has the safety's quota, which is not used up. */
+	*ret_spare = !check_box_limits_itself(run) && has_spare(periods[0], periods[1]);
 	if (r == 0 && ret->ended)
 		return err_set(err, EIO, "the burner died");
 	if (r < 0)

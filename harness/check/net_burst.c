@@ -4,7 +4,6 @@
  *
  * The rate is low enough for the bucket to last an eighth of a second: at net-rate's it would be
  * over before a busy machine lets anybody look. */
-#include <math.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -13,6 +12,7 @@
 #include "base/json.h"
 #include "check/check.h"
 #include "check/run/run.h"
+#include "check/run/stream.h"
 #include "kernel/net.h"
 
 #define RATE_BITS  8000000
@@ -29,34 +29,22 @@ static int net_burst_probe(struct check_run *run, struct tare_err *err)
 	return check_needs_network(run, err);
 }
 
-static void keep_worst(double share, struct check_figure *figure)
-{
-	bool is_over = share > HIGH, was_over = figure->value > HIGH;
-	/* Nothing at all, or less, is as far as can be. */
-	double off = share > 0 ? fabs(log(share)) : INFINITY;
-	double worst = figure->value > 0 ? fabs(log(figure->value)) : INFINITY;
-
-	if (figure->n == 0 || (is_over == was_over ? off > worst : is_over))
-		figure->value = share;
-	figure->n++;
-}
-
 /* Burst, rate, idle, burst: what each step let through, over what it was to. */
-static int take_steps(const struct play_result *result, const char *way,
+static int take_steps(const struct play_result *result, json_t *details,
 		      struct check_figure *figure, struct tare_err *err)
 {
 	static const char *const steps[] = {"first_burst", "first_rate", "last_burst", "last_rate"};
-	json_t *details = json_object();
 
-	(void)json_object_set_new(figure->details, way, details);
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-		double value, whole = i % 2 ? RATE_BITS / 8.0 : net_bucket_bytes(RATE_BITS);
-		int r = check_figure_of(result, steps[i], &value, err);
+		double whole = i % 2 ? RATE_BITS / 8.0 : net_bucket_bytes(RATE_BITS);
+		struct check_figure step = {.n = 1};
+		int r = check_figure_of(result, steps[i], &step.value, err);
 
 		if (r < 0)
 			return r;
-		keep_worst(value / whole, figure);
-		(void)json_object_set_new(details, steps[i], json_number(value / whole));
+		step.value /= whole;
+		check_keep_worst(LOW, HIGH, &step, figure);
+		(void)json_object_set_new(details, steps[i], json_number(step.value));
 	}
 	return 0;
 }
@@ -85,11 +73,14 @@ static int stream(struct check_run *run, bool limited, const char *way, struct c
 					.limits = RATE_LIMIT,
 					.safety = "memory=256M cpus=0.9"};
 	struct check_machine before, after;
+	struct check_figure one = {0};
 	struct check_player *player;
 	struct play_result result;
+	json_t *details = json_object();
 	uint64_t cpu_ns = 0;
 	int r;
 
+	(void)json_object_set_new(ret->details, way, details);
 	(void)snprintf(params, sizeof(params), "way=%s", way);
 	r = check_start(run, &load, limited, &player, err);
 	check_machine_read(&before);
@@ -97,10 +88,11 @@ static int stream(struct check_run *run, bool limited, const char *way, struct c
 		return r;
 	check_machine_read(&after);
 	if ((r = check_finish(player, &result, err)) < 0 ||
-	    (r = take_steps(&result, way, ret, err)) < 0)
+	    (r = take_steps(&result, details, &one, err)) < 0)
 		return r;
-	if (ret->value < LOW)
-		check_disturbed(&before, &after, cpu_ns, ret);
+	if (one.value < LOW)
+		check_disturbed(&before, &after, cpu_ns, &one);
+	check_keep_worst(LOW, HIGH, &one, ret);
 	return check_stop(player, err);
 }
 
@@ -114,9 +106,6 @@ static int net_burst_measure(struct check_run *run, bool limited, struct check_f
 	r = stream(run, limited, "send", ret, err);
 	if (r == 0)
 		r = stream(run, limited, "receive", ret, err);
-	/* That others took something is no excuse for having too much. */
-	if (ret->value > HIGH)
-		ret->disturbed[0] = '\0';
 	return r;
 }
 

@@ -85,21 +85,28 @@ static int visit(const struct isolation *i, const struct env_choice *env, json_t
 		 struct tare_err *why, struct tare_err *err)
 {
 	cleanup_json json_t *answers = NULL, *names = NULL;
+	struct tare_err left = {0};
 	struct inside *inside;
 	uid_t uid = (uid_t)-1;
 	int r = inside_open(i->plan, env, &inside, why), q;
 	bool guest;
 
 	if (r < 0)
-		return -ENOTSUP;
+		return r;
 	guest = inside_is_guest(inside);
 	names = judge_choose(i, env, guest);
 	if (json_array_size(names))
 		r = inside_run(inside, env, &i->bait, names, &answers, &uid, why);
-	/* What is left behind is no matter of one environment. */
-	q = inside_close(inside, r < 0 ? NULL : err);
+	/* What is left behind is no matter of one environment, unless that has failed already. */
+	q = inside_close(inside, r < 0 ? &left : err);
+	if (r < 0 && q < 0) {
+		const struct tare_err first = *why;
+
+		(void)snprintf(why->msg, sizeof(why->msg), "%.120s; and then %.120s", first.msg,
+			       left.msg);
+	}
 	if (r < 0 || q < 0)
-		return r < 0 ? r : q;
+		return q < 0 ? q : r;
 	(void)json_put(about, "user_outside", uid == (uid_t)-1 ? json_null() : json_u64(uid));
 	(void)json_put(about, "results", judge_all(i, env, guest, answers));
 	return 0;

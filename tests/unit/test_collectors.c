@@ -258,48 +258,6 @@ static void part_touch_pages(void)
 		((volatile char *)p)[i] = 1;
 }
 
-#define HELD (32UL << 20)
-
-/* Two processes that share what the first has written, and what each has written itself. */
-static void part_hold(void)
-{
-	char *shared = mmap(NULL, HELD, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	char *own = mmap(NULL, HELD, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	memset(shared, 1, HELD);
-	if (fork() == 0) {
-		for (size_t i = 0; i < HELD; i += 4096)
-			(void)*(volatile char *)(shared + i);
-		(void)pause();
-	}
-	memset(own, 1, HELD);
-	(void)usleep(200000); /* the other one has looked at all of it */
-}
-
-static void a_footprint_counts_shared_memory_once(void **state)
-{
-	struct collector *collector;
-	struct scene scene;
-	json_t *seen;
-
-	(void)state;
-	scene_open(&scene, 0, NULL);
-	collector = scene_attach(&scene, "footprint");
-	scene_start(&scene, part_hold);
-	scene_play(&scene);
-	seen = scene_read(collector);
-	scene_close(&scene);
-	assert_int_equal(number_in(seen, NULL, "processes"), 2);
-	assert_int_equal(number_in(seen, NULL, "threads"), 2);
-	assert_int_equal(number_in(seen, "lost", "unreadable"), 0);
-	/* And a few MiB of programs. */
-	assert_in_range(number_in(seen, NULL, "pss"), 2 * HELD, 2 * HELD + (8UL << 20));
-	assert_in_range(number_in(seen, NULL, "rss"), 3 * HELD, 3 * HELD + (32UL << 20));
-	assert_in_range(number_in(seen, NULL, "private"), HELD, HELD + (8UL << 20));
-	assert_true(number_in(seen, NULL, "virtual") >= number_in(seen, NULL, "rss"));
-	json_decref(seen);
-}
-
 static void counters_count_or_say_why_not(void **state)
 {
 	static const char *const hardware[] = {"cycles", "instructions"};
@@ -454,7 +412,6 @@ int main(void)
 		cmocka_unit_test_teardown(a_kill_for_lack_of_memory_shows_in_the_memory_collector,
 					  scene_teardown),
 		cmocka_unit_test_teardown(files_that_are_absent_are_left_out, scene_teardown),
-		cmocka_unit_test_teardown(a_footprint_counts_shared_memory_once, scene_teardown),
 		cmocka_unit_test_teardown(counters_count_or_say_why_not, scene_teardown),
 		cmocka_unit_test_teardown(a_broken_list_of_events_is_refused, scene_teardown),
 		cmocka_unit_test_teardown(bytes_written_to_a_disk_show_in_the_io_collector,

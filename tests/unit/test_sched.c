@@ -42,15 +42,26 @@ static void assert_sums_up(const json_t *times)
 	assert_int_equal(n, json_u64_or(times, "n", UINT64_MAX));
 }
 
+static uint64_t in_flight(const json_t *seen)
+{
+	return json_u64_or(json_object_get(seen, "lost"), "in_flight", UINT64_MAX);
+}
+
 static void assert_whole(const json_t *seen)
 {
+	uint64_t begun = json_u64_or(seen, "switches", 0), ended = 0;
 	const char *cause;
 	json_t *times;
 
 	assert_int_equal(json_object_size(json_object_get(seen, "off_cpu")), 5);
-	json_object_foreach(json_object_get(seen, "off_cpu"), cause, times) assert_sums_up(times);
+	json_object_foreach(json_object_get(seen, "off_cpu"), cause, times)
+	{
+		assert_sums_up(times);
+		ended += json_u64_or(times, "n", 0);
+	}
 	assert_sums_up(json_object_get(seen, "queue"));
 	assert_int_equal(json_u64_or(json_object_get(seen, "lost"), "create_failed", 1), 0);
+	assert_int_equal(in_flight(seen), begun > ended ? begun - ended : 0);
 }
 
 /* What the child knows by itself, in memory of both. */
@@ -118,6 +129,8 @@ static void sleeps_are_counted_and_timed(void **state)
 	assert_in_range(all, known->voluntary + known->involuntary,
 			known->voluntary + known->involuntary + 4);
 	assert_in_range(off(seen, "preempted", "n"), known->involuntary, known->involuntary + 4);
+	/* One more where there was no room for when it left before the first snapshot. */
+	assert_in_range(in_flight(seen), 0, 1);
 	/* Each nap ends in a wait for the CPU. */
 	assert_true(queue(seen, "n") >= SLEEPS);
 	assert_true(fabs((double)queue(seen, "sum_ns") - (double)known->waited_ns) <=
@@ -205,6 +218,24 @@ static void two_on_one_cpu_wait_for_each_other(void **state)
 	json_decref(seen);
 }
 
+static void part_leave_one_asleep(void)
+{
+	if (fork() == 0)
+		(void)pause();
+	(void)usleep(100000); /* the other one sleeps */
+}
+
+static void a_sleep_that_goes_on_is_in_flight(void **state)
+{
+	json_t *seen = watch(part_leave_one_asleep, 0, NULL);
+
+	(void)state;
+	/* The one who plays the part sleeps at both ends. */
+	assert_in_range(in_flight(seen), 1, 2);
+	assert_true(off(seen, "sleep", "n") >= 2);
+	json_decref(seen);
+}
+
 static void part_move(void)
 {
 	cpu_set_t one;
@@ -273,6 +304,7 @@ int main(void)
 		cmocka_unit_test_teardown(a_spinner_s_throttling_is_what_the_group_s_file_says,
 					  scene_teardown),
 		cmocka_unit_test_teardown(two_on_one_cpu_wait_for_each_other, scene_teardown),
+		cmocka_unit_test_teardown(a_sleep_that_goes_on_is_in_flight, scene_teardown),
 		cmocka_unit_test_teardown(moves_between_cpus_are_counted, scene_teardown),
 		cmocka_unit_test_teardown(others_are_not_seen_and_programs_are_unloaded,
 					  scene_teardown),

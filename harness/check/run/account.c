@@ -162,12 +162,14 @@ static enum holding holding_of(const struct check_ops *ops, const json_t *figure
 	return high < ops->low || low > ops->high ? DOES_NOT : STRADDLES;
 }
 
-/* pass: it holds with the limit, and the control shows that it could have been otherwise. */
+/* pass: it holds with the limit, and the control shows that it could have been otherwise, and not
+ * for another reason than the limit's absence. */
 static const char *verdict_of(const struct check_ops *ops, const json_t *limited,
 			      const json_t *control, const char **ret_why)
 {
 	enum holding with = holding_of(ops, limited), without = holding_of(ops, control);
 	const char *disturbed = json_string_or(limited, "disturbed", "");
+	const char *control_disturbed = json_string_or(control, "disturbed", "");
 
 	*ret_why = "";
 	if (with == DOES_NOT && disturbed[0]) {
@@ -189,6 +191,10 @@ static const char *verdict_of(const struct check_ops *ops, const json_t *limited
 	}
 	if (without == STRADDLES) {
 		*ret_why = "the control lies across the edge of the tolerance";
+		return "inconclusive";
+	}
+	if (control_disturbed[0]) {
+		*ret_why = control_disturbed;
 		return "inconclusive";
 	}
 	return "pass";

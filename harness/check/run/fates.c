@@ -54,12 +54,17 @@ struct fate {
 	bool unmet; /* it died, and the limit was never met */
 };
 
-static bool is_unmet(const struct check_player *player, const char *events)
+/* Only where the limit is our group's to count; and one of no swap at all is never met, since
+ * nobody asks for any: to have put that on is the fault of whoever did. */
+static bool is_unmet(const struct check_run *run, const struct check_player *player,
+		     const char *events)
 {
 	int fd = cgroup_controller_fd(check_cgroup(player), CGROUP_MEMORY, NULL);
-	uint64_t met = 0;
+	uint64_t met = 0, most = 0;
 
-	return events && cgfile_read_key(fd, events, "max", &met, NULL) == 0 && met == 0;
+	return events && !check_box_limits_itself(run) &&
+	       cgfile_read_key(fd, events, "max", &met, NULL) == 0 && met == 0 &&
+	       cgfile_read_u64(fd, "memory.swap.max", &most, NULL) == 0 && most > 0;
 }
 
 /* Whether a program that fills so much lives to hold it. */
@@ -83,7 +88,7 @@ static int outlives(struct check_run *run, const struct check_fates *fates, bool
 	if (r < 0)
 		return r;
 	fate->lives = !turn.ended;
-	fate->unmet = turn.ended && is_unmet(player, fates->events);
+	fate->unmet = turn.ended && is_unmet(run, player, fates->events);
 	if (turn.ended && (r = check_death(player, err)) < 0)
 		return r;
 	return check_stop(player, err);

@@ -13,8 +13,8 @@ struct check_figure;
 struct check_fates {
 	const char *limits, *given, *safety; /* as in struct check_load */
 	int limit_mib, below_mib, above_mib;
-	/* A file of version 2 whose "max" counts how often the limit was met: who dies below it
-	 * while that is 0 was killed for another reason. NULL: there is none. */
+	/* A file of version 2 whose "max" counts how often the limit of swap was met: who dies
+	 * below it while that is 0 was killed for another reason. NULL: there is none. */
 	const char *events;
 };
 

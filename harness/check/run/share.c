@@ -2,7 +2,6 @@
 #include "check/run/share.h"
 
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,16 +44,17 @@ static bool has_bfq(const char *number, char *ret_scheduler, size_t size)
 	return strcmp(ret_scheduler, "bfq") == 0;
 }
 
-/* A line of io.cost.qos for the disk that says so. */
-static bool has_cost(int root_fd, const char *number)
+bool check_share_has_cost(int root_fd, const char *number)
 {
+	size_t len = strlen(number);
 	char text[4096];
-	const char *line;
 
 	if (fd_read_file_quiet(root_fd, "io.cost.qos", text, sizeof(text)) < 0)
 		return false;
-	line = strstr(text, number);
-	return line && memmem(line, strcspn(line, "\n"), "enable=1", strlen("enable=1"));
+	for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n')
+		if (strncmp(line, number, len) == 0 && line[len] == ' ')
+			return memmem(line, strcspn(line, "\n"), "enable=1", strlen("enable=1"));
+	return false;
 }
 
 /* 0: weights hold, as the disk is; 1: they would with io.cost turned on, which is ours to do. */
@@ -80,7 +80,7 @@ static int look(const struct check_run *run, char number[32], int *ret_root_fd,
 		return err_set(err, ENOTSUP,
 			       "this kernel has no io.cost, which cgroup v2's "
 			       "io.weight needs");
-	if (has_cost(fd, number))
+	if (check_share_has_cost(fd, number))
 		return 0;
 	if (!check_kernel_is_ours(run))
 		return err_set(err, ENOTSUP,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /* stream: loads that move bytes, each played for a time under one limit; the worst of several is
- * the figure of a check. */
+ * the figure of a check, and of the control the one that is nearest to holding. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,8 +20,13 @@ struct check_stream {
 	uint64_t duration_ns;
 };
 
-/* name: of it in the details, which exist. More than the limit lets through is always worse than
- * less, for which the figure may say who else used the machine. */
+/* The worse of the two, whole: an excuse is that of the value it came with. More than the limit
+ * lets through is always worse than less, and of two misses the one that nothing excuses. */
+void check_keep_worst(double least, double most, const struct check_figure *one,
+		      struct check_figure *figure);
+
+/* name: of it in the details, which exist. For less than the limit lets through the figure may say
+ * who else used the machine. */
 int check_stream(struct check_run *run, const struct check_stream *stream, const char *name,
 		 const struct check_load *load, bool limited, struct check_figure *figure,
 		 struct tare_err *err);
