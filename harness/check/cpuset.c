@@ -51,14 +51,20 @@ static int watch(struct check_run *run, struct check_player *player, struct resi
 		 struct check_figure *ret, struct tare_err *err)
 {
 	uint64_t before[RESIDENCY_CPUS], after[RESIDENCY_CPUS], inside, outside;
+	struct check_machine machine, machine_after;
 	struct check_turn turn;
 	int r;
 
+	check_machine_read(&machine);
 	if ((r = residency_read(residency, before, err)) < 0 ||
 	    (r = check_play(player, check_time(run, WINDOW_NS, LEAST_NS), &turn, err)) < 0 ||
 	    (r = residency_read(residency, after, err)) < 0)
 		return r;
+	check_machine_read(&machine_after);
 	split(before, after, check_one_cpu(run), &inside, &outside);
+	/* Who has the other CPUs to themselves leaves nobody a reason to go there. */
+	if (outside == 0)
+		check_disturbed(&machine, &machine_after, inside, ret);
 	if (turn.ended || inside + outside == 0)
 		return err_set(err, EIO, "the burner did not run");
 	ret->value = (double)outside;

@@ -16,7 +16,7 @@ verdict() {
 # What only gets less than its share, since others need the machine too, is no fault of the limit.
 of_the_machine() {
 	jq -e --arg check "$2" '.results[] | select(.check == $check) |
-		.verdict == "inconclusive" and (.figure.disturbed | length > 0)' "$1"
+		.verdict == "inconclusive" and any(.figure, .control; .disturbed | length > 0)' "$1"
 }
 # What gets more than its share cannot blame the machine: a broken box has to fail.
 catches() { verdict "$1" "$2" fail; }

@@ -185,19 +185,15 @@ static const char *verdict_of(const struct check_ops *ops, const json_t *limited
 					: "the interval lies across the edge of the tolerance";
 		return "inconclusive";
 	}
-	if (without == HOLDS) {
-		*ret_why = "the claim holds without the limit too, so that nothing is shown";
-		return "inconclusive";
-	}
-	if (without == STRADDLES) {
-		*ret_why = "the control lies across the edge of the tolerance";
-		return "inconclusive";
-	}
-	if (control_disturbed[0]) {
+	if (control_disturbed[0])
 		*ret_why = control_disturbed;
-		return "inconclusive";
-	}
-	return "pass";
+	else if (without == HOLDS)
+		*ret_why = "the claim holds without the limit too, so that nothing is shown";
+	else if (without == STRADDLES)
+		*ret_why = "the control lies across the edge of the tolerance";
+	else
+		return "pass";
+	return "inconclusive";
 }
 
 /* Only what a figure may hold, and only numbers where there have to be numbers: a guest may have
