@@ -221,6 +221,21 @@ int args_parse_envs(const char *text, struct env_list *list, struct tare_err *er
 	return r;
 }
 
+int env_list_copy(struct env_list *ret, const struct env_list *list, struct tare_err *err)
+{
+	struct env_choice *items = calloc(list->n + 1, sizeof(*items));
+
+	if (!items)
+		return err_set(err, ENOMEM, "out of memory");
+	for (size_t i = 0; i < list->n; i++) {
+		items[i] = list->items[i];
+		json_incref(items[i].machine_options);
+		json_incref(items[i].options);
+	}
+	*ret = (struct env_list){items, list->n};
+	return 0;
+}
+
 void env_list_free(struct env_list *list)
 {
 	for (size_t i = 0; i < list->n; i++)

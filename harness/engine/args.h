@@ -47,6 +47,9 @@ int args_parse_loads(const char *text, const json_t *described, struct load_list
  * nothing. */
 int args_parse_collectors(const char *text, json_t *list, struct tare_err *err);
 
+/* Into an empty list; of -ENOMEM it stays one. */
+int env_list_copy(struct env_list *ret, const struct env_list *list, struct tare_err *err);
+int load_list_copy(struct load_list *ret, const struct load_list *list, struct tare_err *err);
 void env_list_free(struct env_list *list);
 void load_list_free(struct load_list *list);
 

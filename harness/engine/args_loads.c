@@ -224,6 +224,20 @@ int args_parse_loads(const char *text, const json_t *described, struct load_list
 	return r;
 }
 
+int load_list_copy(struct load_list *ret, const struct load_list *list, struct tare_err *err)
+{
+	struct load_choice *items = calloc(list->n + 1, sizeof(*items));
+
+	if (!items)
+		return err_set(err, ENOMEM, "out of memory");
+	for (size_t i = 0; i < list->n; i++) {
+		items[i] = list->items[i];
+		json_incref(items[i].params);
+	}
+	*ret = (struct load_list){items, list->n};
+	return 0;
+}
+
 void load_list_free(struct load_list *list)
 {
 	for (size_t i = 0; i < list->n; i++)

@@ -177,6 +177,10 @@ static int fill_from_flags(const struct campaign_flags *flags, const json_t *des
 	if (r < 0)
 		return r;
 	schedule_from_flags(flags, campaign);
+	if (flags->observer || campaign->observer)
+		r = campaign_rotate_observers(campaign, described, err);
+	if (r < 0)
+		return r;
 	r = baseline_from_flags(flags, campaign, err);
 	return r < 0 ? r : campaign_check(campaign, err);
 }

@@ -38,5 +38,8 @@ int campaign_check_group(struct campaign *campaign, size_t at, const json_t *des
 			 struct tare_err *err);
 /* Do the groups go together? Chooses the baseline where none is given. */
 int campaign_check(struct campaign *campaign, struct tare_err *err);
+/* Put beside each group that has collectors one without, and one with each of several alone. */
+int campaign_rotate_observers(struct campaign *campaign, const json_t *described,
+			      struct tare_err *err);
 /* -EINVAL unless each of the schedule's figures is within its bounds. */
 int campaign_check_schedule(const struct campaign *campaign, struct tare_err *err);

@@ -333,17 +333,27 @@ static int take_baseline(struct reader *reader, const char *name, const yaml_nod
 	return 0;
 }
 
-static int take_ladder(struct reader *reader, const char *name, const yaml_node_t *value)
+static int take_yes(struct reader *reader, const char *name, const yaml_node_t *value, bool *ret)
 {
 	const char *text = "";
 	int r = read_scalar(reader, name, value, &text);
 
 	if (r < 0)
 		return r;
-	reader->campaign->ladder = strcmp(text, "yes") == 0;
-	if (!reader->campaign->ladder && strcmp(text, "no") != 0)
+	*ret = strcmp(text, "yes") == 0;
+	if (!*ret && strcmp(text, "no") != 0)
 		return fail(reader, value, EINVAL, "'%s' is yes or no", name);
 	return 0;
+}
+
+static int take_ladder(struct reader *reader, const char *name, const yaml_node_t *value)
+{
+	return take_yes(reader, name, value, &reader->campaign->ladder);
+}
+
+static int take_observer(struct reader *reader, const char *name, const yaml_node_t *value)
+{
+	return take_yes(reader, name, value, &reader->campaign->observer);
 }
 
 static const struct key group_keys[] = {
@@ -391,11 +401,17 @@ static int take_groups(struct reader *reader, const char *name, const yaml_node_
 }
 
 static const struct key campaign_keys[] = {
-	{"groups", take_groups},       {"slice", take_slice},
-	{"passes", take_passes},       {"seed", take_seed},
-	{"precision", take_precision}, {"time-budget", take_time_budget},
-	{"effect", take_effect},       {"baseline", take_baseline},
-	{"ladder", take_ladder},       {NULL, NULL},
+	{"groups", take_groups},
+	{"slice", take_slice},
+	{"passes", take_passes},
+	{"seed", take_seed},
+	{"precision", take_precision},
+	{"time-budget", take_time_budget},
+	{"effect", take_effect},
+	{"baseline", take_baseline},
+	{"ladder", take_ladder},
+	{"observer", take_observer},
+	{NULL, NULL},
 };
 
 static int read_document(struct reader *reader)

@@ -78,6 +78,33 @@ static void put_ratio(struct table *t, size_t column, const json_t *ratio, bool 
 	table_cell(t, column + 1, tone, "%s%s%s", verdict, why ? ": " : "", why ? why : "");
 }
 
+/* What watching costs the load in this environment: of the collectors alone or together that cost
+ * most, with the interval; "-" where that was not weighed. */
+static void put_observer(const struct content *c, struct table *t, size_t column,
+			 const json_t *cell)
+{
+	const json_t *row, *dearest = NULL;
+	char text[96];
+	size_t i;
+
+	json_array_foreach(json_object_get(c->summary, "observer"), i, row)
+	{
+		if (equal(row, cell, "env") && equal(row, cell, "load") &&
+		    equal(row, cell, "params") && equal(row, cell, "mode") &&
+		    json_is_array(json_object_get(row, "ci")) &&
+		    (!dearest ||
+		     json_double_or(row, "ratio", 0) > json_double_or(dearest, "ratio", 0)))
+			dearest = row;
+	}
+	table_cell(t, column, TONE_QUIET, "-");
+	if (dearest)
+		table_cell(t, column, TONE_QUIET, "%s: %s%s%s",
+			   json_string_or(dearest, "collectors", ""),
+			   content_ratio(dearest, text, sizeof(text)),
+			   json_object_get(dearest, "verdict") ? ", " : "",
+			   json_string_or(dearest, "verdict", ""));
+}
+
 static int add_time_row(const struct content *c, struct table *t, const json_t *cell,
 			struct tare_err *err)
 {
@@ -96,17 +123,18 @@ static int add_time_row(const struct content *c, struct table *t, const json_t *
 	table_cell(t, 6, TONE_QUIET, "%.2f %%", 100 * json_double_or(ratio, "level", 0));
 	if (json_double_or(ratio, "level", 0) == 0)
 		table_cell(t, 6, TONE_QUIET, "-");
+	put_observer(c, t, 7, cell);
 	return 0;
 }
 
 static int time_table(struct content *c, const struct run_cell *load, size_t *ret_rows,
 		      struct tare_err *err)
 {
-	cleanup_table struct table t = {.n_columns = 7,
-					.head = {"environment", "group", "ratio (interval)",
-						 "verdict", "time per operation (interval)",
-						 "rounds", "level"},
-					.number = {[2] = true, [4] = true, [5] = true, [6] = true}};
+	cleanup_table struct table t = {
+		.n_columns = 8,
+		.head = {"environment", "group", "ratio (interval)", "verdict",
+			 "time per operation (interval)", "rounds", "level", "dearest observer"},
+		.number = {[2] = true, [4] = true, [5] = true, [6] = true, [7] = true}};
 	json_t *cell;
 	size_t i;
 

@@ -260,10 +260,11 @@ int content_startup(struct content *c, struct tare_err *err)
 int content_observer(struct content *c, struct tare_err *err)
 {
 	const json_t *rows = json_object_get(c->summary, "observer");
-	cleanup_table struct table t = {.n_columns = 5,
-					.head = {"environment", "load", "collectors",
-						 "observed against timed rounds", "rounds"},
-					.number = {[3] = true, [4] = true}};
+	cleanup_table struct table t = {
+		.n_columns = 7,
+		.head = {"environment", "load", "collectors", "observed against timed rounds",
+			 "rounds", "effect of the environment", "with these collectors"},
+		.number = {[3] = true, [4] = true, [5] = true}};
 	json_t *row;
 	size_t i;
 
@@ -271,9 +272,9 @@ int content_observer(struct content *c, struct tare_err *err)
 		return 0;
 	c->doc.ops->heading(&c->doc, 2, "What the observers cost");
 	doc_say(&c->doc,
-		"The same cells with tracing collectors and without. These rounds take no turns "
-		"with each other, hence the wide intervals; no ratio above comes from an "
-		"observed round.");
+		"The same cells with collectors and without. These rounds take no turns with each "
+		"other, hence the wide intervals; no ratio above comes from an observed round. An "
+		"environment's effect is *not-resolvable* with collectors that may cost as much.");
 	json_array_foreach(rows, i, row)
 	{
 		int r = table_row(&t, err);
@@ -287,6 +288,10 @@ int content_observer(struct content *c, struct tare_err *err)
 		table_cell(&t, 3, TONE_PLAIN, "%s", content_ratio(row, text, sizeof(text)));
 		table_cell(&t, 4, TONE_PLAIN, "%llu",
 			   (unsigned long long)json_u64_or(row, "rounds", 0));
+		table_cell(&t, 5, TONE_QUIET, "-");
+		if (json_object_get(row, "effect"))
+			table_cell(&t, 5, TONE_PLAIN, "%.3g", json_double_or(row, "effect", NAN));
+		table_cell(&t, 6, TONE_QUIET, "%s", json_string_or(row, "verdict", "-"));
 	}
 	c->doc.ops->fold(&c->doc, "Cost of each set of collectors");
 	c->doc.ops->table(&c->doc, &t);

@@ -351,6 +351,26 @@ static int order_cells(struct run *run, struct tare_err *err)
 	return 0;
 }
 
+static const json_t *limits_of(const struct run *run, const struct run_cell *cell)
+{
+	const json_t *record = run->trials[cell->trials[0]].record;
+
+	return json_object_get(json_object_get(record, "trial"), "limits");
+}
+
+const struct run_cell *run_plain_cell(const struct run *run, const struct run_cell *cell)
+{
+	for (size_t i = 0; i < run->n_cells; i++) {
+		const struct run_cell *other = &run->cells[i];
+
+		if (other->env == cell->env && !other->collectors[0] &&
+		    strcmp(other->name, cell->name) == 0 && strcmp(other->mode, cell->mode) == 0 &&
+		    json_equal(limits_of(run, other), limits_of(run, cell)))
+			return other;
+	}
+	return NULL;
+}
+
 int run_load(const char *dir, struct run **ret, struct tare_err *err)
 {
 	cleanup_run struct run *run = calloc(1, sizeof(*run));
@@ -367,6 +387,9 @@ int run_load(const char *dir, struct run **ret, struct tare_err *err)
 	for (size_t i = 0; i < run->n_cells; i++)
 		qsort_r(run->cells[i].trials, run->cells[i].n_trials, sizeof(size_t),
 			compare_rounds, run);
+	for (size_t i = 0; i < run->n_cells; i++)
+		run->cells[i].observed |=
+			run->cells[i].collectors[0] && run_plain_cell(run, &run->cells[i]);
 	r = order_cells(run, err);
 	if (r < 0)
 		return r;

@@ -38,8 +38,9 @@ struct run_cell {
 	char name[RUN_NAME_MAX];       /* load and params, as on the command line: the set */
 	char mode[16];                 /* "batch", "latency", "solo" */
 	char collectors[RUN_NAME_MAX]; /* asked for: "syscalls+cpu" */
-	bool observed;                 /* one of them taxes what it watches: no central figure */
-	size_t *trials;                /* of run.trials, in order of rounds */
+	/* One of them taxes what it watches, or there is a cell without: no central figure. */
+	bool observed;
+	size_t *trials; /* of run.trials, in order of rounds */
 	size_t n_trials, room;
 };
 
@@ -77,6 +78,9 @@ void run_free(struct run *run);
 /* The cell of the same group, load, params, mode and collectors in another environment. */
 const struct run_cell *run_find_cell(const struct run *run, const struct run_cell *like,
 				     size_t env);
+/* The cell without collectors of the same environment, load, params, mode and limits. NULL: none.
+ */
+const struct run_cell *run_plain_cell(const struct run *run, const struct run_cell *cell);
 /* No cell before it differs from it in the environment alone. */
 bool run_is_first_of_set(const struct run *run, size_t cell);
 /* The trial of a round that counts: ok and not taken back. NULL: none. */

@@ -218,51 +218,86 @@ int summary_add_ratios(const struct run *run, json_t *summary, struct tare_err *
 	return r;
 }
 
-/* The cell without collectors that an observed one is to be held against. */
-static const struct run_cell *unobserved(const struct run *run, const struct run_cell *cell)
+/* The effect that the same environment shows where nobody watches: the log of its ratio. */
+static double effect_of(const json_t *summary, const json_t *plain)
 {
-	for (size_t i = 0; i < run->n_cells; i++) {
-		const struct run_cell *other = &run->cells[i];
+	const json_t *row;
+	size_t i;
 
-		if (other->env == cell->env && !other->observed &&
-		    strcmp(other->name, cell->name) == 0 && strcmp(other->mode, cell->mode) == 0)
-			return other;
+	json_array_foreach(json_object_get(summary, "ratios"), i, row)
+	{
+		static const char *const keys[] = {"group", "env", "load", "params", "mode"};
+		bool same = strcmp(json_string_or(row, "metric", ""), "ns_per_op") == 0;
+
+		for (size_t k = 0; k < sizeof(keys) / sizeof(*keys); k++)
+			same = same && json_equal(json_object_get(row, keys[k]),
+						  json_object_get(plain, keys[k]));
+		if (same)
+			return log(json_double_or(row, "ratio", NAN));
 	}
-	return NULL;
+	return NAN;
+}
+
+/* What a collector tells of a difference between two environments can be its own doing as long as
+ * it may cost more than that difference. */
+static void put_resolvable(const json_t *summary, const struct run *run,
+			   const struct run_cell *plain, const struct location *cost,
+			   json_t *object)
+{
+	cleanup_json json_t *of = summary_cell_json(run, plain);
+	double effect = effect_of(summary, of), most = fmax(fabs(cost->low), fabs(cost->high));
+
+	if (isnan(effect) || cost->method == LOCATION_NONE)
+		return;
+	(void)json_put(object, "effect", json_number(exp(effect)));
+	(void)json_put(object, "verdict",
+		       json_string(fabs(effect) > most ? "resolvable"
+						       : verdict_name(VERDICT_NOT_RESOLVABLE)));
 }
 
 /* Observed and timed rounds take no turns with each other, so this is a wide interval. */
+static int add_observed(const struct run *run, const struct run_cell *cell,
+			const struct run_cell *plain, json_t *summary, struct tare_err *err)
+{
+	cleanup_free double *x = calloc(cell->n_trials + 1, sizeof(*x));
+	struct location location;
+	json_t *object;
+	size_t n = 0;
+	int r;
+
+	if (!x)
+		return err_set(err, ENOMEM, "out of memory");
+	for (size_t k = 0; k < cell->n_trials; k++) {
+		const struct run_trial *a = &run->trials[cell->trials[k]];
+		const struct run_trial *b = run_trial_of_round(run, plain, a->round);
+
+		if (run_trial_counts(a) && b && a->median_ns > 0 && b->median_ns > 0)
+			x[n++] = log(a->median_ns / b->median_ns);
+	}
+	if (n == 0)
+		return 0;
+	r = location_of(x, n, &location, err);
+	if (r < 0)
+		return r;
+	object = summary_cell_json(run, cell);
+	(void)json_put(object, "ratio", json_number(exp(location.estimate)));
+	summary_put_interval(object, &location, true);
+	put_resolvable(summary, run, plain, &location, object);
+	(void)json_array_append_new(json_object_get(summary, "observer"), object);
+	return 0;
+}
+
 int summary_add_observer(const struct run *run, json_t *summary, struct tare_err *err)
 {
-	json_t *list = json_array();
+	int r = 0;
 
-	(void)json_put(summary, "observer", list);
-	for (size_t i = 0; i < run->n_cells; i++) {
+	(void)json_put(summary, "observer", json_array());
+	for (size_t i = 0; i < run->n_cells && r == 0; i++) {
 		const struct run_cell *cell = &run->cells[run->order[i]];
-		const struct run_cell *plain = unobserved(run, cell);
-		cleanup_free double *x = calloc(cell->n_trials + 1, sizeof(*x));
-		struct location location;
-		size_t n = 0;
-		int r;
+		const struct run_cell *plain = cell->observed ? run_plain_cell(run, cell) : NULL;
 
-		if (!x)
-			return err_set(err, ENOMEM, "out of memory");
-		for (size_t k = 0; cell->observed && plain && k < cell->n_trials; k++) {
-			const struct run_trial *a = &run->trials[cell->trials[k]];
-			const struct run_trial *b = run_trial_of_round(run, plain, a->round);
-
-			if (run_trial_counts(a) && b && a->median_ns > 0 && b->median_ns > 0)
-				x[n++] = log(a->median_ns / b->median_ns);
-		}
-		if (n == 0)
-			continue;
-		r = location_of(x, n, &location, err);
-		if (r < 0)
-			return r;
-		json_t *object = summary_cell_json(run, cell);
-		(void)json_put(object, "ratio", json_number(exp(location.estimate)));
-		summary_put_interval(object, &location, true);
-		(void)json_array_append_new(list, object);
+		if (plain)
+			r = add_observed(run, cell, plain, summary, err);
 	}
-	return 0;
+	return r;
 }

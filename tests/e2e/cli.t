@@ -79,6 +79,9 @@ ok "--rounds=3 is --rounds 3" same_as --environment=native -w getppid --rounds=3
 ok "-enative is -e native" same_as -enative -wgetppid --rounds 3
 ok "what --dry-run prints is a campaign again" sh -c \
 	"'$tare' run --dry-run --seed 5 >'$work/c.yaml' && '$tare' run --dry-run '$work/c.yaml' | cmp - '$work/c.yaml'"
+ok "with observers it is one too, and they are not weighed twice" sh -c \
+	"'$tare' run --dry-run --observer -c syscalls,sched --seed 5 >'$work/c.yaml' && '$tare' run --dry-run '$work/c.yaml' | cmp - '$work/c.yaml'"
+ok "nothing to be weighed is told" refused 2 "no group has collectors" "$tare" run --observer -e native -w getppid
 ok "nothing after the command belongs to tare" prints "--help" "$tare" exec echo --help
 ok "nothing after -- belongs to tare" prints "-q" "$tare" exec -e native -- echo -q
 

@@ -50,6 +50,11 @@ ok "no ratio is from observed rounds" summary '[.ratios[] | select(.group == "ob
 ok "what a bucket cannot resolve is said to be so" summary \
 	'[.ratios[] | select(.metric == "latency_p50" and .env == "container" and .load == "openclose" and .verdict == "not-resolvable")] | length == 1'
 ok "the observer's cost is told" summary '[.observer[] | select(.load == "getppid" and .ratio > 1.5)] | length > 0'
+ok "an effect that the observer may have made is not resolvable" summary \
+	'[.observer[] | select(.env == "container" and .load == "getppid") | .verdict] == ["not-resolvable"]'
+ok "one that is beyond the observer's cost is" summary \
+	'[.observer[] | select(.env == "vm" and .load == "getppid") | .verdict] == ["resolvable"]'
+ok "the baseline has no effect to be resolved" summary '[.observer[] | select(.env == "native") | .verdict] | all(. == null)'
 ok "counts that are declared are exact" summary '[.syscalls[] | select(.declared > 0)] | length > 20 and all(.exact)'
 ok "half a CPU is seen to be half a CPU" summary \
 	'[.limits[] | select(.load == "cpu-burn")] | length == 3 and all(.cpu_cores > 0.49 and .cpu_cores < 0.51)'

@@ -273,6 +273,67 @@ static void flags_and_a_file_are_not_mixed_up(void **state)
 	(void)unlink(path);
 }
 
+/* Names of the groups and how many collectors each has: "run:3 run-none:0". */
+static void assert_groups(const struct campaign *c, const char *want)
+{
+	char got[512] = "";
+
+	for (size_t i = 0; i < c->n_groups; i++)
+		(void)snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%s:%zu",
+			       i ? " " : "", c->groups[i].name,
+			       json_array_size(c->groups[i].collectors));
+	assert_string_equal(got, want);
+}
+
+static void each_observer_is_weighed_alone_and_with_the_others(void **state)
+{
+	char several[] = "syscalls,counters=page-faults", single[] = "sched";
+	char *collectors[] = {several, NULL}, *one[] = {single, NULL};
+	struct campaign_flags flags = {.observer = true, .collectors = collectors};
+	struct campaign c;
+	struct tare_err err = {0}, none = {0};
+
+	(void)state;
+	assert_int_equal(campaign_from_flags(&flags, described, &c, &err), 0);
+	assert_groups(&c, "run:2 run-none:0 run-syscalls:1 run-counters:1");
+	assert_string_equal(json_string_value(json_array_get(c.groups[3].collectors, 0)),
+			    "counters=page-faults");
+	for (size_t i = 1; i < c.n_groups; i++) {
+		assert_int_equal(c.groups[i].rounds, c.groups[0].rounds);
+		assert_int_equal(c.groups[i].envs.n, c.groups[0].envs.n);
+		assert_int_equal(c.groups[i].loads.n, c.groups[0].loads.n);
+	}
+	campaign_clear(&c);
+	flags.collectors = one;
+	assert_int_equal(campaign_from_flags(&flags, described, &c, &err), 0);
+	assert_groups(&c, "run:1 run-none:0");
+	campaign_clear(&c);
+	flags.collectors = NULL;
+	flags.has_mode = true;
+	flags.mode = TRIAL_BATCH;
+	assert_int_equal(campaign_from_flags(&flags, described, &c, &none), -EINVAL);
+	assert_says(none, "no group has collectors to be weighed");
+}
+
+static void a_file_asks_for_the_observers_too(void **state)
+{
+	char path[] = "/tmp/tare-campaign-XXXXXX";
+	struct campaign_flags flags = {.file = path};
+	struct campaign c;
+	struct tare_err err = {0};
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_true(dprintf(fd, "observer: yes\n" WHOLE) > 0);
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(campaign_from_flags(&flags, described, &c, &err), 0);
+	/* Where nobody watches there is nothing to weigh. */
+	assert_groups(&c, "turns:0 limits:1 limits-none:0");
+	campaign_clear(&c);
+	(void)unlink(path);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -299,6 +360,8 @@ int main(void)
 		cmocka_unit_test(flags_make_one_group),
 		cmocka_unit_test(limits_make_every_load_solo),
 		cmocka_unit_test(flags_and_a_file_are_not_mixed_up),
+		cmocka_unit_test(each_observer_is_weighed_alone_and_with_the_others),
+		cmocka_unit_test(a_file_asks_for_the_observers_too),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

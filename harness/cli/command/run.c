@@ -178,6 +178,14 @@ static int take_conductor(void *options, const char *text, struct tare_err *err)
 		       text_hint(text, values, hint, sizeof(hint)));
 }
 
+static int take_observer(void *options, const char *text, struct tare_err *err)
+{
+	(void)text;
+	(void)err;
+	((struct run_options *)options)->flags.observer = true;
+	return 0;
+}
+
 static int take_dry_run(void *options, const char *text, struct tare_err *err)
 {
 	(void)text;
@@ -200,6 +208,8 @@ static const struct command_option run_options[] = {
 	{"workload", 'w', "LOAD", "a load: getppid, pread,size=64K, 'p*', @syscall", take_load},
 	{"collectors", 'c', "NAMES", "collectors of observed rounds: syscalls,counters=page-faults",
 	 take_collectors},
+	{"observer", 0, NULL, "weigh the scale: each group without collectors, with each, with all",
+	 take_observer},
 	{"mode", 0, "MODE", "batch (the central figure), latency (a distribution) or solo",
 	 take_mode},
 	{"rounds", 0, "N", "rounds at the most (default 10)", take_rounds},
