@@ -188,6 +188,8 @@ static json_t *seat_record(const struct set *set, const struct seat *seat, const
 		if (fault && !json_object_get(all, "void"))
 			(void)json_object_set(all, "void", fault);
 	}
+	validity_add_losses(all, json_object_get(record, "collectors"));
+	validity_add_losses(all, json_object_get(record, "host_collectors"));
 	put_slices(seat, record);
 	put_status(set, seat, record);
 	(void)json_object_set_new(record, "group", json_string(set->group->name));

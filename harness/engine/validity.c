@@ -122,3 +122,39 @@ json_t *validity_end(const struct validity *before)
 				 now.clocksource));
 	return result;
 }
+
+/* What a collector followed: each switch, or each call. 0: it follows nothing by itself, and what
+ * it lost are points of a series. */
+static double count_followed(json_t *seen)
+{
+	json_t *call, *calls = json_object_get(seen, "calls");
+	double n = json_double_or(seen, "switches", 0);
+	const char *name;
+
+	json_object_foreach(calls, name, call) n += json_double_or(call, "count", 0);
+	return n;
+}
+
+void validity_add_losses(json_t *validity, const json_t *collectors)
+{
+	json_t *seen, *value, *all = json_object_get(validity, "disturbed");
+	const char *name, *kind;
+
+	/* jansson's iteration takes no const object, and changes none. */
+	json_object_foreach((json_t *)(uintptr_t)collectors, name, seen)
+	{
+		double lost = 0, followed = count_followed(seen);
+
+		json_object_foreach(json_object_get(seen, "lost"), kind, value)
+		{
+			/* It has not ended: that is no loss. */
+			if (strcmp(kind, "in_flight") != 0)
+				lost += json_number_value(value);
+		}
+		if (!all || followed <= 0 || lost <= VALIDITY_LOST_VOID * (lost + followed))
+			continue;
+		say(validity, "void",
+		    json_sprintf("collector %.40s may have lost %.1f %% of what it follows", name,
+				 100 * lost / (lost + followed)));
+	}
+}

@@ -10,6 +10,10 @@
 #define VALIDITY_STEAL_VOID 0.10
 #define VALIDITY_STEAL_TELL 0.01
 
+/* So is one in which a collector that follows each event may have lost more than this share of
+ * them. Less is told in `lost`, and left in. */
+#define VALIDITY_LOST_VOID 0.01
+
 struct validity {
 	int cpu;
 	uint64_t monotonic_ns, realtime_ns;
@@ -22,3 +26,5 @@ struct validity {
 void validity_begin(struct validity *before, int cpu);
 /* {"checks": {...}, "disturbed": [...], "void": why or absent} */
 json_t *validity_end(const struct validity *before);
+/* Make it void by what the collectors of a trial lost, where that is too much. */
+void validity_add_losses(json_t *validity, const json_t *collectors);

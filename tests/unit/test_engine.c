@@ -19,6 +19,7 @@
 #include "base/json.h"
 #include "engine/engine.h"
 #include "engine/store.h"
+#include "engine/validity.h"
 
 static char folder[] = "/tmp/tare-unit-XXXXXX";
 static char run_dir[64];
@@ -324,6 +325,39 @@ static void a_guest_whose_clock_strays_voids_its_set(void **state)
 	assert_int_equal(n[2], 1);
 }
 
+static const char *void_of(const char *collectors)
+{
+	static char why[128];
+	cleanup_json json_t *validity = json_pack("{s:[]}", "disturbed");
+	cleanup_json json_t *seen = json_loads(collectors, 0, NULL);
+
+	assert_non_null(seen);
+	validity_add_losses(validity, seen);
+	(void)snprintf(why, sizeof(why), "%s", json_string_or(validity, "void", ""));
+	assert_int_equal(json_array_size(json_object_get(validity, "disturbed")), why[0] != 0);
+	return why;
+}
+
+static void losses_beyond_a_percent_void_a_trial(void **state)
+{
+	(void)state;
+	assert_string_equal(void_of("{\"syscalls\": {\"calls\": {\"read\": {\"count\": 60},"
+				    "\"write\": {\"count\": 38}}, \"lost\": {\"drops\": 1,"
+				    "\"recursion_misses\": 1, \"in_flight\": 0}}}"),
+			    "collector syscalls may have lost 2.0 % of what it follows");
+	assert_string_equal(void_of("{\"syscalls\": {\"calls\": {\"read\": {\"count\": 99}},"
+				    "\"lost\": {\"drops\": 1, \"in_flight\": 50}}}"),
+			    "");
+	assert_string_equal(void_of("{\"sched\": {\"switches\": 10, \"lost\":"
+				    "{\"create_failed\": 1}}}"),
+			    "collector sched may have lost 9.1 % of what it follows");
+	/* A series' points are no events. */
+	assert_string_equal(void_of("{\"cpu\": {\"lost\": {\"points\": 7}}}"), "");
+	/* A guest's words may be anything. */
+	assert_string_equal(void_of("{\"sched\": {\"switches\": \"x\", \"lost\": [1]}, \"a\": 3}"),
+			    "");
+}
+
 static void a_clock_that_never_holds_stays_marked(void **state)
 {
 	struct engine_result r;
@@ -392,6 +426,7 @@ int main(void)
 		IN_FOLDER(a_machine_that_is_not_to_be_had_is_unsupported),
 		IN_FOLDER(a_dead_guest_is_replaced),
 		IN_FOLDER(a_guest_whose_clock_strays_voids_its_set),
+		cmocka_unit_test(losses_beyond_a_percent_void_a_trial),
 		IN_FOLDER(a_clock_that_never_holds_stays_marked),
 		IN_FOLDER(an_interrupt_ends_at_the_next_turn_and_resumes),
 	};
