@@ -61,3 +61,8 @@ struct journal_cleaned {
  * may be NULL. */
 int journal_clean(struct journal_cleaned *ret, void (*say)(const char *what, void *context),
 		  void *context, struct tare_err *err);
+
+/* Each group at the top of a hierarchy, mounted there, that belongs to a living run. */
+int journal_each_group(const char *mount,
+		       void (*take)(const char *run, const char *group, void *context),
+		       void *context, struct tare_err *err);

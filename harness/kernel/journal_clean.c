@@ -207,3 +207,34 @@ int journal_clean(struct journal_cleaned *ret, void (*say)(const char *what, voi
 	*ret = cleaned;
 	return undo.failed;
 }
+
+struct group_visit {
+	void (*take)(const char *run, const char *group, void *context);
+	void *context;
+};
+
+static void visit_group(struct journal_undo *undo, int dirfd, const char *name, void *context)
+{
+	const struct group_visit *visit = context;
+	char run[JOURNAL_NAME_SIZE];
+
+	(void)dirfd;
+	if (journal_name_of(name, run) && journal_name_is_ours(undo->places, run) &&
+	    is_alive(undo, run))
+		visit->take(run, name, visit->context);
+}
+
+int journal_each_group(const char *mount,
+		       void (*take)(const char *run, const char *group, void *context),
+		       void *context, struct tare_err *err)
+{
+	struct journal_places places;
+	struct journal_undo undo;
+	int r = journal_places_read(&places, false, err);
+
+	if (r < 0)
+		return r;
+	journal_undo_init(&undo, &places, err);
+	for_each_name(&undo, mount, visit_group, &(struct group_visit){take, context});
+	return 0;
+}

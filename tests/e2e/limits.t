@@ -73,5 +73,23 @@ shaped_guest() {
 		grep 'qdisc tbf' "$work/guest"
 }
 ok "a guest's container has those of version 2, and a shaped device" shaped_guest
+# A box that computes under a quota, as `tare top` shows it meanwhile.
+seen_by_top() {
+	"$tare" exec -e container --cpus 0.25 --memory 48M --pids-limit 9 -- \
+		sh -c 'end=$(($(cut -d. -f1 /proc/uptime) + 5)); while [ "$(cut -d. -f1 /proc/uptime)" -lt $end ]; do :; done' &
+	watched=$!
+	sleep 1
+	"$tare" top --json -n 2 --interval 500ms >"$work/top"
+	"$tare" top -n 1 >"$work/table"
+	wait "$watched"
+	cat "$work/top" "$work/table"
+	jq -e -s 'length == 2 and ([.[1][] | select(.memory_limit == 48 * 1048576 and .pids_limit == 9)] |
+		length == 1 and (.[0] | .cpus_limit == 0.25 and .cpus > 0.05 and .cpus < 0.6 and .throttled_share > 0 and
+			.memory > 0 and .pids >= 1 and (.command | startswith("sh -c end"))))' "$work/top" &&
+		grep '0.25 .*48 MiB .* sh -c end' "$work/table"
+}
+ok "top shows what a box uses of its limits" seen_by_top
+none_such() { ! "$tare" top nosuch 2>"$work/said" && grep "no run 'nosuch' is alive" "$work/said"; }
+ok "top of a run that is none is told" none_such
 ok "nothing is left" nothing_left
 finish
