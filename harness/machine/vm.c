@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "kernel/net.h"
 #include "machine/machine.h"
 #include "machine/vm/channel.h"
 #include "machine/vm/cmdline.h"
@@ -16,6 +17,7 @@
 #include "machine/vm/footprint.h"
 #include "machine/vm/guest_clock.h"
 #include "machine/vm/guest_record.h"
+#include "machine/vm/qemu_args.h"
 #include "machine/vm/qmp.h"
 #include "machine/vm/vm.h"
 
@@ -100,6 +102,14 @@ json_t *vm_describe_boot(const struct vm *vm)
 			 describe_spans(&vm->boot.guest));
 }
 
+/* vhost: whether the host's kernel carries the frames; else QEMU itself does, at a price. */
+static json_t *describe_network(void)
+{
+	return json_pack("{s:s, s:s, s:b, s:s, s:s, s:s}", "model", QEMU_NETWORK_MODEL, "backend",
+			 "tap", "vhost", false, "mac", QEMU_NETWORK_ADDRESS, "address", NET_INSIDE,
+			 "peer", NET_OUTSIDE);
+}
+
 /* What does not come from the guest each time it is asked for. */
 static json_t *describe(const struct vm *vm)
 {
@@ -131,6 +141,8 @@ static json_t *describe(const struct vm *vm)
 		(void)json_put(d, "cmdline+", json_string(s->cmdline));
 		(void)json_put(d, "marks", cmdline_marks(s->cmdline));
 	}
+	if (s->network)
+		(void)json_put(d, "network", describe_network());
 	if (s->hugepages)
 		(void)json_put(d, "hugepages", json_true());
 	if (guest->qemu.pinning)
