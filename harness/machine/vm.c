@@ -15,6 +15,7 @@
 #include "machine/vm/cmdline.h"
 #include "machine/vm/exec.h"
 #include "machine/vm/footprint.h"
+#include "machine/vm/guest_account.h"
 #include "machine/vm/guest_clock.h"
 #include "machine/vm/guest_record.h"
 #include "machine/vm/qemu_args.h"
@@ -373,21 +374,14 @@ int vm_check(struct machine *machine, const struct check_request *request, json_
 	     struct tare_err *err)
 {
 	struct vm *vm = as_vm(machine);
-	cleanup_json json_t *ok = NULL;
 	struct tare_err why = {0};
-	json_t *account = NULL;
 	int r = begin_call(vm, err);
 
 	if (r < 0)
 		return r;
-	r = channel_call(vm->boot.guest.channel, "check", check_request_to_json(request),
-			 deadline_after(vm, check_patience_ns(request->scale)), &ok, &why);
-	if (r == 0)
-		r = json_read_object(ok, "account", &account, &why);
-	if (r < 0)
-		return finish_call(vm, r, &why, err);
-	*ret_account = json_incref(account);
-	return 0;
+	r = guest_account_get(&vm->boot.guest, request, vm->boot.settings.silence_ns, ret_account,
+			      &why);
+	return r < 0 ? finish_call(vm, r, &why, err) : 0;
 }
 
 /* Who may not be silent for long may not be so in its end. */
