@@ -72,7 +72,8 @@ static void net_stream_teardown(void *state)
 
 const struct workload workload_net_stream = {
 	.name = "net-stream",
-	.summary = "send or receive through the box's own network device (container,net=veth)",
+	.summary = "send or receive through the box's own network device (container,net=veth; "
+		   "vm,guest-net=tap)",
 	.op = "send(2) or recv(2) of at most 64 KiB",
 	.groups = "limits",
 	.params = (const struct workload_param[]){{"way", "what is done: send|receive", "send"},

@@ -17,6 +17,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "check/run/account.h"
+#include "kernel/net.h"
 #include "machine/vm/message.h"
 #include "trial/trial.h"
 
@@ -205,6 +206,17 @@ static int call_image(struct server *s, const json_t *arguments, json_t **ret, s
 	return serve_image(s->config->place, arguments, err);
 }
 
+/* A host's own network is not ours to furnish. */
+static int call_network(struct server *s, const json_t *arguments, json_t **ret,
+			struct tare_err *err)
+{
+	(void)arguments;
+	*ret = json_object();
+	if (!s->config->place->box.in_guest)
+		return err_set(err, ENOTSUP, "network: this agent is in no guest");
+	return net_join(err);
+}
+
 static int call_footprint(struct server *s, const json_t *arguments, json_t **ret,
 			  struct tare_err *err)
 {
@@ -242,7 +254,7 @@ static const struct {
 	{"ping", call_ping},           {"start", call_start},       {"slice", call_slice},
 	{"finish", call_finish},       {"abort", call_abort},       {"exec", call_exec},
 	{"check", call_check},         {"shutdown", call_shutdown}, {"image", call_image},
-	{"footprint", call_footprint}, {"lacks", call_lacks},
+	{"footprint", call_footprint}, {"lacks", call_lacks},       {"network", call_network},
 };
 
 static int carry_out(struct server *s, const json_t *call, json_t **ret, struct tare_err *err)

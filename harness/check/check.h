@@ -37,6 +37,9 @@ struct check_ops {
 	 * words, and where the numbers come from. */
 	double low, high;
 	const char *tolerance;
+	/* What a machine puts on its own network device, for both ways, when that is what is under
+	 * test: "net-rate=40mbit". NULL: the check is not about one. */
+	const char *on_device;
 	/* Can it be tried on this kernel and with this box? 0, or -ENOTSUP and the reason in one
 	 * sentence ("cgroup v1 has no memory.high"). May be NULL. */
 	int (*probe)(struct check_run *run, struct tare_err *err);

@@ -122,6 +122,7 @@ const struct check_ops check_ops_net_burst = {
 	.tolerance =
 		"25 % of the bucket of 128 KiB, of which a packet as large as the buffers is an "
 		"eighth, and of the rate",
+	.on_device = RATE_LIMIT,
 	.probe = net_burst_probe,
 	.measure = net_burst_measure,
 };

@@ -63,6 +63,7 @@ const struct check_ops check_ops_net_rate = {
 	.high = HIGH,
 	.tolerance =
 		"10 % of the rate, headers included (as Firecracker's own test of its limiter)",
+	.on_device = RATE_LIMIT,
 	.probe = net_rate_probe,
 	.measure = net_rate_measure,
 };

@@ -2,217 +2,57 @@
 #include "kernel/net.h"
 
 #include <fcntl.h>
-#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
 #include <netlink/netlink.h>
-#include <netlink/route/addr.h>
 #include <netlink/route/link.h>
-#include <netlink/route/link/veth.h>
-#include <netlink/route/qdisc.h>
-#include <netlink/route/qdisc/tbf.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "kernel/net_link.h"
 #include "kernel/net_service.h"
 
-#define DEVICE "eth0"
-
-/* The bucket of the shaper: 10 ms at the rate, and no less than a few of the largest packets that
- * a veth pair hands over (64 KiB with segmentation offload), which would else never get through;
- * the queue behind it holds four buckets more (tc-tbf(8)). */
-#define BUCKET_NS_SHARE 100
-#define BUCKET_LEAST    (128 * 1024)
-#define QUEUE_BUCKETS   4
+#define DEVICE     "eth0"
+#define TAP        "tap0"
+#define TAP_SOURCE "/dev/net/tun"
 
 struct net {
 	int namespace; /* of the other end */
+	int inside;    /* of a tap; -1: there is none */
 	uint64_t bits_per_s;
 	struct net_service *service;
 };
 
-struct end {
-	struct nl_sock *sock; /* in the end's namespace */
-	const char *address;
-};
-
-static int nl_failed(int code, const char *step, struct tare_err *err)
-{
-	/* libnl folds several errnos into one of its own. */
-	int is = code == -NLE_PERM ? EPERM : code == -NLE_OPNOTSUPP ? ENOTSUP : EIO;
-
-	if (code == -NLE_OBJ_NOTFOUND)
-		is = ENOTSUP;
-	return err_set(err, is, "step '%s': %s%s", step, nl_geterror(code),
-		       is == ENOTSUP ? " (this kernel may lack it)" : "");
-}
-
-static int own_namespace(void)
-{
-	/* Of the thread: that of the process is its first thread's. */
-	return open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-}
-
-/* Do something in a network namespace (-1: a new one); the thread is back in its own afterwards.
- * A socket stays where it was made. */
-static int within(int namespace, int (*what)(void *context, struct tare_err *err), void *context,
-		  struct tare_err *err)
-{
-	cleanup_close int home = own_namespace();
-	int r;
-
-	if (home < 0)
-		return err_errno(err, "step 'open our network namespace'");
-	if ((namespace < 0 ? unshare(CLONE_NEWNET) : setns(namespace, CLONE_NEWNET)) < 0)
-		return err_errno(err, namespace < 0 ? "step 'make a network namespace'"
-						    : "step 'enter a network namespace'");
-	r = what(context, err);
-	if (setns(home, CLONE_NEWNET) < 0)
-		return err_errno(err, "step 'return to our network namespace'");
-	return r;
-}
-
-static int open_netlink(void *context, struct tare_err *err)
-{
-	struct end *end = context;
-	int r;
-
-	end->sock = nl_socket_alloc();
-	if (!end->sock)
-		return err_set(err, ENOMEM, "out of memory");
-	r = nl_connect(end->sock, NETLINK_ROUTE);
-	return r < 0 ? nl_failed(r, "open netlink", err) : 0;
-}
-
-static int set_up(struct nl_sock *sock, const char *device, struct rtnl_link **ret,
-		  struct tare_err *err)
-{
-	struct rtnl_link *change = rtnl_link_alloc();
-	int r;
-
-	if (!change)
-		return err_set(err, ENOMEM, "out of memory");
-	r = rtnl_link_get_kernel(sock, 0, device, ret);
-	if (r == 0) {
-		rtnl_link_set_flags(change, IFF_UP);
-		r = rtnl_link_change(sock, *ret, change, 0);
-	}
-	rtnl_link_put(change);
-	return r < 0 ? nl_failed(r, "bring the device up", err) : 0;
-}
-
-static int add_address(const struct end *end, struct rtnl_link *link, struct tare_err *err)
-{
-	struct rtnl_addr *addr = rtnl_addr_alloc();
-	struct nl_addr *local = NULL;
-	char text[32];
-	int r;
-
-	(void)snprintf(text, sizeof(text), "%s/%d", end->address, NET_PREFIX);
-	if (!addr)
-		return err_set(err, ENOMEM, "out of memory");
-	r = nl_addr_parse(text, AF_INET, &local);
-	if (r == 0)
-		r = rtnl_addr_set_local(addr, local);
-	rtnl_addr_set_ifindex(addr, rtnl_link_get_ifindex(link));
-	if (r == 0)
-		r = rtnl_addr_add(end->sock, addr, 0);
-	nl_addr_put(local);
-	rtnl_addr_put(addr);
-	return r < 0 ? nl_failed(r, "add the address", err) : 0;
-}
-
-/* What the kernel says the device's root qdisc is. */
-static int check_rate(struct nl_sock *sock, int index, int bytes_per_s, struct tare_err *err)
-{
-	struct nl_cache *cache = NULL;
-	struct rtnl_qdisc *now;
-	int r = rtnl_qdisc_alloc_cache(sock, &cache), held = -1;
-
-	if (r < 0)
-		return nl_failed(r, "read the rate back", err);
-	now = rtnl_qdisc_get_by_parent(cache, index, TC_H_ROOT);
-	if (now) {
-		held = rtnl_qdisc_tbf_get_rate(now);
-		rtnl_qdisc_put(now);
-	}
-	nl_cache_free(cache);
-	if (held != bytes_per_s)
-		return err_set(err, ERANGE,
-			       "limit 'net-rate': %d bytes per second were set, and "
-			       "the kernel holds %d",
-			       bytes_per_s, held);
-	return 0;
-}
-
 int net_bucket_bytes(uint64_t bits_per_s)
 {
-	int bucket = (int)(bits_per_s / 8) / BUCKET_NS_SHARE;
-
-	return bucket > BUCKET_LEAST ? bucket : BUCKET_LEAST;
+	return net_link_bucket_bytes(bits_per_s);
 }
 
-/* Each end shapes what it sends; so both directions are limited. */
-static int limit_rate(const struct end *end, struct rtnl_link *link, uint64_t bits_per_s,
-		      struct tare_err *err)
-{
-	struct rtnl_qdisc *tbf = rtnl_qdisc_alloc();
-	int bytes = (int)(bits_per_s / 8), bucket = net_bucket_bytes(bits_per_s), r;
-
-	if (!tbf)
-		return err_set(err, ENOMEM, "out of memory");
-	rtnl_tc_set_link(TC_CAST(tbf), link);
-	rtnl_tc_set_parent(TC_CAST(tbf), TC_H_ROOT);
-	r = rtnl_tc_set_kind(TC_CAST(tbf), "tbf");
-	if (r == 0) {
-		rtnl_qdisc_tbf_set_rate(tbf, bytes, bucket, 0);
-		rtnl_qdisc_tbf_set_limit(tbf, bucket * QUEUE_BUCKETS);
-		r = rtnl_qdisc_add(end->sock, tbf, NLM_F_CREATE | NLM_F_EXCL);
-	}
-	rtnl_qdisc_put(tbf);
-	if (r < 0)
-		return nl_failed(r, "limit the rate (qdisc tbf)", err);
-	return check_rate(end->sock, rtnl_link_get_ifindex(link), bytes, err);
-}
-
-static int furnish_end(const struct end *end, uint64_t bits_per_s, struct tare_err *err)
+/* address NULL: none. Each end shapes what it sends; so both directions are limited. */
+static int furnish_end(struct nl_sock *sock, const char *address, uint64_t bits_per_s,
+		       struct tare_err *err)
 {
 	struct rtnl_link *link = NULL;
-	int r = set_up(end->sock, DEVICE, &link, err);
+	int r = net_link_set_up(sock, DEVICE, &link, err);
 
-	if (r == 0)
-		r = add_address(end, link, err);
+	if (r == 0 && address)
+		r = net_link_add_address(sock, link, address, err);
 	if (r == 0 && bits_per_s)
-		r = limit_rate(end, link, bits_per_s, err);
+		r = net_link_set_rate(sock, link, bits_per_s, err);
 	if (link)
 		rtnl_link_put(link);
 	return r;
-}
-
-static int add_pair(const struct end *outer, int inner_namespace, struct tare_err *err)
-{
-	struct rtnl_link *link = rtnl_link_veth_alloc();
-	struct rtnl_link *peer = link ? rtnl_link_veth_get_peer(link) : NULL;
-	int r;
-
-	if (!peer)
-		return err_set(err, ENOMEM, "out of memory");
-	rtnl_link_set_name(link, DEVICE);
-	rtnl_link_set_name(peer, DEVICE);
-	rtnl_link_set_ns_fd(peer, inner_namespace);
-	r = rtnl_link_add(outer->sock, link, NLM_F_CREATE | NLM_F_EXCL);
-	rtnl_link_put(peer);
-	rtnl_link_put(link);
-	return r < 0 ? nl_failed(r, "make a veth pair", err) : 0;
 }
 
 static int open_far_end(void *context, struct tare_err *err)
 {
 	struct net *net = context;
 
-	net->namespace = own_namespace();
+	net->namespace = net_link_namespace();
 	if (net->namespace < 0)
 		return err_errno(err, "step 'keep the network namespace'");
 	return net_service_start(&net->service, err);
@@ -225,9 +65,9 @@ int net_open(uint64_t bits_per_s, struct net **ret, struct tare_err *err)
 
 	if (!net)
 		return err_set(err, ENOMEM, "out of memory");
-	net->namespace = -1;
+	net->namespace = net->inside = -1;
 	net->bits_per_s = bits_per_s;
-	r = within(-1, open_far_end, net, err);
+	r = net_link_within(-1, open_far_end, net, err);
 	if (r < 0) {
 		net_close(net);
 		return err_wrap(err, r, "network");
@@ -236,29 +76,133 @@ int net_open(uint64_t bits_per_s, struct net **ret, struct tare_err *err)
 	return 0;
 }
 
+/* Make the pair. inner_address NULL: none. */
+static int connect_ends(const struct net *net, int inside, const char *inner_address,
+			struct tare_err *err)
+{
+	struct nl_sock *outer = NULL, *inner = NULL;
+	int r = net_link_open_in(net->namespace, &outer, err);
+
+	if (r == 0)
+		r = net_link_open_in(inside, &inner, err);
+	if (r == 0)
+		r = net_link_add_pair(outer, DEVICE, inside, err);
+	if (r == 0)
+		r = furnish_end(outer, NET_OUTSIDE "/" NET_PREFIX, net->bits_per_s, err);
+	if (r == 0)
+		r = furnish_end(inner, inner_address, net->bits_per_s, err);
+	nl_socket_free(outer);
+	nl_socket_free(inner);
+	return r;
+}
+
 int net_connect(struct net *net, int pid, struct tare_err *err)
 {
-	struct end outer = {.address = NET_OUTSIDE}, inner = {.address = NET_INSIDE};
 	cleanup_close int inside = -1;
 	char path[48];
-	int r;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
 	inside = open(path, O_RDONLY | O_CLOEXEC);
 	if (inside < 0)
 		return err_errno(err, "network: open %s", path);
-	r = within(net->namespace, open_netlink, &outer, err);
+	return err_wrap(err, connect_ends(net, inside, NET_INSIDE "/" NET_PREFIX, err), "network");
+}
+
+struct tap {
+	int namespace, fd;
+};
+
+static int open_tap(void *context, struct tare_err *err)
+{
+	struct tap *tap = context;
+	struct ifreq request = {.ifr_name = TAP, .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
+
+	tap->namespace = net_link_namespace();
+	if (tap->namespace < 0)
+		return err_errno(err, "step 'keep the network namespace'");
+	tap->fd = open(TAP_SOURCE, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	if (tap->fd < 0 && (errno == ENOENT || errno == ENODEV || errno == ENXIO))
+		return err_set(err, ENOTSUP,
+			       "there is no '" TAP_SOURCE "': this kernel has no tap devices, or "
+			       "its module tun is not loaded");
+	if (tap->fd < 0)
+		return err_errno(err, "open '" TAP_SOURCE "'");
+	if (ioctl(tap->fd, TUNSETIFF, &request) < 0)
+		return err_errno(err, "step 'make a tap device'");
+	return 0;
+}
+
+/* Whatever comes from the guest leaves by the pair, and the other way round. */
+static int patch_tap(int namespace, struct tare_err *err)
+{
+	struct rtnl_link *tap = NULL, *device = NULL;
+	struct nl_sock *sock = NULL;
+	int r = net_link_open_in(namespace, &sock, err);
+
 	if (r == 0)
-		r = within(inside, open_netlink, &inner, err);
+		r = net_link_set_up(sock, TAP, &tap, err);
 	if (r == 0)
-		r = add_pair(&outer, inside, err);
+		r = net_link_set_up(sock, DEVICE, &device, err);
 	if (r == 0)
-		r = furnish_end(&outer, net->bits_per_s, err);
+		r = net_link_patch(sock, tap, device, err);
 	if (r == 0)
-		r = furnish_end(&inner, net->bits_per_s, err);
-	nl_socket_free(outer.sock);
-	nl_socket_free(inner.sock);
+		r = net_link_patch(sock, device, tap, err);
+	if (tap)
+		rtnl_link_put(tap);
+	if (device)
+		rtnl_link_put(device);
+	nl_socket_free(sock);
+	return r;
+}
+
+int net_connect_tap(struct net *net, int *ret_fd, struct tare_err *err)
+{
+	struct tap tap = {-1, -1};
+	int r = net_link_within(-1, open_tap, &tap, err);
+
+	if (r == 0)
+		r = connect_ends(net, tap.namespace, NULL, err);
+	if (r == 0)
+		r = patch_tap(tap.namespace, err);
+	if (r < 0) {
+		cleanup_closep(&tap.fd);
+		cleanup_closep(&tap.namespace);
+		return err_wrap(err, r, "network");
+	}
+	net->inside = tap.namespace;
+	*ret_fd = tap.fd;
+	return 0;
+}
+
+static int set_rate_in(int namespace, uint64_t bits_per_s, struct tare_err *err)
+{
+	struct rtnl_link *link = NULL;
+	struct nl_sock *sock = NULL;
+	int r = net_link_open_in(namespace, &sock, err);
+
+	if (r == 0)
+		r = net_link_set_up(sock, DEVICE, &link, err);
+	if (r == 0)
+		r = net_link_set_rate(sock, link, bits_per_s, err);
+	if (link)
+		rtnl_link_put(link);
+	nl_socket_free(sock);
+	return r;
+}
+
+int net_set_rate(struct net *net, uint64_t bits_per_s, struct tare_err *err)
+{
+	int r = set_rate_in(net->namespace, bits_per_s, err);
+
+	if (r == 0)
+		r = set_rate_in(net->inside, bits_per_s, err);
+	net->bits_per_s = bits_per_s;
 	return err_wrap(err, r, "network");
+}
+
+uint64_t net_rate(const struct net *net)
+{
+	return net->bits_per_s;
 }
 
 void net_close(struct net *net)
@@ -267,5 +211,22 @@ void net_close(struct net *net)
 		return;
 	net_service_stop(net->service);
 	cleanup_closep(&net->namespace);
+	cleanup_closep(&net->inside);
 	free(net);
+}
+
+int net_join(struct tare_err *err)
+{
+	struct nl_sock *sock = NULL;
+	int r;
+
+	if (!if_nametoindex(DEVICE))
+		return err_set(err, ENODEV,
+			       "the guest has no network device '" DEVICE "': its kernel lacks "
+			       "virtio_net");
+	r = net_link_open(&sock, err);
+	if (r == 0)
+		r = furnish_end(sock, NET_INSIDE "/" NET_PREFIX, 0, err);
+	nl_socket_free(sock);
+	return err_wrap(err, r, "network");
 }

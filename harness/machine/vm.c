@@ -9,13 +9,16 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "kernel/net.h"
 #include "machine/machine.h"
 #include "machine/vm/channel.h"
 #include "machine/vm/cmdline.h"
 #include "machine/vm/exec.h"
 #include "machine/vm/footprint.h"
+#include "machine/vm/guest_account.h"
 #include "machine/vm/guest_clock.h"
 #include "machine/vm/guest_record.h"
+#include "machine/vm/qemu_args.h"
 #include "machine/vm/qmp.h"
 #include "machine/vm/vm.h"
 
@@ -100,6 +103,14 @@ json_t *vm_describe_boot(const struct vm *vm)
 			 describe_spans(&vm->boot.guest));
 }
 
+/* vhost: whether the host's kernel carries the frames; else QEMU itself does, at a price. */
+static json_t *describe_network(void)
+{
+	return json_pack("{s:s, s:s, s:b, s:s, s:s, s:s}", "model", QEMU_NETWORK_MODEL, "backend",
+			 "tap", "vhost", false, "mac", QEMU_NETWORK_ADDRESS, "address", NET_INSIDE,
+			 "peer", NET_OUTSIDE);
+}
+
 /* What does not come from the guest each time it is asked for. */
 static json_t *describe(const struct vm *vm)
 {
@@ -131,6 +142,8 @@ static json_t *describe(const struct vm *vm)
 		(void)json_put(d, "cmdline+", json_string(s->cmdline));
 		(void)json_put(d, "marks", cmdline_marks(s->cmdline));
 	}
+	if (s->network)
+		(void)json_put(d, "network", describe_network());
 	if (s->hugepages)
 		(void)json_put(d, "hugepages", json_true());
 	if (guest->qemu.pinning)
@@ -361,21 +374,14 @@ int vm_check(struct machine *machine, const struct check_request *request, json_
 	     struct tare_err *err)
 {
 	struct vm *vm = as_vm(machine);
-	cleanup_json json_t *ok = NULL;
 	struct tare_err why = {0};
-	json_t *account = NULL;
 	int r = begin_call(vm, err);
 
 	if (r < 0)
 		return r;
-	r = channel_call(vm->boot.guest.channel, "check", check_request_to_json(request),
-			 deadline_after(vm, check_patience_ns(request->scale)), &ok, &why);
-	if (r == 0)
-		r = json_read_object(ok, "account", &account, &why);
-	if (r < 0)
-		return finish_call(vm, r, &why, err);
-	*ret_account = json_incref(account);
-	return 0;
+	r = guest_account_get(&vm->boot.guest, request, vm->boot.settings.silence_ns, ret_account,
+			      &why);
+	return r < 0 ? finish_call(vm, r, &why, err) : 0;
 }
 
 /* Who may not be silent for long may not be so in its end. */

@@ -39,6 +39,20 @@ children() {
 		children "$child"
 	done
 }
+# unshape_guest: the same behind a guest's tap. The other end is served by a thread of tare's, which is
+# the only one of its threads in that network namespace.
+unshape_guest() {
+	"$tare" validate -q --scale 0.3 -o "$work/unshaped" -e vm,boot=restore,guest-net=tap net-rate >"$work/said" 2>&1 &
+	validating=$!
+	while kill -0 "$validating" 2>/dev/null; do
+		for task in "/proc/$validating/task"/*; do
+			[ "$(readlink "$task/ns/net")" = "$(readlink /proc/self/ns/net)" ] ||
+				nsenter --net="$task/ns/net" tc qdisc del dev eth0 root 2>/dev/null
+		done
+		sleep 0.02
+	done
+	wait "$validating"
+}
 # unshape CHECK LOAD: the check, while the shaper of each load's network device is taken away as
 # soon as there is one: what is measured is a device whose limit does not hold.
 unshape() {
@@ -66,6 +80,15 @@ if guest; then
 	for check in io-bps io-buffered io-iops io-weight net-burst net-rate; do
 		ok "$check passes on cgroup v2 in a guest" passes "$work/guest" "$check"
 	done
+	# The whole guest, by the host.
+	validate "$work/tap" -e vm,boot=restore,guest-net=tap net-burst net-rate
+	for check in net-burst net-rate; do
+		ok "$check passes behind the tap of a guest" passes "$work/tap" "$check"
+	done
+	if [ -x "$(command -v tc)" ] && [ -x "$(command -v nsenter)" ]; then
+		unshape_guest
+		ok "net-rate fails where the guest's shaper is gone" verdict "$work/unshaped" net-rate fail
+	fi
 	validate "$work/broken" -e broken=vm+command,boot=restore,command=env io-bps io-buffered io-iops io-weight
 	for check in io-bps io-buffered io-iops io-weight; do
 		ok "$check fails on a box in a guest that ignores limits" verdict "$work/broken" "$check" fail

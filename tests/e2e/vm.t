@@ -111,6 +111,44 @@ murdered() {
 }
 ok "a guest that is killed fails its trials, and is replaced" murdered
 
+# One record of each way: limited behind the tap, and nothing of it on this machine's network.
+networked() {
+	find /sys/class/net >"$work/links"
+	"$tare" run -q -e vm,boot=restore,guest-net=tap -w net-stream,way=send -w net-stream,way=receive \
+		--net-rate 20mbit --duration 1s --rounds 1 -o "$runs/networked" && all_ok "$runs/networked" &&
+		jq -e -s 'length == 2 and all(.[]; .instance.network.backend == "tap" and .instance.network.vhost == false and
+			.instance.limits["net-rate"] == 20000000 and
+			(.load.figures.bytes_per_s.value / 2500000 | . > 0.5 and . < 1.15))' "$runs/networked/records.jsonl" &&
+		find /sys/class/net | cmp - "$work/links"
+}
+ok "a guest has a network device, limited from outside, and the record tells of it" networked
+reached() {
+	"$tare" exec -e vm+container,guest-net=tap,net=host -- /bin/busybox ip -o addr show eth0 | grep 10.254.0.2/30 &&
+		"$tare" exec -e vm,guest-net=tap -- /bin/busybox sh -c \
+			'grep eth0 /proc/net/dev; ping -c 1 -W 5 10.254.0.1; nc 10.254.0.1 19 </dev/null | head -c 5 | wc -c' | grep -x 5
+}
+ok "a container there may have the guest's, and the other end answers" reached
+orphan_guest() { # its tare is killed while it is up
+	"$tare" exec -e vm,guest-net=tap -- /bin/busybox sh -c 'echo up; sleep 60' >"$work/up" &
+	pid=$!
+	for _ in $(seq 150); do
+		grep -q up "$work/up" && break
+		sleep 0.1
+	done
+	guest=$(pgrep -P "$pid" -f qemu-system | head -n 1)
+	others=$(for task in "/proc/$pid/task"/*; do readlink "$task/ns/net"; done | sort -u | wc -l)
+	kill -KILL "$pid"
+	wait "$pid"
+	for _ in $(seq 50); do
+		kill -0 "$guest" 2>/dev/null || break
+		sleep 0.1
+	done
+	[ "$others" = 2 ] && ! kill -0 "$guest" 2>/dev/null && "$tare" clean && find /sys/class/net | cmp - "$work/links"
+}
+ok "the network of a tare that was killed goes with it" orphan_guest
+refused_without() { ! "$tare" exec -e vm --net-rate 20mbit -- true 2>"$work/said" && grep 'guest-net=tap' "$work/said"; }
+ok "without a device a rate is refused, and the option named" refused_without
+
 in_guest() {
 	printf 'abc' | "$tare" exec -e vm,boot=restore -- /bin/busybox sh -c 'cat; uname -r; exit 7' >"$work/exec" 2>"$work/exec.err"
 	[ $? = 7 ] && grep '^abc6\.' "$work/exec"

@@ -117,6 +117,9 @@ static void calls_that_make_no_sense_are_refused(void **state)
 	assert_true(channel_call(agent->channel, "start", NULL, agent_soon(), NULL, NULL) < 0);
 	assert_true(channel_call(agent->channel, "exec", NULL, agent_soon(), NULL, NULL) ==
 		    -ENOTSUP);
+	/* The host's network is not a guest's. */
+	assert_true(channel_call(agent->channel, "network", NULL, agent_soon(), NULL, NULL) ==
+		    -ENOTSUP);
 	assert_int_equal(channel_call(agent->channel, "ping", NULL, agent_soon(), NULL, NULL), 0);
 }
 

@@ -106,7 +106,8 @@ static void what_could_not_be_tried_says_why(void **state)
 static void a_request_survives_the_wire_and_its_scale_is_bounded(void **state)
 {
 	cleanup_json json_t *options = json_pack("{s:s}", "seccomp", "off");
-	const struct check_request request = {"pids", "container", options, 0.25};
+	const struct check_request request = {"pids", "container", options,
+					      0.25,   true,        CHECK_CONTROL};
 	cleanup_json json_t *wire = check_request_to_json(&request);
 	struct tare_err err = {0};
 	struct check_request back;
@@ -116,6 +117,10 @@ static void a_request_survives_the_wire_and_its_scale_is_bounded(void **state)
 	assert_string_equal(back.check, "pids");
 	assert_string_equal(back.box, "container");
 	assert_true(json_equal(back.options, options) && back.scale == 0.25);
+	assert_true(back.on_device && back.half == CHECK_CONTROL);
+	(void)json_object_set_new(wire, "half", json_string("third"));
+	assert_int_equal(check_request_from_json(wire, &back, NULL), -EBADMSG);
+	(void)json_object_set_new(wire, "half", json_string("both"));
 	(void)json_object_set_new(wire, "scale", json_real(7));
 	assert_int_equal(check_request_from_json(wire, &back, &err), -EBADMSG);
 }

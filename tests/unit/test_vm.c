@@ -2,17 +2,21 @@
 /* Guests: boot, trials in turns, deaths, hangs, limits, commands, and that nothing is left. */
 #include "guest_scene.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/fd.h"
 #include "machine/vm/kvm_verdict.h"
 #include "machine/vm/qemu.h"
 
-#define FAST "{\"boot\": \"restore\", \"accel\": \"tcg\"}"
+#define FAST          "{\"boot\": \"restore\", \"accel\": \"tcg\"}"
+#define FAST_WITH_NET "{\"boot\": \"restore\", \"accel\": \"tcg\", \"guest-net\": \"tap\"}"
 
 /* Every one of them is there, and none before the one that precedes it. */
 static void check_order(const json_t *spans, const char *const *names, size_t n)
@@ -141,6 +145,46 @@ static void a_guest_that_is_killed_says_so_and_leaves_nothing(void **state)
 	assert_int_equal(scene_disks(), 0);
 }
 
+/* Threads of ours in other network namespaces than this one: who serves at other ends. */
+static size_t far_ends(void)
+{
+	cleanup_dir DIR *tasks = opendir("/proc/self/task");
+	const struct dirent *entry;
+	struct stat ours, theirs;
+	size_t n = 0;
+
+	assert_non_null(tasks);
+	assert_int_equal(stat("/proc/self/ns/net", &ours), 0);
+	while ((entry = readdir(tasks))) { /* NOLINT(concurrency-mt-unsafe): ours */
+		char path[300];
+
+		(void)snprintf(path, sizeof(path), "/proc/self/task/%s/ns/net", entry->d_name);
+		n += entry->d_name[0] != '.' && stat(path, &theirs) == 0 &&
+		     theirs.st_ino != ours.st_ino;
+	}
+	return n;
+}
+
+static void a_network_is_told_and_goes_with_its_guest(void **state)
+{
+	const struct limits limits = {.net_rate = 20000000};
+	struct machine *machine = scene_open(FAST_WITH_NET, &limits);
+	json_t *d = machine->ops->describe(machine);
+	const json_t *network = json_object_get(d, "network");
+	struct tare_err err = {0};
+
+	(void)state;
+	assert_string_equal(json_string_or(network, "model", ""), "virtio-net-pci");
+	assert_true(json_is_false(json_object_get(network, "vhost")));
+	assert_int_equal(json_u64_or(json_object_get(d, "limits"), "net-rate", 0), 20000000);
+	assert_int_equal(far_ends(), 1);
+	json_decref(d);
+	assert_int_equal(kill(scene_qemu(), SIGKILL), 0);
+	scene_need(scene_close(&err), &err);
+	assert_int_equal(far_ends(), 0);
+	assert_int_equal(scene_qemu(), 0);
+}
+
 static void a_guest_that_hangs_ends_at_the_deadline(void **state)
 {
 	struct trial_slice slice = {0};
@@ -208,6 +252,9 @@ static void what_cannot_be_is_refused_with_a_way_out(void **state)
 		{"{\"hugepages\": \"2M\"}", {.pids = 0}, "on|off"},
 		{"{\"kernel\": \"/etc/passwd\"}", {.pids = 0}, "neither a bzImage nor"},
 		{"{}", {.pids = 10}, "vm+container"},
+		{"{}", {.net_rate = 1000000}, "guest-net=tap"},
+		{"{\"guest-net\": \"veth\"}", {.pids = 0}, "none|tap"},
+		{"{\"guest-net\": \"tap\", \"kernel\": \"smoke\"}", {.pids = 0}, "guest-net="},
 		{"{\"acel\": \"tcg\"}", {.pids = 0}, "did you mean 'accel'"},
 		{"{\"accel\": \"xen\"}", {.pids = 0}, "auto|kvm|tcg"},
 		{"{\"vcpus\": \"0\"}", {.pids = 0}, "vcpus"},
@@ -406,6 +453,8 @@ int main(void)
 		cmocka_unit_test_teardown(a_failure_inside_is_told_and_the_guest_goes_on,
 					  scene_end_test),
 		cmocka_unit_test_teardown(a_guest_that_is_killed_says_so_and_leaves_nothing,
+					  scene_end_test),
+		cmocka_unit_test_teardown(a_network_is_told_and_goes_with_its_guest,
 					  scene_end_test),
 		cmocka_unit_test_teardown(a_guest_that_hangs_ends_at_the_deadline, scene_end_test),
 		cmocka_unit_test_teardown(half_a_cpu_is_seen_as_throttling_of_qemu, scene_end_test),

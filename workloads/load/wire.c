@@ -32,7 +32,7 @@ int wire_connect(bool send, int buffer, struct tare_err *err)
 	if (bind(fd, (const struct sockaddr *)&ours, sizeof(ours)) < 0)
 		return err_errno(err,
 				 "bind to %s, the address of a box's own network device (the "
-				 "environment container,net=veth has one)",
+				 "environments container,net=veth and vm,guest-net=tap have one)",
 				 OURS);
 	if (connect(fd, (const struct sockaddr *)&theirs, sizeof(theirs)) < 0)
 		return err_errno(err, "connect to %s", THEIRS);

@@ -32,13 +32,28 @@ int check_find(const char *name, const struct check_ops **ret, struct tare_err *
 		       text_hint(name, names, hint, sizeof(hint)));
 }
 
+static const char *const halves[] = {
+	[CHECK_BOTH] = "both", [CHECK_LIMITED] = "limited", [CHECK_CONTROL] = "control"};
+
+static int read_half(const char *text, enum check_half *ret, struct tare_err *err)
+{
+	for (size_t i = 0; i < sizeof(halves) / sizeof(halves[0]); i++) {
+		if (strcmp(text, halves[i]) != 0)
+			continue;
+		*ret = (enum check_half)i;
+		return 0;
+	}
+	return err_set(err, EBADMSG, "a check has no half '%.20s'", text);
+}
+
 json_t *check_request_to_json(const struct check_request *request)
 {
 	/* json_pack takes no const object; it only takes a reference. */
 	json_t *options = (json_t *)(uintptr_t)request->options; /* NOLINT */
 
-	return json_pack("{s:s, s:s, s:O, s:o}", "check", request->check, "box", request->box,
-			 "options", options, "scale", json_number(request->scale));
+	return json_pack("{s:s, s:s, s:O, s:o, s:b, s:s}", "check", request->check, "box",
+			 request->box, "options", options, "scale", json_number(request->scale),
+			 "on_device", request->on_device, "half", halves[request->half]);
 }
 
 int check_request_from_json(const json_t *object, struct check_request *ret, struct tare_err *err)
@@ -51,6 +66,10 @@ int check_request_from_json(const json_t *object, struct check_request *ret, str
 	    (r = json_read_object(object, "options", &options, err)) < 0 ||
 	    (r = json_read_double(object, "scale", &ret->scale, err)) < 0)
 		return r;
+	r = read_half(json_string_or(object, "half", halves[CHECK_BOTH]), &ret->half, err);
+	if (r < 0)
+		return r;
+	ret->on_device = json_bool_or(object, "on_device", false);
 	ret->options = options;
 	if (!(ret->scale > 0) || ret->scale > 1)
 		return err_set(err, EBADMSG, "a scale is above 0 and at most 1");
@@ -112,8 +131,8 @@ static int has_limits(const struct check_ops *ops, struct tare_err *err)
 	return 0;
 }
 
-static int carry_out(struct check_run *run, const struct check_ops *ops, json_t **ret,
-		     struct tare_err *err)
+static int carry_out(struct check_run *run, const struct check_ops *ops, enum check_half half,
+		     json_t **ret, struct tare_err *err)
 {
 	json_t *limited = NULL, *control = NULL;
 	int r = has_limits(ops, err);
@@ -121,12 +140,12 @@ static int carry_out(struct check_run *run, const struct check_ops *ops, json_t 
 	if (r == 0 && ops->probe)
 		r = ops->probe(run, err);
 
-	if (r == 0)
+	if (r == 0 && half != CHECK_CONTROL)
 		r = measure(run, ops, true, &limited, err);
-	if (r == 0)
+	if (r == 0 && half != CHECK_LIMITED)
 		r = measure(run, ops, false, &control, err);
 	if (r == 0)
-		*ret = json_pack("{s:O, s:O}", "limited", limited, "control", control);
+		*ret = json_pack("{s:O*, s:O*}", "limited", limited, "control", control);
 	json_decref(limited);
 	json_decref(control);
 	return r;
@@ -143,7 +162,8 @@ int check_carry_out(const struct trial_place *place, const struct check_request 
 	if (r < 0 || (r = check_run_open(place, request->box, request->options, request->scale,
 					 &run, err)) < 0)
 		return r;
-	r = carry_out(&run, ops, ret, &why);
+	run.on_device = request->on_device;
+	r = carry_out(&run, ops, request->half, ret, &why);
 	if (r == -ENOTSUP) {
 		*ret = json_pack("{s:s}", "unsupported", why.msg);
 		return 0;

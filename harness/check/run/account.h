@@ -8,19 +8,26 @@
 
 struct trial_place;
 
+enum check_half { CHECK_BOTH, CHECK_LIMITED, CHECK_CONTROL };
+
 /* What is asked of a machine. */
 struct check_request {
 	const char *check;
 	const char *box;
 	const json_t *options; /* of the box */
 	double scale;          /* of the times and counts: 1 is full, above 0 */
+	/* Who asks has put the check's limit on the machine's own network device, or has not, and
+	 * asks for that half. */
+	bool on_device;
+	enum check_half half;
 };
 
 json_t *check_request_to_json(const struct check_request *request);
 /* The texts stay the object's. */
 int check_request_from_json(const json_t *object, struct check_request *ret, struct tare_err *err);
 
-/* Measure with the limit and without. *ret: {"limited": FIGURE, "control": FIGURE} with FIGURE as
+/* Measure with the limit and without, or what of it is asked for. *ret: {"limited": FIGURE,
+ * "control": FIGURE} with FIGURE as
  * {"value", "low", "high", "n", "details", "disturbed"}; or {"unsupported": "why"}. */
 int check_carry_out(const struct trial_place *place, const struct check_request *request,
 		    json_t **ret, struct tare_err *err);

@@ -46,6 +46,7 @@ int check_run_open(const struct trial_place *place, const char *box, const json_
 	ret->place = place;
 	ret->options = options;
 	ret->scale = scale;
+	ret->on_device = false;
 	ret->cpus = 0;
 	ret->players = NULL;
 	ret->shared = ret->around = NULL;
@@ -85,11 +86,11 @@ int check_needs_network(const struct check_run *run, struct tare_err *err)
 {
 	const char *net = box_option(run->ops, run->options, "net");
 
-	if (net && strcmp(net, "veth") == 0)
+	if (run->on_device || (net && strcmp(net, "veth") == 0))
 		return 0;
 	return err_set(err, ENOTSUP,
 		       "this environment has no network device of its own to limit: use "
-		       "container,net=veth");
+		       "container,net=veth or vm,guest-net=tap");
 }
 
 uint64_t check_time(const struct check_run *run, uint64_t full_ns, uint64_t at_least_ns)
@@ -193,6 +194,8 @@ int check_start(struct check_run *run, const struct check_load *load, bool limit
 
 	if (r < 0 || (r = make_params(load->params, &spec.params, err)) < 0)
 		return r;
+	if (run->on_device) /* the machine has seen to it */
+		asked.net_rate = group.limits.net_rate = 0;
 	p = calloc(1, sizeof(*p));
 	if (!p) {
 		json_decref(spec.params);

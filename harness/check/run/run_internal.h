@@ -13,6 +13,7 @@ struct check_run {
 	const struct box_ops *ops;
 	const json_t *options; /* of the box */
 	double scale;
+	bool on_device;               /* under test is the machine's network device */
 	uint64_t cpus;                /* that we may run on */
 	struct check_player *players; /* all that are up, the newest first */
 	struct cgroup *shared;        /* by siblings of a box that limits itself; NULL */

@@ -38,6 +38,7 @@ void vm_boot_plan(const struct machine_config *config, const struct vm_boot *b,
 			 .root_disk = b->root.disk,
 			 .incoming_fd = -1,
 			 .hugepages = s->hugepages,
+			 .network = s->network,
 			 .cpu = s->cpu,
 			 .cmdline = s->cmdline,
 			 .cpus = s->cpus,
@@ -234,12 +235,12 @@ void vm_boot_release_images(struct vm_boot *b)
 	image_root_release(&b->root);
 }
 
-int vm_boot_hand_over_root(struct vm_boot *b, struct tare_err *err)
+static int hand_over(struct vm_boot *b, const char *call, json_t *taken_arguments,
+		     struct tare_err *err)
 {
 	struct tare_err why = {0};
 	int r = channel_call(
-		b->guest.channel, "image",
-		json_pack("{s:s, s:O}", "name", b->settings.root, "about", b->root.about),
+		b->guest.channel, call, taken_arguments,
 		clock_now_ns() + guest_patience_ns(b->settings.limits.cpus, b->settings.silence_ns),
 		NULL, &why);
 
@@ -248,6 +249,18 @@ int vm_boot_hand_over_root(struct vm_boot *b, struct tare_err *err)
 	r = guest_failed(&b->guest, r, &why, err);
 	(void)guest_close(&b->guest, 0, NULL);
 	return r;
+}
+
+int vm_boot_hand_over_root(struct vm_boot *b, struct tare_err *err)
+{
+	return hand_over(b, "image",
+			 json_pack("{s:s, s:O}", "name", b->settings.root, "about", b->root.about),
+			 err);
+}
+
+int vm_boot_hand_over_network(struct vm_boot *b, struct tare_err *err)
+{
+	return hand_over(b, "network", NULL, err);
 }
 
 int vm_boot(const struct machine_config *config, struct vm_boot *ret, struct tare_err *err)
@@ -267,6 +280,8 @@ int vm_boot(const struct machine_config *config, struct vm_boot *ret, struct tar
 		r = choose_and_open(config, &b, qemu_path, err);
 	if (r == 0 && b.root.about)
 		r = vm_boot_hand_over_root(&b, err);
+	if (r == 0 && b.settings.network)
+		r = vm_boot_hand_over_network(&b, err);
 	if (r < 0) {
 		vm_boot_release_images(&b);
 		return r;

@@ -33,5 +33,8 @@ void vm_boot_plan(const struct machine_config *config, const struct vm_boot *b,
 /* Tell the agent what is on the root disk, and have it mounted. On failure the guest is closed. */
 int vm_boot_hand_over_root(struct vm_boot *b, struct tare_err *err);
 
+/* Have the agent bring its side of the network up. On failure the guest is closed. */
+int vm_boot_hand_over_network(struct vm_boot *b, struct tare_err *err);
+
 /* As guest_close(). */
 int vm_boot_close(struct vm_boot *boot, uint64_t deadline_ns, struct tare_err *err);

@@ -7,9 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "kernel/net.h"
 #include "machine/vm/channel.h"
 #include "machine/vm/console.h"
 #include "machine/vm/disk.h"
@@ -91,12 +93,23 @@ static int make_cgroup(const struct guest_plan *plan, struct guest *guest, struc
 	return r;
 }
 
+static int connect_network(const struct guest_plan *plan, struct guest *guest, int *ret_tap,
+			   struct tare_err *err)
+{
+	int r = net_open(plan->limits.net_rate, &guest->net, err);
+
+	return r < 0 ? r : net_connect_tap(guest->net, ret_tap, err);
+}
+
 static int start_qemu(const struct guest_plan *plan, struct guest *guest, struct tare_err *err)
 {
 	struct qemu_config config = plan->qemu;
+	cleanup_close int tap = -1; /* QEMU's copy is the one that keeps the device */
 	int r = 0;
 
-	if (plan->disk)
+	if (config.network)
+		r = connect_network(plan, guest, &tap, err);
+	if (r == 0 && plan->disk)
 		r = disk_copy(plan->disk, plan->disk_folder, config.name, config.journal,
 			      &guest->disk, &guest->disk_direct, err);
 	if (r < 0)
@@ -105,6 +118,7 @@ static int start_qemu(const struct guest_plan *plan, struct guest *guest, struct
 	config.disk_direct = guest->disk_direct;
 	config.cgroup = guest->cgroup;
 	config.incoming_fd = plan->state_fd;
+	config.tap_fd = tap;
 	return (plan->start ? plan->start : qemu_start)(&guest->qemu, &config, plan->deadline_ns,
 							err);
 }
@@ -231,6 +245,7 @@ int guest_close(struct guest *guest, uint64_t deadline_ns, struct tare_err *err)
 		r = cgroup_kill(guest->cgroup, KILL_TIMEOUT_MS, err);
 		first = first ? first : r;
 	}
+	net_close(guest->net);
 	r = cgroup_destroy(guest->cgroup, err);
 	first = first ? first : r;
 	if (guest->disk && unlink(guest->disk) < 0 && errno != ENOENT && first == 0)
@@ -238,6 +253,7 @@ int guest_close(struct guest *guest, uint64_t deadline_ns, struct tare_err *err)
 	free(guest->disk);
 	json_decref(guest->limits);
 	guest->cgroup = NULL;
+	guest->net = NULL;
 	guest->disk = NULL;
 	guest->limits = NULL;
 	return first;

@@ -13,15 +13,16 @@
 
 struct tare_err;
 struct channel;
+struct net;
 
 /* What is to be booted, or restored. */
 struct guest_plan {
-	struct qemu_config qemu; /* its disk, cgroup and incoming_fd are filled in here */
+	struct qemu_config qemu; /* its disk, cgroup, incoming_fd and tap_fd are filled in here */
 	const char *disk;        /* raw image of the work disk, copied for this guest; NULL: none */
 	const char *disk_folder; /* where the copy goes: the filesystem under test */
 	const json_t *hello;     /* of the guest that was saved; NULL: boot */
 	int state_fd;            /* its state; -1: boot */
-	struct limits limits;    /* on QEMU's cgroup; without memory, which is -m */
+	struct limits limits;    /* on QEMU's cgroup and the network; without memory, which is -m */
 	const struct cgroup_layout *layout;
 	uint64_t deadline_ns; /* until it must have answered */
 	bool own_cgroup;      /* also without limits */
@@ -38,6 +39,7 @@ struct guest {
 	double cpus;           /* its quota; 0: none */
 	struct cgroup *cgroup; /* NULL: none of its own */
 	json_t *limits;        /* as the kernel has them; NULL: none */
+	struct net *net;       /* NULL: none */
 	char *disk;
 	bool disk_direct;
 	bool lines;

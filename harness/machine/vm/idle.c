@@ -6,8 +6,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 
-/* The sum of its threads' schedstat, those that have ended included, in one call. */
-static bool read_cpu(pid_t pid, uint64_t *ret)
+bool idle_read_cpu(pid_t pid, uint64_t *ret)
 {
 	struct timespec t;
 	clockid_t clock;
@@ -20,7 +19,7 @@ static bool read_cpu(pid_t pid, uint64_t *ret)
 
 void idle_begin(struct idle *idle, pid_t qemu)
 {
-	idle->resting = read_cpu(qemu, &idle->cpu_at);
+	idle->resting = idle_read_cpu(qemu, &idle->cpu_at);
 	idle->wall_at = clock_now_ns();
 }
 
@@ -28,7 +27,7 @@ void idle_end(struct idle *idle, pid_t qemu)
 {
 	uint64_t cpu;
 
-	if (idle->resting && read_cpu(qemu, &cpu) && cpu >= idle->cpu_at) {
+	if (idle->resting && idle_read_cpu(qemu, &cpu) && cpu >= idle->cpu_at) {
 		idle->cpu_ns += cpu - idle->cpu_at;
 		idle->wall_ns += clock_now_ns() - idle->wall_at;
 	}

@@ -21,6 +21,7 @@
  * | check    | check, box, options, scale                    | account: as check_carry_out      |
  * | image    | name, about: as stored.h has it; its layer is |                                  |
  * |          | the disk MESSAGE_ROOT_DISK                    |                                  |
+ * | network  |                                               |                                  |
  * | shutdown |                                               | (then the guest is gone)         |
  *
  * Neither side trusts the other's lengths: a line is bounded, and so is the time for it. */

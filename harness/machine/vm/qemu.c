@@ -106,6 +106,7 @@ static int start_process(struct qemu *qemu, const struct qemu_config *config,
 	memcpy(program.fds, theirs, QEMU_FDS * sizeof(theirs[0]));
 	program.fds[QEMU_FD_INCOMING] = config->incoming_fd;
 	program.fds[QEMU_FD_MEMORY] = config->memory_fd > 0 ? config->memory_fd : -1;
+	program.fds[QEMU_FD_TAP] = config->network ? config->tap_fd : -1;
 	program.fds[STDOUT_FILENO] = theirs[QEMU_FD_CONSOLE];
 	program.fds[STDERR_FILENO] = theirs[QEMU_FD_CONSOLE];
 	qemu->command_line = json_array();

@@ -35,6 +35,7 @@ struct qemu_config {
 	bool no_arch_capabilities; /* the host's CPU without what its KVM refuses */
 	uint64_t memory_bytes;
 	bool hugepages;
+	bool network; /* a device, whose other side is tap_fd */
 	unsigned int vcpus;
 	const char *cpu;             /* a model; NULL: by the accelerator */
 	const char *cmdline;         /* added to the kernel's; NULL: nothing */
@@ -47,6 +48,7 @@ struct qemu_config {
 	bool disk_direct;            /* past the host's page cache */
 	const char *root_disk;       /* raw image, only read: others may have it too; NULL: none */
 	int incoming_fd;             /* a saved guest to go on with; -1: boot */
+	int tap_fd;                  /* a tap device with IFF_VNET_HDR */
 	int memory_fd;               /* a file that is the guest's memory; 0: a memfd of QEMU's */
 	bool memory_shared;          /* what the guest writes goes to that file */
 	uint64_t cpus;               /* where the vCPU threads run: mask; 0: anywhere */

@@ -177,6 +177,14 @@ static void add_root_disk(struct qemu_args *args, const struct qemu_config *conf
 	add_option(args, "-device", "virtio-blk-pci,drive=root,serial=" MESSAGE_ROOT_DISK);
 }
 
+/* No program of the device's own for the firmware to boot from, which may not even be installed. */
+static void add_network(struct qemu_args *args)
+{
+	add_option(args, "-netdev", "tap,id=net,fd=%d,vhost=off", QEMU_FD_TAP);
+	add_option(args, "-device",
+		   QEMU_NETWORK_MODEL ",netdev=net,mac=" QEMU_NETWORK_ADDRESS ",romfile=");
+}
+
 int qemu_args_make(struct qemu_args *args, const struct qemu_config *config, struct tare_err *err)
 {
 	*args = (struct qemu_args){0};
@@ -200,6 +208,8 @@ int qemu_args_make(struct qemu_args *args, const struct qemu_config *config, str
 		add_disk(args, config);
 	if (config->root_disk)
 		add_root_disk(args, config);
+	if (config->network)
+		add_network(args);
 	if (config->incoming_fd >= 0)
 		add_option(args, "-incoming", "defer"); /* see snapshot_resume() */
 	if (args->failed) {

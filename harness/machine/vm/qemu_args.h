@@ -17,8 +17,14 @@ enum qemu_fd {
 	QEMU_FD_CONSOLE,
 	QEMU_FD_INCOMING,
 	QEMU_FD_MEMORY,
+	QEMU_FD_TAP,
 	QEMU_FDS,
 };
+
+/* Of the guest's network device; the frames go through QEMU itself, not the host's kernel (vhost).
+ */
+#define QEMU_NETWORK_MODEL   "virtio-net-pci"
+#define QEMU_NETWORK_ADDRESS "52:54:00:fe:00:02"
 
 #define QEMU_ARGS_MAX 96
 

@@ -25,6 +25,8 @@
 #define NONE           "none"
 #define TSC_IS_UNKNOWN "the host's TSC frequency is not to be had, which an emulated microvm needs"
 
+/* guest-net and not net, which is what the container in a guest has (vm+container,net=veth): the
+ * two go together, and net=host in there is this one. As guest-memory is not --memory. */
 const struct machine_option vm_options[] = {
 	{"accel", "auto|kvm|tcg", "auto", "KVM where it is real, else QEMU's own emulation", false},
 	{"machine", "auto|microvm|q35", "auto", "QEMU's machine: microvm, or a whole PC", false},
@@ -40,6 +42,9 @@ const struct machine_option vm_options[] = {
 	 "added to the kernel's command line; takes all that follows, commas too", false},
 	{"image", "NAME", IMAGED_NONE,
 	 "the root of what runs in it: of 'tare image list', as an ext4 disk", true},
+	{"guest-net", "none|tap", NONE,
+	 "the guest's network device: none, or virtio-net on a tap (10.254.0.2, the other end .1)",
+	 false},
 	{"boot", "cold|restore", "cold",
 	 "boot anew, or go on with a guest saved once, as exec does", false},
 	{"patience", "TIME", "60s", "how long it may take to boot", false},
@@ -122,13 +127,16 @@ static int read_time(const struct machine_ops *ops, const struct machine_config 
 static int read_limits(const struct machine_ops *ops, const struct machine_config *config,
 		       struct vm_settings *s, struct tare_err *err)
 {
+	const char *network = machine_option(ops, config->options, "guest-net");
+
 	s->limits = config->limits;
 	s->limits.memory_bytes = 0;
-	if (s->limits.net_rate)
+	s->network = network && strcmp(network, NONE) != 0;
+	if (s->limits.net_rate && !s->network)
 		return err_set(err, ENOTSUP,
-			       "--net-rate: a bare guest has no network here; limit a container in "
-			       "it (environment %s+container,net=veth)",
-			       ops->name);
+			       "--net-rate: this guest has no network device: %slimit a container "
+			       "in it (environment %s+container,net=veth)",
+			       network ? "give it one by guest-net=tap, or " : "", ops->name);
 	if (s->limits.pids)
 		return err_set(err, ENOTSUP,
 			       "--pids-limit: from outside, a guest's processes cannot be told "
@@ -226,11 +234,11 @@ static int read_boot(const struct machine_config *config, struct vm_settings *s,
 		return err_set(err, ENOTSUP,
 			       "hugepages=on: a saved guest's memory is in a file, which has no "
 			       "huge pages; leave out boot=restore");
-	if (s->smoke && (s->restore || s->root || s->cmdline))
+	if (s->smoke && (s->restore || s->root || s->cmdline || s->network))
 		return err_set(err, ENOTSUP,
 			       "kernel=smoke: without Linux there is nothing to restore, no root "
-			       "filesystem and no command line; leave out boot=restore, image= and "
-			       "cmdline+=");
+			       "filesystem, no network and no command line; leave out "
+			       "boot=restore, image=, guest-net= and cmdline+=");
 	return 0;
 }
 

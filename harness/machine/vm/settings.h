@@ -34,6 +34,7 @@ struct vm_settings {
 	bool accel_may_fall_back; /* accel=auto */
 	bool accel_fell_back;     /* KVM was wanted, and this is TCG */
 	bool hugepages;
+	bool network;        /* a network device */
 	bool kernel_of_host; /* the running kernel's image */
 	bool smoke;          /* our own guest without Linux instead */
 	bool restore;        /* go on with a saved guest */
