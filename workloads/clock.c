@@ -39,11 +39,6 @@ static int clock_load_run(void *state, uint64_t iters, struct tare_err *err)
 	return 0;
 }
 
-static void clock_load_teardown(void *state)
-{
-	(void)state;
-}
-
 const struct workload workload_clock = {
 	.name = "clock",
 	.summary = "read the monotonic clock",
@@ -56,5 +51,4 @@ const struct workload workload_clock = {
 	.state_size = sizeof(struct clock_load),
 	.setup = clock_load_setup,
 	.run = clock_load_run,
-	.teardown = clock_load_teardown,
 };

@@ -55,11 +55,6 @@ static int forkexec_run(void *state, uint64_t iters, struct tare_err *err)
 	return r;
 }
 
-static void forkexec_teardown(void *state)
-{
-	(void)state;
-}
-
 const struct workload workload_forkexec = {
 	.name = "forkexec",
 	.summary = "start a static program and wait for its end",
@@ -72,5 +67,4 @@ const struct workload workload_forkexec = {
 						      {NULL, 0, NULL}},
 	.setup = forkexec_setup,
 	.run = forkexec_run,
-	.teardown = forkexec_teardown,
 };

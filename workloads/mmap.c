@@ -40,11 +40,6 @@ static int mmap_load_run(void *state, uint64_t iters, struct tare_err *err)
 	return 0;
 }
 
-static void mmap_load_teardown(void *state)
-{
-	(void)state;
-}
-
 const struct workload workload_mmap = {
 	.name = "mmap",
 	.summary = "map anonymous memory, touch each page, and unmap it",
@@ -58,5 +53,4 @@ const struct workload workload_mmap = {
 	.state_size = sizeof(struct mmap_load),
 	.setup = mmap_load_setup,
 	.run = mmap_load_run,
-	.teardown = mmap_load_teardown,
 };

@@ -25,7 +25,7 @@ struct workload_param {
 struct workload_syscall {
 	const char *name; /* the kernel's: "openat", "pread64" */
 	unsigned int per_op;
-	const char *when; /* "via=syscall": only when that parameter is so; NULL: always */
+	const char *when; /* "via=syscall,n=4": only when those parameters are so; NULL: always */
 };
 
 #define WORKLOAD_PARAMS 8 /* at most */
@@ -51,7 +51,8 @@ struct workload {
 	bool may_be_oom_killed;
 
 	/* params: texts in the order of .params. Reads them into the state, opens what is needed.
-	 * Files only below workload_work_dir(). */
+	 * Files only below workload_work_dir(). -ENOTSUP: this place cannot have it (refusal.h).
+	 * May be NULL. */
 	int (*setup)(void *state, const char *const *params, struct tare_err *err);
 
 	/* The timed loop. Does `iters` operations, all of them, or fails.
@@ -62,7 +63,7 @@ struct workload {
 	 * took together. May be NULL. */
 	size_t (*figures)(const void *state, uint64_t ns, struct play_figure *figures);
 
-	void (*teardown)(void *state); /* after any setup(), even a failed one */
+	void (*teardown)(void *state); /* after any setup(), even a failed one; or NULL */
 };
 
 extern const struct workload *const workload_table[]; /* NULL-terminated, by name */

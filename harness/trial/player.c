@@ -139,7 +139,8 @@ static int wait_ready(struct player *p, const struct trial_spec *spec, struct ta
 	if (r < 0)
 		return r;
 	if (p->ended && p->why[0])
-		return err_set(err, EIO, "load '%s': %s", spec->load, p->why);
+		return err_set(err, reply.status == -ENOTSUP ? ENOTSUP : EIO, "load '%s': %s",
+			       spec->load, p->why);
 	if (p->ended)
 		return err_set(err, EIO, "load '%s' died before it was ready", spec->load);
 	return 0;

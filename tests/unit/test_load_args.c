@@ -12,6 +12,8 @@ static void wrong_command_lines_exit_with_2_and_a_hint(void **state)
 		{{"play", "pread", "batch", "sise=4K", NULL}, "did you mean 'size'?"},
 		{{"play", "pread", "batch", "size=4K", "size=8K"}, "twice"},
 		{{"play", "pread", "batch", "4K", NULL}, "NAME=VALUE"},
+		{{"play", "rw1", "batch", "dealy=1ns", NULL}, "did you mean 'delay'?"},
+		{{"play", "rw1", "batch", "delay=1ns", "delay=1ns"}, "twice"},
 		{{"play", "cpu-burn", "batch", NULL}, "solo"},
 		{{"play", "getppid", NULL}, "batch, latency or solo"},
 		{{"descripe", NULL}, "did you mean 'describe'?"},
@@ -67,6 +69,15 @@ static void expect_text(const json_t *object, const char *key)
 	assert_int_not_equal(text[strlen(text) - 1], '.');
 }
 
+/* Behind those of its own. */
+static void expect_common_params(const json_t *params)
+{
+	const json_t *last = json_array_get(params, json_array_size(params) - 1);
+
+	assert_string_equal(name_of(last), "delay");
+	assert_string_equal(json_string_value(json_object_get(last, "default")), "0");
+}
+
 static void loads_are_described_in_full_and_by_name(void **state)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
@@ -86,15 +97,16 @@ static void loads_are_described_in_full_and_by_name(void **state)
 		expect_text(load, "summary");
 		expect_text(load, "op");
 		assert_true(json_array_size(json_object_get(load, "groups")) > 0);
-		json_array_foreach(json_object_get(load, "groups"), k, group) assert_non_null(
-			strstr("syscall io sched net memory limits", json_string_value(group)));
+		json_array_foreach(json_object_get(load, "groups"), k, group)
+			assert_non_null(strstr("syscall io sched net memory limits",
+					       json_string_value(group)));
 		json_object_foreach(json_object_get(load, "syscalls"), call, per_op)
 		{
 			assert_string_not_equal(call, "readv");
 			assert_string_not_equal(call, "writev");
 			assert_true(json_integer_value(per_op) > 0);
 		}
-		assert_true(json_is_array(json_object_get(load, "params")));
+		expect_common_params(json_object_get(load, "params"));
 		assert_true(json_is_object(json_object_get(load, "safety")));
 		assert_true(json_is_boolean(json_object_get(load, "may_be_oom_killed")));
 	}

@@ -257,6 +257,9 @@ static void what_setup_cannot_do_is_told_with_its_reason(void **state)
 		{"fault", "batch", "pages=-1", "whole number"},
 		{"fork-many", "solo", "n=0", "not within"},
 		{"io-stream", "solo", "block=1000B", "block"},
+		{"rw1", "batch", "delay=5", "lacks a unit"},
+		{"rw1", "batch", "delay=2s", "more than 1s"},
+		{"rw1", "batch", "delay=-1ns", "delay"},
 	};
 
 	(void)state;
@@ -265,6 +268,53 @@ static void what_setup_cannot_do_is_told_with_its_reason(void **state)
 
 		expect_failure(&p, cases[i].words);
 	}
+}
+
+/* The fastest of a few turns: what disturbs makes them longer. */
+static double fastest(const char *delay)
+{
+	struct player p = play("getppid", "batch", delay);
+	uint64_t best = UINT64_MAX;
+	struct answer a;
+
+	hear_ready(&p);
+	for (int i = 0; i < 30; i++) {
+		slice(&p, 1, 50, &a);
+		if (a.reply.ns < best)
+			best = a.reply.ns;
+	}
+	finish(&p, &a);
+	return (double)best;
+}
+
+static void a_delay_adds_what_it_says_to_each_operation(void **state)
+{
+	double none = fastest(NULL), single = fastest("delay=20us"), twice = fastest("delay=40us");
+
+	(void)state;
+	if (single / none < 5 || (twice - none) / (single - none) < 1.8 ||
+	    (twice - none) / (single - none) > 2.2)
+		fail_msg("%.0f, %.0f and %.0f ns", none, single, twice);
+}
+
+static void a_delay_counts_in_every_mode(void **state)
+{
+	const struct play_request solo = {
+		.magic = PLAY_MAGIC, .kind = PLAY_SOLO, .duration_ns = 5000000};
+	struct player p = play("getppid", "latency", "delay=100us");
+	struct answer a;
+
+	(void)state;
+	hear_ready(&p);
+	slice(&p, 1, 20, &a);
+	assert_true((double)a.reply.ns > 0.9 * 20 * 100e3);
+	finish(&p, &a);
+	p = play("cpu-burn", "solo", "delay=1ms");
+	hear_ready(&p);
+	ask(&p, &solo, &a);
+	assert_int_equal(a.reply.status, 0);
+	assert_true((double)a.reply.ns > 0.9 * (double)a.reply.ops * 1e6);
+	finish(&p, &a);
 }
 
 static void a_missing_work_folder_is_named(void **state)
@@ -290,6 +340,8 @@ int main(void)
 		cmocka_unit_test(what_is_no_request_is_refused),
 		cmocka_unit_test(a_turn_of_another_mode_is_refused),
 		cmocka_unit_test(what_setup_cannot_do_is_told_with_its_reason),
+		cmocka_unit_test(a_delay_adds_what_it_says_to_each_operation),
+		cmocka_unit_test(a_delay_counts_in_every_mode),
 		cmocka_unit_test(a_missing_work_folder_is_named),
 	};
 

@@ -46,16 +46,27 @@ int args_find_mode(const struct workload *load, const char *name, enum args_mode
 	return 0;
 }
 
+const struct workload_param args_common[] = {
+	{"delay", "time added to each operation, a known slowdown: 1.5ns", "0"},
+	{NULL, NULL, NULL},
+};
+
+/* The place of its value. */
 static int find_param(const struct workload *load, const char *name, struct tare_err *err)
 {
-	const char *names[WORKLOAD_PARAMS + 1];
+	const char *names[ARGS_VALUES + 1];
 	char hint[TEXT_HINT_SIZE];
 	int n = 0;
 
-	for (; load->params && load->params[n].name; n++) {
-		names[n] = load->params[n].name;
-		if (strcmp(names[n], name) == 0)
-			return n;
+	for (int i = 0; load->params && load->params[i].name; i++) {
+		names[n++] = load->params[i].name;
+		if (strcmp(load->params[i].name, name) == 0)
+			return i;
+	}
+	for (int i = 0; args_common[i].name; i++) {
+		names[n++] = args_common[i].name;
+		if (strcmp(args_common[i].name, name) == 0)
+			return WORKLOAD_PARAMS + i;
 	}
 	names[n] = NULL;
 	return err_set(err, EINVAL, "load '%s' has no parameter '%.64s'%s", load->name, name,
@@ -63,12 +74,14 @@ static int find_param(const struct workload *load, const char *name, struct tare
 }
 
 int args_resolve_params(const struct workload *load, char *const *args, int n,
-			const char *values[WORKLOAD_PARAMS], struct tare_err *err)
+			const char *values[ARGS_VALUES], struct tare_err *err)
 {
-	bool given[WORKLOAD_PARAMS] = {false};
+	bool given[ARGS_VALUES] = {false};
 
 	for (int i = 0; load->params && load->params[i].name; i++)
 		values[i] = load->params[i].fallback;
+	for (int i = 0; args_common[i].name; i++)
+		values[WORKLOAD_PARAMS + i] = args_common[i].fallback;
 	for (int i = 0; i < n; i++) {
 		const char *equals = strchr(args[i], '=');
 		char name[64];
@@ -89,14 +102,29 @@ int args_resolve_params(const struct workload *load, char *const *args, int n,
 	return 0;
 }
 
+static bool condition_holds(const struct workload *load, const char *condition, size_t size,
+			    const char *const *values)
+{
+	for (int i = 0; load->params[i].name; i++) {
+		size_t n = strlen(load->params[i].name);
+
+		if (n < size && strncmp(condition, load->params[i].name, n) == 0 &&
+		    condition[n] == '=')
+			return strlen(values[i]) == size - n - 1 &&
+			       strncmp(condition + n + 1, values[i], size - n - 1) == 0;
+	}
+	return true;
+}
+
 bool args_syscall_applies(const struct workload *load, const struct workload_syscall *call,
 			  const char *const *values)
 {
-	for (int i = 0; call->when && load->params[i].name; i++) {
-		size_t n = strlen(load->params[i].name);
+	for (const char *at = call->when; at && *at; at += *at == ',') {
+		size_t size = strcspn(at, ",");
 
-		if (strncmp(call->when, load->params[i].name, n) == 0 && call->when[n] == '=')
-			return strcmp(call->when + n + 1, values[i]) == 0;
+		if (!condition_holds(load, at, size, values))
+			return false;
+		at += size;
 	}
 	return true;
 }

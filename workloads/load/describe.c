@@ -55,17 +55,27 @@ static void put_groups(const char *groups)
 	put("]");
 }
 
+static void put_param(const struct workload_param *p)
+{
+	put("{");
+	put_pair("name", p->name, strlen(p->name));
+	put(",");
+	put_pair("summary", p->summary, strlen(p->summary));
+	put(",");
+	put_pair("default", p->fallback, strlen(p->fallback));
+	put("}");
+}
+
 static void put_params(const struct workload_param *params)
 {
 	put("\"params\":[");
 	for (const struct workload_param *p = params; p && p->name; p++) {
-		put("%s{", p == params ? "" : ",");
-		put_pair("name", p->name, strlen(p->name));
+		put_param(p);
 		put(",");
-		put_pair("summary", p->summary, strlen(p->summary));
-		put(",");
-		put_pair("default", p->fallback, strlen(p->fallback));
-		put("}");
+	}
+	for (const struct workload_param *p = args_common; p->name; p++) {
+		put("%s", p == args_common ? "" : ",");
+		put_param(p);
 	}
 	put("]");
 }
@@ -137,7 +147,7 @@ int describe_all(void)
 {
 	put("{\"loads\":[");
 	for (const struct workload *const *load = workload_table; *load; load++) {
-		const char *values[WORKLOAD_PARAMS];
+		const char *values[ARGS_VALUES];
 
 		(void)args_resolve_params(*load, NULL, 0, values, NULL);
 		put("%s\n", load == workload_table ? "" : ",");

@@ -43,7 +43,7 @@ static int print(const char *text)
 
 static int command_describe(int argc, char **argv)
 {
-	const char *values[WORKLOAD_PARAMS];
+	const char *values[ARGS_VALUES];
 	const struct workload *load;
 	struct tare_err err = {0};
 
@@ -57,7 +57,7 @@ static int command_describe(int argc, char **argv)
 
 static int command_play(int argc, char **argv)
 {
-	const char *values[WORKLOAD_PARAMS];
+	const char *values[ARGS_VALUES];
 	const struct workload *load;
 	struct tare_err err = {0};
 	enum args_mode mode;

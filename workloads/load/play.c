@@ -11,11 +11,16 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/loglin.h"
+#include "delay.h"
 
 struct player {
 	const struct workload *load;
 	enum args_mode mode;
 	void *state;
+	/* The load's run and its state, or, with a delay, run_delayed and this. */
+	int (*run)(void *subject, uint64_t iters, struct tare_err *err);
+	void *subject;
+	struct delay delay;
 	uint64_t timed_ns; /* of all turns */
 	struct play_result result;
 };
@@ -64,11 +69,21 @@ static int hear(struct play_request *request, struct tare_err *err)
 	return 1;
 }
 
+static int run_delayed(void *subject, uint64_t iters, struct tare_err *err)
+{
+	struct player *p = subject;
+	int r = p->load->run(p->state, iters, err);
+
+	if (r == 0)
+		delay_spend(&p->delay, iters);
+	return r;
+}
+
 static int play_batch(struct player *p, uint64_t iters, struct play_reply *reply,
 		      struct tare_err *err)
 {
 	uint64_t begin = clock_now_ns();
-	int r = p->load->run(p->state, iters, err);
+	int r = p->run(p->subject, iters, err);
 
 	reply->ns = clock_now_ns() - begin;
 	reply->ops = iters;
@@ -78,12 +93,13 @@ static int play_batch(struct player *p, uint64_t iters, struct play_reply *reply
 static int play_latency(struct player *p, uint64_t iters, struct play_reply *reply,
 			struct tare_err *err)
 {
-	int (*const run)(void *, uint64_t, struct tare_err *) = p->load->run;
+	int (*const run)(void *, uint64_t, struct tare_err *) = p->run;
+	void *const subject = p->subject;
 	struct play_result *result = &p->result;
 
 	for (; reply->ops < iters; reply->ops++) {
 		uint64_t begin = clock_now_ns();
-		int r = run(p->state, 1, err);
+		int r = run(subject, 1, err);
 		uint64_t ns = clock_now_ns() - begin;
 
 		if (r < 0)
@@ -114,7 +130,7 @@ static int play_solo(struct player *p, uint64_t duration_ns, struct play_reply *
 
 	do {
 		uint64_t before = now;
-		int r = p->load->run(p->state, iters, err);
+		int r = p->run(p->subject, iters, err);
 
 		if (r < 0)
 			return r;
@@ -137,7 +153,7 @@ static int play_turn(struct player *p, const struct play_request *request, struc
 	if (solo != (p->mode == ARGS_SOLO))
 		return err_set(err, EPROTO, "a turn of another mode was asked for");
 	if (request->lead_in) {
-		r = p->load->run(p->state, request->lead_in, err);
+		r = p->run(p->subject, request->lead_in, err);
 		if (r < 0)
 			return r;
 		reply->lead_in = request->lead_in;
@@ -195,7 +211,8 @@ static void tear_down(struct player *p)
 {
 	if (!p->state)
 		return;
-	p->load->teardown(p->state);
+	if (p->load->teardown)
+		p->load->teardown(p->state);
 	free(p->state);
 	p->state = NULL;
 }
@@ -253,6 +270,21 @@ static int take_turns(struct player *p)
 	}
 }
 
+static int set_up(struct player *p, const char *const *values, struct tare_err *err)
+{
+	const struct workload *load = p->load;
+	int r = delay_read(values[ARGS_DELAY], &p->delay, err);
+
+	if (r < 0)
+		return r;
+	p->state = calloc(1, load->state_size ? load->state_size : 1);
+	if (!p->state)
+		return err_set(err, ENOMEM, "out of memory");
+	p->run = p->delay.steps_per_op > 0 ? run_delayed : load->run;
+	p->subject = p->delay.steps_per_op > 0 ? p : p->state;
+	return load->setup ? load->setup(p->state, values, err) : 0;
+}
+
 int play_load(const struct workload *load, enum args_mode mode, const char *const *values)
 {
 	static struct player p; /* its histogram is large */
@@ -264,14 +296,8 @@ int play_load(const struct workload *load, enum args_mode mode, const char *cons
 	(void)signal(SIGPIPE, SIG_IGN);
 	p.load = load;
 	p.mode = mode;
-	p.state = calloc(1, load->state_size ? load->state_size : 1);
-	if (!p.state) {
-		r = err_set(&err, ENOMEM, "out of memory");
-		return say_failure(PLAY_READY, r, &err);
-	}
-	r = load->setup(p.state, values, &err);
+	r = set_up(&p, values, &err);
 	if (r < 0) {
-		(void)err_wrap(&err, r, "load '%s'", load->name);
 		tear_down(&p);
 		return say_failure(PLAY_READY, r, &err);
 	}
