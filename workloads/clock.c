@@ -43,7 +43,7 @@ const struct workload workload_clock = {
 	.name = "clock",
 	.summary = "read the monotonic clock",
 	.op = "clock_gettime(CLOCK_MONOTONIC)",
-	.groups = "syscall",
+	.groups = "syscall core",
 	.params = (const struct workload_param[]){{"via", "how it is read: vdso|syscall", "vdso"},
 						  {NULL, NULL, NULL}},
 	.syscalls = (const struct workload_syscall[]){{"clock_gettime", 1, "via=syscall"},

@@ -59,7 +59,7 @@ const struct workload workload_forkexec = {
 	.name = "forkexec",
 	.summary = "start a static program and wait for its end",
 	.op = "vfork(2), execve(2) of tare-load itself, exit_group(2) and wait4(2)",
-	.groups = "sched",
+	.groups = "sched core",
 	.syscalls = (const struct workload_syscall[]){{"vfork", 1, NULL},
 						      {"execve", 1, NULL},
 						      {"exit_group", 1, NULL},

@@ -44,7 +44,7 @@ const struct workload workload_mmap = {
 	.name = "mmap",
 	.summary = "map anonymous memory, touch each page, and unmap it",
 	.op = "mmap(2), a write to each base page, and munmap(2)",
-	.groups = "memory",
+	.groups = "memory core",
 	.params = (const struct workload_param[]){{"size", "bytes that are mapped: pages", "64K"},
 						  {NULL, NULL, NULL}},
 	.syscalls = (const struct workload_syscall[]){{"mmap", 1, NULL},

@@ -37,7 +37,7 @@ const struct workload workload_openclose = {
 	.name = "openclose",
 	.summary = "open and close a file",
 	.op = "openat(2) and close(2)",
-	.groups = "syscall",
+	.groups = "syscall core",
 	.params = (const struct workload_param[]){{"depth", "names in the path: 1 to 32", "1"},
 						  {NULL, NULL, NULL}},
 	.syscalls = (const struct workload_syscall[]){{"openat", 1, NULL},

@@ -16,3 +16,5 @@ pid_t partner_start(partner_life *life, void *state, struct tare_err *err);
 
 /* Wait until it has ended. The caller has closed what it listens to, or killed it. */
 void partner_reap(pid_t pid);
+/* Kill it, and wait for that; 0 or less: there is none. */
+void partner_end(pid_t pid);

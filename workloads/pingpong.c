@@ -3,11 +3,11 @@
  * interrupting the other. */
 
 #include <fcntl.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "cpus.h"
 #include "param.h"
 #include "partner.h"
 #include "workload.h"
@@ -28,24 +28,6 @@ static void close_end(int *fd)
 	*fd = -1;
 }
 
-static int bind_to(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	return sched_setaffinity(0, sizeof(set), &set);
-}
-
-/* Any CPU that the cpuset allows; the player's own mask may be narrower. */
-static int bind_beside(int own)
-{
-	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
-		if (cpu != own && bind_to(cpu) == 0)
-			return 0;
-	return -1;
-}
-
 static __attribute__((noreturn)) void pingpong_partner(void *state)
 {
 	struct pingpong *s = state;
@@ -53,7 +35,7 @@ static __attribute__((noreturn)) void pingpong_partner(void *state)
 
 	close_end(&s->there[1]);
 	close_end(&s->back[0]);
-	if (s->cpu == PINGPONG_OTHER && bind_beside(s->own_cpu) < 0)
+	if (s->cpu == PINGPONG_OTHER && cpus_leave(s->own_cpu) < 0)
 		_exit(EXIT_FAILURE);
 	while (read(s->there[0], &byte, 1) == 1)
 		if (write(s->back[1], &byte, 1) != 1)
@@ -80,21 +62,6 @@ static int pingpong_run(void *state, uint64_t iters, struct tare_err *err)
 	return 0;
 }
 
-/* Before the partner is there: whether it will find a CPU. Ends where it began. */
-static int choose_cpus(struct pingpong *s, struct tare_err *err)
-{
-	s->own_cpu = sched_getcpu();
-	if (s->own_cpu < 0)
-		return err_errno(err, "getcpu");
-	if (s->cpu == PINGPONG_OTHER && bind_beside(s->own_cpu) < 0)
-		return err_set(err, ENODEV,
-			       "cpu=other needs a second CPU, and CPU %d is the only one here",
-			       s->own_cpu);
-	if (bind_to(s->own_cpu) < 0)
-		return err_errno(err, "stay on CPU %d", s->own_cpu);
-	return 0;
-}
-
 static int pingpong_setup(void *state, const char *const *params, struct tare_err *err)
 {
 	struct pingpong *s = state;
@@ -104,9 +71,9 @@ static int pingpong_setup(void *state, const char *const *params, struct tare_er
 	s->cpu = param_choice("cpu", params[0], "same|other", err);
 	if (s->cpu < 0)
 		return s->cpu;
-	r = choose_cpus(s, err);
-	if (r < 0)
-		return r;
+	s->own_cpu = cpus_stay(s->cpu == PINGPONG_OTHER, err);
+	if (s->own_cpu < 0)
+		return s->own_cpu;
 	if (pipe2(s->there, O_CLOEXEC) < 0 || pipe2(s->back, O_CLOEXEC) < 0)
 		return err_errno(err, "pipe2");
 	r = partner_start(pingpong_partner, s, err);
@@ -134,7 +101,7 @@ const struct workload workload_pingpong = {
 	.name = "pingpong",
 	.summary = "a byte through a pipe to another process and back",
 	.op = "write(2) and read(2) of 1 byte, here and by the partner",
-	.groups = "sched",
+	.groups = "sched core",
 	.params = (const struct workload_param[]){{"cpu", "the partner's CPU: same|other", "same"},
 						  {NULL, NULL, NULL}},
 	.syscalls = (const struct workload_syscall[]){{"read", 2, NULL},

@@ -54,7 +54,7 @@ const struct workload workload_rw1 = {
 	.name = "rw1",
 	.summary = "read a byte from /dev/zero and write it to /dev/null",
 	.op = "read(2) and write(2) of 1 byte",
-	.groups = "syscall",
+	.groups = "syscall core",
 	.syscalls = (const struct workload_syscall[]){{"read", 1, NULL},
 						      {"write", 1, NULL},
 						      {NULL, 0, NULL}},

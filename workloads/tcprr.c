@@ -4,57 +4,12 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdlib.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
-#include "partner.h"
+#include "echo.h"
 #include "workload.h"
-
-struct tcprr {
-	int fd, partner_fd;
-	pid_t partner;
-};
-
-static void close_end(int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd);
-	*fd = -1;
-}
-
-static __attribute__((noreturn)) void tcprr_partner(void *state)
-{
-	struct tcprr *s = state;
-	char byte;
-
-	close_end(&s->fd);
-	while (recv(s->partner_fd, &byte, 1, 0) == 1)
-		if (send(s->partner_fd, &byte, 1, 0) != 1)
-			break;
-	_exit(EXIT_SUCCESS);
-}
-
-static int tcprr_run(void *state, uint64_t iters, struct tare_err *err)
-{
-	const struct tcprr *s = state;
-	char byte = 0;
-
-	for (uint64_t i = 0; i < iters; i++) {
-		ssize_t n;
-
-		if (send(s->fd, &byte, 1, 0) != 1)
-			return err_errno(err, "send to the partner");
-		n = recv(s->fd, &byte, 1, 0);
-		if (n == 0)
-			return err_set(err, EPIPE, "the partner has ended");
-		if (n < 0)
-			return err_errno(err, "receive from the partner");
-	}
-	return 0;
-}
 
 /* Without it a byte would wait for the answer to the one before it. */
 static int send_at_once(int fd, struct tare_err *err)
@@ -67,7 +22,7 @@ static int send_at_once(int fd, struct tare_err *err)
 }
 
 /* The one who was accepted is the one who connected, and no stranger on this loopback. */
-static int check_peer(const struct tcprr *s, struct tare_err *err)
+static int check_peer(const struct echo *s, struct tare_err *err)
 {
 	struct sockaddr_in ours = {0}, theirs = {0};
 	socklen_t n = sizeof(ours), m = sizeof(theirs);
@@ -81,7 +36,7 @@ static int check_peer(const struct tcprr *s, struct tare_err *err)
 }
 
 /* Both ends by one process: connect(2) is done by the kernel once the queue takes it. */
-static int connect_ends(struct tcprr *s, struct tare_err *err)
+static int connect_ends(struct echo *s, struct tare_err *err)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET,
 				      .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
@@ -111,42 +66,24 @@ static int connect_ends(struct tcprr *s, struct tare_err *err)
 
 static int tcprr_setup(void *state, const char *const *params, struct tare_err *err)
 {
-	struct tcprr *s = state;
 	int r;
 
 	(void)params;
-	s->fd = s->partner_fd = -1;
-	r = connect_ends(s, err);
-	if (r < 0)
-		return r;
-	r = partner_start(tcprr_partner, s, err);
-	if (r < 0)
-		return r;
-	s->partner = r;
-	close_end(&s->partner_fd);
-	return tcprr_run(s, 1, err); /* it lives, and is in its loop */
-}
-
-static void tcprr_teardown(void *state)
-{
-	struct tcprr *s = state;
-
-	close_end(&s->fd);
-	close_end(&s->partner_fd);
-	if (s->partner > 0)
-		partner_reap(s->partner);
+	echo_begin(state);
+	r = connect_ends(state, err);
+	return r < 0 ? r : echo_start(state, err);
 }
 
 const struct workload workload_tcprr = {
 	.name = "tcprr",
 	.summary = "a byte over TCP on loopback to another process and back",
 	.op = "send(2) and recv(2) of 1 byte, here and by the partner",
-	.groups = "net",
+	.groups = "net core",
 	.syscalls = (const struct workload_syscall[]){{"sendto", 2, NULL},
 						      {"recvfrom", 2, NULL},
 						      {NULL, 0, NULL}},
-	.state_size = sizeof(struct tcprr),
+	.state_size = sizeof(struct echo),
 	.setup = tcprr_setup,
-	.run = tcprr_run,
-	.teardown = tcprr_teardown,
+	.run = echo_run,
+	.teardown = echo_teardown,
 };

@@ -35,7 +35,7 @@ struct workload {
 	const char *summary; /* one line, no full stop */
 	const char *op;      /* what one operation is: "getppid(2)" */
 	const char *groups;  /* of @GROUP, space-separated: "syscall", "io", "sched", "net",
-			      * "memory",  "limits" */
+			      * "memory",  "limits"; "core": of the default campaign */
 	const struct workload_param *params;     /* ended by name NULL; may be NULL */
 	const struct workload_syscall *syscalls; /* ended by name NULL; may be NULL. Never readv or
 						  * writev: those carry the turns */

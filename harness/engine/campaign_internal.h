@@ -21,7 +21,7 @@
 #define CAMPAIGN_LADDER_PASSES     100
 #define CAMPAIGN_LADDER_BUDGET_NS  170000000000ULL
 #define CAMPAIGN_DEFAULT_ENVS      "native,container,vm"
-#define CAMPAIGN_DEFAULT_LOADS     "@turns"
+#define CAMPAIGN_DEFAULT_LOADS     "@core"
 
 /* docs/campaigns/default.yaml, put in by the build. */
 extern const char campaign_default_text[];

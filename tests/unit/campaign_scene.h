@@ -9,11 +9,12 @@
 
 static const char described_text[] =
 	"{\"loads\": ["
-	"{\"name\": \"getppid\", \"groups\": [\"syscall\"], \"params\": [], \"solo\": false},"
-	"{\"name\": \"pread\", \"groups\": [\"io\"], \"params\": [{\"name\": \"size\"}], \"solo\": "
-	"false},"
-	"{\"name\": \"pingpong\", \"groups\": [\"sched\"], \"params\": [{\"name\": \"cpu\"},"
-	" {\"name\": \"command\"}], \"solo\": false},"
+	"{\"name\": \"getppid\", \"groups\": [\"syscall\", \"core\"],"
+	" \"params\": [], \"solo\": false},"
+	"{\"name\": \"pread\", \"groups\": [\"io\", \"core\"],"
+	" \"params\": [{\"name\": \"size\"}], \"solo\": false},"
+	"{\"name\": \"pingpong\", \"groups\": [\"sched\", \"core\"],"
+	" \"params\": [{\"name\": \"cpu\"}, {\"name\": \"command\"}], \"solo\": false},"
 	"{\"name\": \"cpu-burn\", \"groups\": [\"limits\"], \"params\": [{\"name\": \"threads\"}],"
 	" \"solo\": true},"
 	"{\"name\": \"mem-fill\", \"groups\": [\"limits\"], \"params\": [], \"solo\": true}]}";

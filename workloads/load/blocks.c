@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#include "blocks.h"
+
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/units.h"
+#include "param.h"
+
+#define FILE_MAX (256 << 20)
+
+int blocks_setup(void *state, const char *const *params, struct tare_err *err)
+{
+	struct blocks *s = state;
+	uint64_t n;
+	int r;
+
+	r = param_size("size", params[0], 1, 64 << 20, 1, &s->size, err);
+	if (r < 0)
+		return r;
+	r = units_parse_count("blocks", params[1], 1, 4096, &n, err);
+	if (r < 0)
+		return r;
+	s->end = n * s->size;
+	if (s->end > FILE_MAX)
+		return err_set(err, EINVAL, "blocks: a file of more than 256 MiB");
+	s->buf = calloc(1, s->size);
+	if (!s->buf)
+		return err_set(err, ENOMEM, "out of memory");
+	return workfile_make(&s->file, s->end, 0, err);
+}
+
+void blocks_teardown(void *state)
+{
+	struct blocks *s = state;
+
+	workfile_remove(&s->file);
+	free(s->buf);
+}
