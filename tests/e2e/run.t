@@ -58,6 +58,7 @@ observed() {
 		--passes 5 -o "$runs/observed"
 }
 ok "the syscalls collector observes every load" observed
+ok "every load is played but those that the container forbids" all_played "$runs/observed"
 ok "its counts are exact" counts_are_exact "$runs/observed"
 
 ok "limits are put on" "$tare" run -q -e native -e container -w cpu-burn,mem-fill --cpus 0.5 --memory 64M \

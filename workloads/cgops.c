@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/* Cgroups, version 2: reading what a group has used, making one, moving a process into it and
+ * back. Everything happens in the load's own group, which is taken down with all below it. */
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "param.h"
+#include "partner.h"
+#include "refusal.h"
+#include "workload.h"
+
+#define CHILD     "tare-load"
+#define STAT_SIZE 4096
+
+enum cgops_what { CGOPS_STAT, CGOPS_MKDIR, CGOPS_MIGRATE };
+
+struct cgops {
+	int what;
+	int group_fd, stat_fd, here_fd, there_fd; /* 0 while there is none */
+	bool made;                                /* the group below */
+	char child[32];                           /* its name */
+	char pid[16];                             /* of who is moved, as text */
+	int pid_size;
+	pid_t partner;
+};
+
+/* The path in the line "0::/a/b" of /proc/self/cgroup. */
+static int read_own_group(char *path, int size, struct tare_err *err)
+{
+	cleanup_fclose FILE *file = fopen("/proc/self/cgroup", "re");
+	bool found = false;
+
+	while (file && !found && fgets(path, size, file))
+		found = strncmp(path, "0::/", 4) == 0;
+	if (!found)
+		return err_set(err, ENOTSUP, "no group of version 2 (in /proc/self/cgroup)");
+	path[strcspn(path, "\n")] = '\0';
+	memmove(path, path + 3, strlen(path + 3) + 1);
+	if (strstr(path, "/.."))
+		return err_set(err, ENOTSUP, "the own group lies outside the cgroup namespace");
+	return 0;
+}
+
+/* Where the whole hierarchy of version 2 is mounted: "36 35 0:29 ROOT MOUNT OPTIONS ... - cgroup2".
+ */
+static int read_mount(char *path, int size, struct tare_err *err)
+{
+	cleanup_fclose FILE *file = fopen("/proc/self/mountinfo", "re");
+	char line[2048], root[256];
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (strstr(line, " - cgroup2 ") &&
+		    sscanf(line, "%*s %*s %*s %255s %255s", root, path) == 2 &&
+		    strcmp(root, "/") == 0 && strlen(path) < (size_t)size)
+			return 0;
+	}
+	return err_set(err, ENOTSUP, "version 2 of cgroups is not mounted here");
+}
+
+static int open_group(struct cgops *s, struct tare_err *err)
+{
+	char mount[256], group[1024], path[sizeof(mount) + sizeof(group)];
+	int r, fd;
+
+	if ((r = read_own_group(group, sizeof(group), err)) < 0 ||
+	    (r = read_mount(mount, sizeof(mount), err)) < 0)
+		return r;
+	(void)snprintf(path, sizeof(path), "%s%s", mount, group);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(err, "open cgroup '%s'", path);
+	s->group_fd = fd;
+	(void)snprintf(s->child, sizeof(s->child), CHILD "-%d", (int)getpid());
+	return 0;
+}
+
+/* name: below the own group. */
+static int open_file(const struct cgops *s, const char *name, int flags, int *ret,
+		     struct tare_err *err)
+{
+	int fd = openat(s->group_fd, name, flags | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == ENOENT ? err_set(err, ENOTSUP, "the own cgroup has no '%s'", name)
+				       : refusal_errno(err, name);
+	*ret = fd;
+	return 0;
+}
+
+static __attribute__((noreturn)) void be_moved(void *state)
+{
+	(void)state;
+	for (;;)
+		(void)pause();
+}
+
+static int run_stat(const struct cgops *s, uint64_t iters, struct tare_err *err)
+{
+	char text[STAT_SIZE];
+
+	for (uint64_t i = 0; i < iters; i++)
+		if (pread(s->stat_fd, text, sizeof(text), 0) <= 0)
+			return refusal_errno(err, "read 'cpu.stat'");
+	return 0;
+}
+
+static int run_mkdir(const struct cgops *s, uint64_t iters, struct tare_err *err)
+{
+	for (uint64_t i = 0; i < iters; i++) {
+		if (mkdirat(s->group_fd, s->child, 0700) < 0)
+			return refusal_errno(err, "make a cgroup");
+		if (unlinkat(s->group_fd, s->child, AT_REMOVEDIR) < 0)
+			return err_errno(err, "remove cgroup '%s'", s->child);
+	}
+	return 0;
+}
+
+static int run_migrate(const struct cgops *s, uint64_t iters, struct tare_err *err)
+{
+	for (uint64_t i = 0; i < iters; i++)
+		if (write(s->there_fd, s->pid, (size_t)s->pid_size) != s->pid_size ||
+		    write(s->here_fd, s->pid, (size_t)s->pid_size) != s->pid_size)
+			return refusal_errno(err, "move a process to another cgroup");
+	return 0;
+}
+
+static int cgops_run(void *state, uint64_t iters, struct tare_err *err)
+{
+	const struct cgops *s = state;
+
+	if (s->what == CGOPS_STAT)
+		return run_stat(s, iters, err);
+	return s->what == CGOPS_MKDIR ? run_mkdir(s, iters, err) : run_migrate(s, iters, err);
+}
+
+/* Not the player is moved: it stays where it is counted. */
+static int prepare_migration(struct cgops *s, struct tare_err *err)
+{
+	char name[sizeof(s->child) + sizeof("/cgroup.procs")];
+	int r;
+
+	if (mkdirat(s->group_fd, s->child, 0700) < 0)
+		return refusal_errno(err, "make a cgroup");
+	s->made = true;
+	(void)snprintf(name, sizeof(name), "%s/cgroup.procs", s->child);
+	if ((r = open_file(s, name, O_WRONLY, &s->there_fd, err)) < 0 ||
+	    (r = open_file(s, "cgroup.procs", O_WRONLY, &s->here_fd, err)) < 0)
+		return r;
+	r = partner_start(be_moved, s, err);
+	if (r < 0)
+		return r;
+	s->partner = r;
+	s->pid_size = snprintf(s->pid, sizeof(s->pid), "%d", r);
+	return 0;
+}
+
+static int cgops_setup(void *state, const char *const *params, struct tare_err *err)
+{
+	struct cgops *s = state;
+	int r;
+
+	s->what = param_choice("what", params[0], "stat|mkdir|migrate", err);
+	if (s->what < 0)
+		return s->what;
+	r = open_group(s, err);
+	if (r == 0 && s->what == CGOPS_STAT)
+		r = open_file(s, "cpu.stat", O_RDONLY, &s->stat_fd, err);
+	if (r == 0 && s->what == CGOPS_MIGRATE)
+		r = prepare_migration(s, err);
+	return r < 0 ? r : cgops_run(s, 1, err); /* whether it is allowed here */
+}
+
+static void cgops_teardown(void *state)
+{
+	struct cgops *s = state;
+	const int fds[] = {s->stat_fd, s->here_fd, s->there_fd};
+
+	partner_end(s->partner);
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		if (fds[i] > 0)
+			(void)close(fds[i]);
+	if (s->made)
+		(void)unlinkat(s->group_fd, s->child, AT_REMOVEDIR);
+	if (s->group_fd > 0)
+		(void)close(s->group_fd);
+}
+
+const struct workload workload_cgops = {
+	.name = "cgops",
+	.summary = "read, make or change cgroups",
+	.op = "pread(2) of cpu.stat; or mkdirat(2) and unlinkat(2); or two write(2) of a PID",
+	.groups = "syscall",
+	.params =
+		(const struct workload_param[]){
+			{"what", "stat|mkdir|migrate: read cpu.stat, make a group, move a process",
+			 "stat"},
+			{NULL, NULL, NULL}},
+	.syscalls = (const struct workload_syscall[]){{"pread64", 1, "what=stat"},
+						      {"mkdirat", 1, "what=mkdir"},
+						      {"unlinkat", 1, "what=mkdir"},
+						      {"write", 2, "what=migrate"},
+						      {NULL, 0, NULL}},
+	.state_size = sizeof(struct cgops),
+	.setup = cgops_setup,
+	.run = cgops_run,
+	.teardown = cgops_teardown,
+};
