@@ -76,6 +76,7 @@ static void expect_common_params(const json_t *params)
 
 	assert_string_equal(name_of(last), "delay");
 	assert_string_equal(json_string_value(json_object_get(last, "default")), "0");
+	assert_true(json_is_true(json_object_get(last, "common")));
 }
 
 static void loads_are_described_in_full_and_by_name(void **state)

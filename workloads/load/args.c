@@ -47,7 +47,7 @@ int args_find_mode(const struct workload *load, const char *name, enum args_mode
 }
 
 const struct workload_param args_common[] = {
-	{"delay", "time added to each operation, a known slowdown: 1.5ns", "0"},
+	{"delay", "every load's: time added to each operation, a known slowdown", "0"},
 	{NULL, NULL, NULL},
 };
 

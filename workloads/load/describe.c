@@ -55,7 +55,7 @@ static void put_groups(const char *groups)
 	put("]");
 }
 
-static void put_param(const struct workload_param *p)
+static void put_param(const struct workload_param *p, bool common)
 {
 	put("{");
 	put_pair("name", p->name, strlen(p->name));
@@ -63,19 +63,19 @@ static void put_param(const struct workload_param *p)
 	put_pair("summary", p->summary, strlen(p->summary));
 	put(",");
 	put_pair("default", p->fallback, strlen(p->fallback));
-	put("}");
+	put("%s}", common ? ",\"common\":true" : "");
 }
 
 static void put_params(const struct workload_param *params)
 {
 	put("\"params\":[");
 	for (const struct workload_param *p = params; p && p->name; p++) {
-		put_param(p);
+		put_param(p, false);
 		put(",");
 	}
 	for (const struct workload_param *p = args_common; p->name; p++) {
 		put("%s", p == args_common ? "" : ",");
-		put_param(p);
+		put_param(p, true);
 	}
 	put("]");
 }

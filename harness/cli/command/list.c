@@ -156,7 +156,8 @@ static void print_groups(const json_t *groups)
 	}
 }
 
-static void print_rows(const json_t *rows)
+/* common: those that every item of the section has, or those of its own. */
+static void print_rows(const json_t *rows, bool common)
 {
 	const json_t *row;
 	size_t i;
@@ -165,6 +166,8 @@ static void print_rows(const json_t *rows)
 	{
 		char left[80];
 
+		if (json_bool_or(row, "common", false) != common)
+			continue;
 		(void)snprintf(left, sizeof(left), ",%s=%s", json_string_or(row, "name", ""),
 			       json_string_or(row, "default", ""));
 		(void)printf("    %-*s %s", NAME_COLUMN, left, json_string_or(row, "summary", ""));
@@ -176,7 +179,7 @@ static void print_rows(const json_t *rows)
 
 static void print_section(const struct section *section, const json_t *list, bool rows)
 {
-	const json_t *item;
+	const json_t *item, *of_last = NULL;
 	size_t i;
 
 	(void)printf("%s\n", section->title);
@@ -190,9 +193,12 @@ static void print_section(const struct section *section, const json_t *list, boo
 		(void)putchar('\n');
 		if (why)
 			(void)printf("  %-*s not here: %s\n", NAME_COLUMN, "", why);
-		if (rows && section->rows_key)
-			print_rows(json_object_get(item, section->rows_key));
+		if (!rows || !section->rows_key)
+			continue;
+		of_last = json_object_get(item, section->rows_key);
+		print_rows(of_last, false);
 	}
+	print_rows(of_last, true);
 }
 
 static int find_section(const char *name, const struct section **ret, struct tare_err *err)
