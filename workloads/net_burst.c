@@ -48,7 +48,7 @@ static int net_burst_setup(void *state, const char *const *params, struct tare_e
 	if (s->way < 0)
 		return s->way;
 	/* Whether there is such a device is said before the first turn. */
-	s->fd = wire_connect(s->way == NET_BURST_SEND, BUFFER, err);
+	s->fd = wire_connect(s->way == NET_BURST_SEND ? WIRE_DISCARD : WIRE_CHARGEN, BUFFER, err);
 	if (s->fd < 0)
 		return s->fd;
 	cleanup_closep(&s->fd);
@@ -92,7 +92,7 @@ static int play_burst(struct net_burst *s, struct burst *ret, struct tare_err *e
 	struct mark first, whole;
 	int r;
 
-	s->fd = wire_connect(s->way == NET_BURST_SEND, BUFFER, err);
+	s->fd = wire_connect(s->way == NET_BURST_SEND ? WIRE_DISCARD : WIRE_CHARGEN, BUFFER, err);
 	if (s->fd < 0)
 		return s->fd;
 	if ((r = move_until(s, begin, FIRST_NS, &bytes, &first, err)) < 0 ||

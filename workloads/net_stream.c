@@ -30,7 +30,8 @@ static int net_stream_setup(void *state, const char *const *params, struct tare_
 	if (s->way < 0)
 		return s->way;
 	/* What lies in the buffer is counted as sent: not megabytes of it. */
-	s->fd = wire_connect(s->way == NET_STREAM_SEND, 2 * BLOCK, err);
+	s->fd = wire_connect(s->way == NET_STREAM_SEND ? WIRE_DISCARD : WIRE_CHARGEN, 2 * BLOCK,
+			     err);
 	return s->fd < 0 ? s->fd : 0;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Request and response over TCP on the loopback of the network namespace: the whole stack, both
- * ways, and two wake-ups, without a device. */
+ * ways, and two wake-ups, without a device; or through the box's own device, to who answers at
+ * its other end. */
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -9,7 +10,13 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "echo.h"
+#include "param.h"
+#include "wire.h"
 #include "workload.h"
+
+#define BUFFER 65536
+
+enum tcprr_by { TCPRR_LOOPBACK, TCPRR_WIRE };
 
 /* Without it a byte would wait for the answer to the one before it. */
 static int send_at_once(int fd, struct tare_err *err)
@@ -66,21 +73,37 @@ static int connect_ends(struct echo *s, struct tare_err *err)
 
 static int tcprr_setup(void *state, const char *const *params, struct tare_err *err)
 {
-	int r;
+	struct echo *echo = state;
+	int by, r;
 
-	(void)params;
-	echo_begin(state);
-	r = connect_ends(state, err);
-	return r < 0 ? r : echo_start(state, err);
+	echo_begin(echo);
+	by = param_choice("by", params[0], "loopback|wire", err);
+	if (by < 0)
+		return by;
+	if (by == TCPRR_LOOPBACK) {
+		r = connect_ends(echo, err);
+		return r < 0 ? r : echo_start(echo, err);
+	}
+	echo->fd = wire_connect(WIRE_ECHO, BUFFER, err);
+	if (echo->fd < 0)
+		return echo->fd;
+	r = send_at_once(echo->fd, err);
+	return r < 0 ? r : echo_run(echo, 1, err);
 }
 
 const struct workload workload_tcprr = {
 	.name = "tcprr",
-	.summary = "a byte over TCP on loopback to another process and back",
-	.op = "send(2) and recv(2) of 1 byte, here and by the partner",
+	.summary = "a byte over TCP to another process and back",
+	.op = "send(2) and recv(2) of 1 byte, here and by the partner on this loopback",
+	.params =
+		(const struct workload_param[]){
+			{"by", "the way: loopback|wire (a device of its own)", "loopback"},
+			{NULL, NULL, NULL}},
 	.groups = "net core",
-	.syscalls = (const struct workload_syscall[]){{"sendto", 2, NULL},
-						      {"recvfrom", 2, NULL},
+	.syscalls = (const struct workload_syscall[]){{"sendto", 2, "by=loopback"},
+						      {"recvfrom", 2, "by=loopback"},
+						      {"sendto", 1, "by=wire"},
+						      {"recvfrom", 1, "by=wire"},
 						      {NULL, 0, NULL}},
 	.state_size = sizeof(struct echo),
 	.setup = tcprr_setup,

@@ -3,10 +3,11 @@
 /* wire: a connection through the box's own network device, to who answers at its other end
  * (kernel/net.h). */
 
-#include <stdbool.h>
-
 struct tare_err;
 
-/* To who takes all, or to who sends on and on. buffer: SO_SNDBUF or SO_RCVBUF, before the kernel
- * doubles it. Gives back the socket. */
-int wire_connect(bool send, int buffer, struct tare_err *err);
+/* The ports of RFC 862 to 864: who sends back what it gets, who takes all, who sends on and on. */
+enum wire_service { WIRE_ECHO = 7, WIRE_DISCARD = 9, WIRE_CHARGEN = 19 };
+
+/* buffer: of the direction that the service fills or empties, SO_SNDBUF or SO_RCVBUF, before the
+ * kernel doubles it. Gives back the socket; -ENOTSUP: the box has no device of its own. */
+int wire_connect(enum wire_service service, int buffer, struct tare_err *err);

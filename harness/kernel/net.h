@@ -22,8 +22,10 @@ struct net;
 #define NET_INSIDE  "10.254.0.2" /* of the box's "eth0" */
 #define NET_OUTSIDE "10.254.0.1" /* of the other end */
 #define NET_PREFIX  "30"
-/* At the other end two services answer: what is sent to the one is thrown away, the other sends
- * on and on: discard and chargen of RFC 863 and 864, without chargen's pattern. */
+/* At the other end services answer: what is sent to the one is thrown away, the other sends
+ * on and on: discard and chargen of RFC 863 and 864, without chargen's pattern. A third sends
+ * back what it gets: echo of RFC 862. */
+#define NET_ECHO    7
 #define NET_DISCARD 9
 #define NET_CHARGEN 19
 

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -17,11 +18,12 @@
 #define CONNECTIONS 4
 #define BLOCK       65536
 
-enum { STOP, DISCARD, CHARGEN, FIRST, SLOTS = FIRST + CONNECTIONS };
+enum { STOP, DISCARD, CHARGEN, ECHO, FIRST, SLOTS = FIRST + CONNECTIONS };
 
 struct net_service {
 	pthread_t thread;
 	struct pollfd slots[SLOTS]; /* fd -1: free */
+	bool echoes[SLOTS];         /* the connection's bytes go back */
 	char block[BLOCK];
 };
 
@@ -37,21 +39,31 @@ static int listen_at(unsigned short port, struct tare_err *err)
 }
 
 /* Whoever comes when all slots are taken is turned away. */
-static void take_connection(struct net_service *s, int listener, short events)
+static void take_connection(struct net_service *s, int at, short events)
 {
-	cleanup_close int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	cleanup_close int fd = -1;
 
-	for (int i = FIRST; fd >= 0 && i < SLOTS; i++)
-		if (s->slots[i].fd < 0)
-			s->slots[i] = (struct pollfd){.fd = take_fd(&fd), .events = events};
+	if (!s->slots[at].revents)
+		return;
+	fd = accept4(s->slots[at].fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	for (int i = FIRST; fd >= 0 && i < SLOTS; i++) {
+		if (s->slots[i].fd >= 0)
+			continue;
+		s->slots[i] = (struct pollfd){.fd = take_fd(&fd), .events = events};
+		s->echoes[i] = at == ECHO;
+	}
 }
 
-static void serve_connection(struct net_service *s, struct pollfd *slot)
+static void serve_connection(struct net_service *s, int i)
 {
+	struct pollfd *slot = &s->slots[i];
 	ssize_t n = slot->events & POLLIN
 			    ? recv(slot->fd, s->block, BLOCK, MSG_DONTWAIT)
 			    : send(slot->fd, s->block, BLOCK, MSG_DONTWAIT | MSG_NOSIGNAL);
 
+	/* Who does not take what comes back is turned away: nothing is kept for anybody. */
+	if (n > 0 && s->echoes[i])
+		n = send(slot->fd, s->block, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) == n ? n : 0;
 	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
 		return;
 	(void)close(slot->fd);
@@ -67,13 +79,12 @@ static void *serve(void *context)
 			continue; /* EINTR: signals are blocked; ENOMEM passes */
 		if (s->slots[STOP].revents)
 			return NULL;
-		if (s->slots[DISCARD].revents)
-			take_connection(s, s->slots[DISCARD].fd, POLLIN);
-		if (s->slots[CHARGEN].revents)
-			take_connection(s, s->slots[CHARGEN].fd, POLLOUT);
+		take_connection(s, DISCARD, POLLIN);
+		take_connection(s, CHARGEN, POLLOUT);
+		take_connection(s, ECHO, POLLIN);
 		for (int i = FIRST; i < SLOTS; i++)
 			if (s->slots[i].fd >= 0 && s->slots[i].revents)
-				serve_connection(s, &s->slots[i]);
+				serve_connection(s, i);
 	}
 }
 
@@ -108,9 +119,10 @@ int net_service_start(struct net_service **ret, struct tare_err *err)
 	s->slots[STOP].fd = eventfd(0, EFD_CLOEXEC);
 	s->slots[DISCARD].fd = listen_at(NET_DISCARD, err);
 	s->slots[CHARGEN].fd = listen_at(NET_CHARGEN, err);
+	s->slots[ECHO].fd = listen_at(NET_ECHO, err);
 	if (s->slots[STOP].fd < 0)
 		r = err_errno(err, "step 'make an eventfd'");
-	if (s->slots[DISCARD].fd < 0 || s->slots[CHARGEN].fd < 0)
+	if (s->slots[DISCARD].fd < 0 || s->slots[CHARGEN].fd < 0 || s->slots[ECHO].fd < 0)
 		r = -EADDRNOTAVAIL;
 	if (r == 0)
 		r = start_thread(s, err);

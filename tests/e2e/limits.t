@@ -47,6 +47,12 @@ answers() {
 		'/bin/busybox nc 10.254.0.1 19 </dev/null | /bin/busybox head -c 5 | /bin/busybox wc -c' | grep -x 5
 }
 ok "the other end answers" answers
+echoes() {
+	"$tare" run -q -e native -e container,net=veth -w tcprr,by=wire -c syscalls --rounds 1 --passes 5 -o "$runs/echo" &&
+		counts_are_exact "$runs/echo" && jq -e -s 'all(.[]; if .trial.env == "native"
+			then .status == "unsupported" and (.why | contains("container,net=veth")) else .status == "ok" end)' "$runs/echo/records.jsonl"
+}
+ok "a byte goes there and back; without a device it is unsupported" echoes
 ok "without a device a rate is refused" says "use container,net=veth" in_box --net-rate 20mbit
 ok "natively too" says "use container,net=veth" "$tare" exec -e native --net-rate 20mbit -- true
 ok "a rate without its unit is refused" says "lacks a unit" in_box --net-rate 20

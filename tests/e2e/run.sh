@@ -12,13 +12,17 @@ trap 'rm -rf "$work" "$runs"' EXIT
 # declares was entered exactly as often as it was declared for all operations, lead-ins included;
 # the turns cost what they are declared to cost; and nothing was lost.
 counts_are_exact() {
-	"${TARE_LIBEXEC:-$build}/tare-load" describe >"$work/loads.json"
-	jq -e -s --slurpfile d "$work/loads.json" '
-		($d[0].loads | map({key: .name, value: .syscalls}) | from_entries) as $declared |
+	jq -r '[.trial.load, (.trial.params | to_entries[] | "\(.key)=\(.value)")] | join(" ")' "$1/records.jsonl" |
+		sort -u | while read -r played; do
+			# shellcheck disable=SC2086 # a load and its parameters
+			"${TARE_LIBEXEC:-$build}/tare-load" describe $played | jq --arg played "$played" '{($played): .syscalls}'
+		done >"$work/loads.json"
+	jq -e -s --slurpfile d "$work/loads.json" '($d | add) as $declared |
 		map(select(.collectors.syscalls.calls != null)) |
 		length > 0 and all(.[];
 			.collectors.syscalls as $s | (.load.ops + .load.lead_in) as $n | .load.turns as $turns |
-			($declared[.trial.load] | to_entries |
+			([.trial.load, (.trial.params | to_entries[] | "\(.key)=\(.value)")] | join(" ")) as $played |
+			($declared[$played] | to_entries |
 				all(.[]; . as $call | ($s.calls[$call.key].count // 0) == $call.value * $n)) and
 			($s.calls.readv.count == $turns) and ($s.calls.writev.count == $turns) and
 			all($s.lost | to_entries[] | select(.key != "in_flight"); .value == 0))' \

@@ -54,8 +54,9 @@ another_seed() {
 ok "another seed gives another order" another_seed
 
 observed() {
-	"$tare" run -q -e native -e container -w '@syscall,@io,@sched,@net,@memory' -c syscalls --rounds 1 \
-		--passes 5 -o "$runs/observed"
+	"$tare" run -q -e native -e container -w '@syscall,@io,@sched,@net,@memory' -w futex,with=partner \
+		-w signal,to=partner,sem,kind=mq,forkwait,by=vfork,splice,via=sendfile,fault,kind=shared \
+		-c syscalls --rounds 1 --passes 5 -o "$runs/observed"
 }
 ok "the syscalls collector observes every load" observed
 ok "every load is played but those that the container forbids" all_played "$runs/observed"

@@ -12,28 +12,33 @@
 #define OURS   "10.254.0.2"
 #define THEIRS "10.254.0.1"
 
-/* RFC 863 and RFC 864: who takes all, and who sends on and on. */
-enum { PORT_DISCARD = 9, PORT_CHARGEN = 19 };
-
-int wire_connect(bool send, int buffer, struct tare_err *err)
+static int bind_failed(struct tare_err *err)
 {
+	if (errno == EADDRNOTAVAIL)
+		return err_set(err, ENOTSUP,
+			       "no network device of the box's own with the address %s (the "
+			       "environments container,net=veth and vm,guest-net=tap have one)",
+			       OURS);
+	return err_errno(err, "bind to %s", OURS);
+}
+
+int wire_connect(enum wire_service service, int buffer, struct tare_err *err)
+{
+	int size = service == WIRE_CHARGEN ? SO_RCVBUF : SO_SNDBUF;
 	struct sockaddr_in ours = {.sin_family = AF_INET};
 	struct sockaddr_in theirs = {.sin_family = AF_INET,
-				     .sin_port = htons(send ? PORT_DISCARD : PORT_CHARGEN)};
+				     .sin_port = htons((unsigned short)service)};
 	cleanup_close int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return err_errno(err, "socket");
-	if (setsockopt(fd, SOL_SOCKET, send ? SO_SNDBUF : SO_RCVBUF, &buffer, sizeof(buffer)) < 0)
+	if (setsockopt(fd, SOL_SOCKET, size, &buffer, sizeof(buffer)) < 0)
 		return err_errno(err, "set the size of a socket's buffer");
 	(void)inet_pton(AF_INET, OURS, &ours.sin_addr);
 	(void)inet_pton(AF_INET, THEIRS, &theirs.sin_addr);
 	/* From the box's own address, so that nothing is ever sent into somebody's network. */
 	if (bind(fd, (const struct sockaddr *)&ours, sizeof(ours)) < 0)
-		return err_errno(err,
-				 "bind to %s, the address of a box's own network device (the "
-				 "environments container,net=veth and vm,guest-net=tap have one)",
-				 OURS);
+		return bind_failed(err);
 	if (connect(fd, (const struct sockaddr *)&theirs, sizeof(theirs)) < 0)
 		return err_errno(err, "connect to %s", THEIRS);
 	return take_fd(&fd);
