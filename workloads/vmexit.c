@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a hypervisor must carry out itself, without a system call: CPUID leaves a guest always, a
  * byte to a port that nobody listens to leaves it by another way. On a machine that is none's
- * guest they are the control. */
+ * guest they are the control. How a guest's idle CPU is woken is seen by pingpong,cpu=other. */
 
 #include <cpuid.h>
 #include <sys/io.h>

@@ -101,7 +101,7 @@ variants >"$work/variants"
 while read -r name variant; do
 	case $name,$variant in
 	# Of a machine's own kernel and hardware, or of a box; all others can be played anywhere.
-	tcprr,by=wire | vmexit,by=port | forkwait,by=clone3 | cgops,* | nsops,* | sem,* | uring,*)
+	tcprr,by=wire | vmexit,by=port | forkwait,by=c* | cgops,* | nsops,* | sem,* | uring,*)
 		# shellcheck disable=SC2086 # none or one
 		unsupported "$name" $variant && ok "$name${variant:+,$variant} says why it is not to be had" \
 			test "$(wc -c <"$work/refusal")" -gt 48 && continue ;;
