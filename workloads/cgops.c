@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -18,6 +20,8 @@
 #define CHILD     "tare-load"
 #define STAT_SIZE 4096
 
+#define GUARD_TRIES 200
+
 enum cgops_what { CGOPS_STAT, CGOPS_MKDIR, CGOPS_MIGRATE };
 
 struct cgops {
@@ -27,7 +31,9 @@ struct cgops {
 	char child[32];                           /* its name */
 	char pid[16];                             /* of who is moved, as text */
 	int pid_size;
-	pid_t partner;
+	pid_t partner, guard;
+	int alive[2]; /* pipe: the writing end is open as long as we live; 0, 0 while there is none
+		       */
 };
 
 static int open_group(struct cgops *s, struct tare_err *err)
@@ -51,6 +57,40 @@ static int open_file(const struct cgops *s, const char *name, int flags, int *re
 		return errno == ENOENT ? err_set(err, ENOTSUP, "the own cgroup has no '%s'", name)
 				       : refusal_errno(err, name);
 	*ret = fd;
+	return 0;
+}
+
+/* Nobody but us knows of the group below: one that is killed must not leave it to the machine. */
+static __attribute__((noreturn)) void guard_group(void *state)
+{
+	static const struct timespec delay = {.tv_nsec = 10000000};
+	const struct cgops *s = state;
+	char byte;
+
+	(void)prctl(PR_SET_PDEATHSIG, 0);
+	(void)close(s->alive[1]);
+	while (read(s->alive[0], &byte, 1) > 0)
+		;
+	/* Who was moved dies as well, a moment later. */
+	for (int i = 0; i < GUARD_TRIES; i++) {
+		if (unlinkat(s->group_fd, s->child, AT_REMOVEDIR) == 0 || errno != EBUSY)
+			break;
+		(void)nanosleep(&delay, NULL);
+	}
+	_exit(EXIT_SUCCESS);
+}
+
+/* Before the group is made. */
+static int start_guard(struct cgops *s, struct tare_err *err)
+{
+	int r;
+
+	if (pipe2(s->alive, O_CLOEXEC) < 0)
+		return err_errno(err, "pipe2");
+	r = partner_start(guard_group, s, err);
+	if (r < 0)
+		return r;
+	s->guard = r;
 	return 0;
 }
 
@@ -132,6 +172,8 @@ static int cgops_setup(void *state, const char *const *params, struct tare_err *
 	r = open_group(s, err);
 	if (r == 0 && s->what == CGOPS_STAT)
 		r = open_file(s, "cpu.stat", O_RDONLY, &s->stat_fd, err);
+	if (r == 0 && s->what != CGOPS_STAT)
+		r = start_guard(s, err);
 	if (r == 0 && s->what == CGOPS_MIGRATE)
 		r = prepare_migration(s, err);
 	return r < 0 ? r : cgops_run(s, 1, err); /* whether it is allowed here */
@@ -140,14 +182,15 @@ static int cgops_setup(void *state, const char *const *params, struct tare_err *
 static void cgops_teardown(void *state)
 {
 	struct cgops *s = state;
-	const int fds[] = {s->stat_fd, s->here_fd, s->there_fd};
+	const int fds[] = {s->stat_fd, s->here_fd, s->there_fd, s->alive[0], s->alive[1]};
 
 	partner_end(s->partner);
+	if (s->made)
+		(void)unlinkat(s->group_fd, s->child, AT_REMOVEDIR);
+	partner_end(s->guard);
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (fds[i] > 0)
 			(void)close(fds[i]);
-	if (s->made)
-		(void)unlinkat(s->group_fd, s->child, AT_REMOVEDIR);
 	if (s->group_fd > 0)
 		(void)close(s->group_fd);
 }

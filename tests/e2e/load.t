@@ -114,5 +114,24 @@ ok "each read of io-stream is an operation" exact_solo pread64 io-stream rw=read
 # Else two builds of one source would be two programs.
 ok "the program does not know where it was built" fails grep -qF "${build%/*}" "$load"
 ok "the program is smaller than 1 MiB" test "$(wc -c <"$load")" -lt 1048576
+# Killed, no load leaves a cgroup.
+killed() {
+	groups=$(awk '/ - cgroup2 / { print $5; exit }' /proc/self/mountinfo)
+	request 1 0 1000 0 >"$work/turn" # a pipe would take it in pieces
+	{ cat "$work/turn"; sleep 5; } | "$load" play cgops batch what=migrate >"$work/killed" &
+	player=$!
+	for _ in $(seq 50); do
+		[ "$(wc -c <"$work/killed")" -ge 96 ] && break
+		sleep 0.1
+	done
+	find "$groups" -name "tare-load-$player" | grep . || return
+	kill -KILL "$player"
+	for _ in $(seq 50); do
+		[ -z "$(find "$groups" -name "tare-load-$player")" ] && return
+		sleep 0.1
+	done
+	return 1
+}
+unsupported cgops what=mkdir || ok "one who is killed leaves no cgroup" killed
 ok "nothing is left in the work folder" rmdir "$TARE_WORK"
 finish
