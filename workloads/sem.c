@@ -55,12 +55,13 @@ static int open_semaphore(struct sem *s, struct tare_err *err)
 	return 0;
 }
 
-/* The name is gone at once. */
+/* The name is gone at once, so any namespace will do; one of our own is surer. */
 static int open_queue(struct sem *s, struct tare_err *err)
 {
 	struct mq_attr attr = {.mq_maxmsg = 1, .mq_msgsize = MESSAGE};
 	char name[32];
 
+	(void)leave_first_namespace(NULL);
 	(void)snprintf(name, sizeof(name), "/tare-load-%d", (int)getpid());
 	s->queue = mq_open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600, &attr);
 	if (s->queue < 0)
