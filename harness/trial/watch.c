@@ -60,7 +60,7 @@ int watch_attach(struct watch *watch, const struct collector_target *target, str
 		struct tare_err why = {0};
 		int r = e->ops->probe ? e->ops->probe(&why) : 0;
 
-		if (r == 0 && !target->cgroup)
+		if (r == 0 && !target->cgroup && !e->ops->of_guest)
 			r = err_set(&why, ENOTSUP,
 				    "without rights to make a cgroup there is none "
 				    "to look at");
