@@ -218,8 +218,8 @@ static void put_isa(json_t *object, const struct reasons *all, const struct exit
 		(void)json_put(object, "isa", json_string(reason_isa(all->kind, name)));
 	else if (sum->emulated)
 		(void)json_put(object, "untold",
-			       json_string("this KVM interprets the guest's kernel, and tells of "
-					   "instructions that it emulated instead of exits"));
+			       json_string("this KVM interprets the guest's kernel: it tells of "
+					   "instructions that it emulated, and of no exits"));
 }
 
 static json_t *describe(const struct kvm *k, const struct totals *totals, const struct reasons *all)
