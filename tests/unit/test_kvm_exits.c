@@ -266,7 +266,8 @@ static void assert_adds_up(json_t *reasons, uint64_t wall_ns)
 		assert_int_equal(sum, top(reason, "ended"));
 		assert_true(top(reason, "n") >= sum);
 		assert_true(top(reason, "sum_ns") <= wall_ns);
-		/* Told by its bucket, which is an eighth wide at most, when a longer one came before. */
+		/* Told by its bucket, which is an eighth wide at most, when a longer one came
+		 * before. */
 		assert_true(top(reason, "max_ns") <= top(reason, "sum_ns") / 8 * 9 + 9);
 	}
 }
