@@ -142,7 +142,7 @@ void validity_add_losses(json_t *validity, const json_t *collectors)
 	const char *name, *kind;
 
 	/* jansson's iteration takes no const object, and changes none. */
-	json_object_foreach((json_t *)(uintptr_t)collectors, name, seen)
+	json_object_foreach((json_t *)(uintptr_t)collectors, name, seen) /* NOLINT */
 	{
 		double lost = 0, followed = count_followed(seen);
 

@@ -192,7 +192,8 @@ static int put_legend(const struct bars *bars, int height, FILE *s)
 
 	for (size_t i = 0; i < N_PARTS; i++) {
 		double x = 0.02 + 0.245 * (n % LEGEND_COLUMNS);
-		double y = 1 - (12.0 + LEGEND_LINE * (n / LEGEND_COLUMNS)) / height;
+		int line = n / LEGEND_COLUMNS;
+		double y = 1 - (12.0 + LEGEND_LINE * line) / height;
 
 		if (!bars->drawn[i])
 			continue;
