@@ -22,6 +22,7 @@ struct collector_target {
 	const struct cgroup *cgroup; /* the trial's group */
 	pid_t pid;                   /* the player; 0 when it is attached before its start */
 	uint64_t cpus;               /* where it may run: mask */
+	pid_t guest; /* the process that runs the guest; 0: there is none, or this is in it */
 	const char *argument; /* "counters=cycles:instructions" -> the text after '='; or NULL */
 };
 
@@ -32,6 +33,9 @@ struct collector_ops {
 	/* True: it taxes what it watches, so it works only in observed trials, never in those that
 	 * give the central figure. False: it reads files at the two snapshots and is always on. */
 	bool traces;
+	/* It watches a guest from the kernel that runs it: `guest` is its target, a group it needs
+	 * none, and what it sees is of all that the guest does meanwhile. */
+	bool of_guest;
 	/* The controllers whose files it reads; the group is made with those that are to be had. */
 	unsigned int controllers;
 	int (*probe)(struct tare_err *err); /* 0, or -ENOTSUP and the reason in one sentence */

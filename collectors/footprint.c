@@ -2,7 +2,6 @@
 /* footprint: what all processes of a group weigh together when the trial has been played: memory as
  * the page tables have it, address space, threads, CPU time. */
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,9 +13,8 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "collector.h"
+#include "common/members.h"
 #include "common/statfile.h"
-
-#define GROUPS_DEPTH 16
 
 /* Figures of /proc/PID/smaps_rollup (Documentation/filesystems/proc.rst), in KiB there. */
 static const struct {
@@ -85,8 +83,9 @@ static uint64_t stat_field(const char *text, int n)
 	return at ? strtoull(at + 1, NULL, 10) : 0;
 }
 
-static void add_process(struct footprint *f, const char *pid)
+static bool add_process(const char *pid, void *context)
 {
+	struct footprint *f = context;
 	char stat[1024], rollup[4096];
 	uint64_t kib;
 	ssize_t n = read_of(pid, "stat", stat, sizeof(stat));
@@ -94,7 +93,7 @@ static void add_process(struct footprint *f, const char *pid)
 	/* One that has just ended weighs nothing any more. */
 	if (n <= 0) {
 		f->unreadable += n != -ESRCH && n != -ENOENT;
-		return;
+		return true;
 	}
 	f->processes++;
 	f->user_ticks += stat_field(stat, 14);
@@ -103,72 +102,12 @@ static void add_process(struct footprint *f, const char *pid)
 	f->virtual += stat_field(stat, 23);
 	if (read_of(pid, "smaps_rollup", rollup, sizeof(rollup)) <= 0) {
 		f->unreadable++;
-		return;
+		return true;
 	}
 	for (size_t i = 0; i < N_PAGES; i++)
 		if (statfile_find(rollup, pages[i].key, &kib))
 			f->pages[i] += kib * 1024;
-}
-
-/* A group that has just been removed holds nobody. */
-static bool is_gone(int code)
-{
-	return code == ENOENT || code == ENODEV;
-}
-
-/* False: they could not be read. */
-static bool add_processes(struct footprint *f, int dirfd)
-{
-	int fd = openat(dirfd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
-	cleanup_fclose FILE *list = fd < 0 ? NULL : fdopen(fd, "r");
-	char pid[32];
-
-	if (!list) {
-		bool gone = is_gone(errno);
-
-		cleanup_closep(&fd);
-		return gone;
-	}
-	while (fgets(pid, sizeof(pid), list)) {
-		pid[strcspn(pid, "\n")] = '\0';
-		add_process(f, pid);
-	}
-	/* Whoever is in a threaded group is in the list of the one above it (cgroup-v2.rst,
-	 * Threads). */
-	return !ferror(list) || errno == EOPNOTSUPP || is_gone(errno);
-}
-
-static void add_group(struct footprint *f, int dirfd, int depth);
-
-static void add_below(struct footprint *f, int dirfd, const char *name, int depth)
-{
-	cleanup_close int below = -1;
-
-	if (depth < GROUPS_DEPTH)
-		below = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (below >= 0)
-		add_group(f, below, depth + 1);
-	else
-		f->groups += depth >= GROUPS_DEPTH || !is_gone(errno);
-}
-
-/* A box may have made groups below its own. */
-static void add_group(struct footprint *f, int dirfd, int depth)
-{
-	int copy = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	cleanup_dir DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-	bool whole = dir || is_gone(errno);
-	struct dirent *entry;
-
-	if (!dir)
-		cleanup_closep(&copy);
-	whole = add_processes(f, dirfd) && whole;
-	f->groups += !whole;
-	/* readdir: no other thread has this stream. */
-	while (dir && (entry = readdir(dir))) { /* NOLINT(concurrency-mt-unsafe) */
-		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
-			add_below(f, dirfd, entry->d_name, depth);
-	}
+	return true;
 }
 
 /* At the end alone: looking through the page tables holds up whoever wants to change them. */
@@ -181,7 +120,7 @@ static int footprint_snapshot(struct collector *collector, enum collector_moment
 	if (moment != COLLECTOR_END)
 		return 0;
 	*f = (struct footprint){.collector = f->collector, .cgroup = f->cgroup, .taken = true};
-	add_group(f, cgroup_v2_fd(f->cgroup), 0);
+	f->groups = members_each(cgroup_v2_fd(f->cgroup), add_process, f);
 	return 0;
 }
 

@@ -67,3 +67,9 @@ struct task_struct {
 struct task_struct___throttled {
 	_Bool throttled;
 } CORE;
+
+/* The record of the event kvm:kvm_exit. */
+struct trace_event_raw_kvm_exit {
+	unsigned int exit_reason;
+	__u32 isa;
+} CORE;

@@ -123,12 +123,13 @@ json_t *validity_end(const struct validity *before)
 	return result;
 }
 
-/* What a collector followed: each switch, or each call. 0: it follows nothing by itself, and what
- * it lost are points of a series. */
+/* What a collector followed: each switch, call or exit of a guest. 0: it follows nothing by itself,
+ * and what it lost are points of a series. */
 static double count_followed(json_t *seen)
 {
 	json_t *call, *calls = json_object_get(seen, "calls");
-	double n = json_double_or(seen, "switches", 0);
+	double n = json_double_or(seen, "switches", 0) + json_double_or(seen, "n_exits", 0) +
+		   json_double_or(seen, "n_user", 0) + json_double_or(seen, "emulated", 0);
 	const char *name;
 
 	json_object_foreach(calls, name, call) n += json_double_or(call, "count", 0);
@@ -141,7 +142,7 @@ void validity_add_losses(json_t *validity, const json_t *collectors)
 	const char *name, *kind;
 
 	/* jansson's iteration takes no const object, and changes none. */
-	json_object_foreach((json_t *)(uintptr_t)collectors, name, seen)
+	json_object_foreach((json_t *)(uintptr_t)collectors, name, seen) /* NOLINT */
 	{
 		double lost = 0, followed = count_followed(seen);
 

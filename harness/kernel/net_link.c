@@ -30,7 +30,7 @@
 
 #define SHAPER "tbf"
 
-static int nl_failed(int code, const char *step, struct tare_err *err)
+int net_link_failed(int code, const char *step, struct tare_err *err)
 {
 	/* libnl folds several errnos into one of its own. */
 	int is = code == -NLE_PERM ? EPERM : code == -NLE_OPNOTSUPP ? ENOTSUP : EIO;
@@ -72,7 +72,7 @@ int net_link_open(struct nl_sock **ret, struct tare_err *err)
 	if (!*ret)
 		return err_set(err, ENOMEM, "out of memory");
 	r = nl_connect(*ret, NETLINK_ROUTE);
-	return r < 0 ? nl_failed(r, "open netlink", err) : 0;
+	return r < 0 ? net_link_failed(r, "open netlink", err) : 0;
 }
 
 static int open_here(void *context, struct tare_err *err)
@@ -100,7 +100,7 @@ int net_link_add_pair(struct nl_sock *sock, const char *name, int other_namespac
 	r = rtnl_link_add(sock, link, NLM_F_CREATE | NLM_F_EXCL);
 	rtnl_link_put(peer);
 	rtnl_link_put(link);
-	return r < 0 ? nl_failed(r, "make a veth pair", err) : 0;
+	return r < 0 ? net_link_failed(r, "make a veth pair", err) : 0;
 }
 
 int net_link_set_up(struct nl_sock *sock, const char *name, struct rtnl_link **ret,
@@ -117,7 +117,7 @@ int net_link_set_up(struct nl_sock *sock, const char *name, struct rtnl_link **r
 		r = rtnl_link_change(sock, *ret, change, 0);
 	}
 	rtnl_link_put(change);
-	return r < 0 ? nl_failed(r, "bring the device up", err) : 0;
+	return r < 0 ? net_link_failed(r, "bring the device up", err) : 0;
 }
 
 int net_link_add_address(struct nl_sock *sock, struct rtnl_link *link, const char *address,
@@ -137,7 +137,7 @@ int net_link_add_address(struct nl_sock *sock, struct rtnl_link *link, const cha
 		r = rtnl_addr_add(sock, addr, 0);
 	nl_addr_put(local);
 	rtnl_addr_put(addr);
-	return r < 0 ? nl_failed(r, "add the address", err) : 0;
+	return r < 0 ? net_link_failed(r, "add the address", err) : 0;
 }
 
 static int add_ingress(struct nl_sock *sock, struct rtnl_link *link, struct tare_err *err)
@@ -153,7 +153,7 @@ static int add_ingress(struct nl_sock *sock, struct rtnl_link *link, struct tare
 	if (r == 0)
 		r = rtnl_qdisc_add(sock, ingress, NLM_F_CREATE | NLM_F_EXCL);
 	rtnl_qdisc_put(ingress);
-	return r < 0 ? nl_failed(r, "take what a device receives (qdisc ingress)", err) : 0;
+	return r < 0 ? net_link_failed(r, "take what a device receives (qdisc ingress)", err) : 0;
 }
 
 /* The filter holds a reference of its own afterwards. */
@@ -202,7 +202,7 @@ int net_link_patch(struct nl_sock *sock, struct rtnl_link *from, struct rtnl_lin
 	if (r == 0)
 		r = rtnl_cls_add(sock, filter, NLM_F_CREATE | NLM_F_EXCL);
 	rtnl_cls_put(filter);
-	return r < 0 ? nl_failed(r, "hand frames on (filter u32, action mirred)", err) : 0;
+	return r < 0 ? net_link_failed(r, "hand frames on (filter u32, action mirred)", err) : 0;
 }
 
 /* What the kernel says the device's root qdisc lets through, in bytes per second; -1: all. */
@@ -213,7 +213,7 @@ static int read_rate(struct nl_sock *sock, int index, int *ret, struct tare_err 
 	int r = rtnl_qdisc_alloc_cache(sock, &cache);
 
 	if (r < 0)
-		return nl_failed(r, "read the rate back", err);
+		return net_link_failed(r, "read the rate back", err);
 	*ret = -1;
 	now = rtnl_qdisc_get_by_parent(cache, index, TC_H_ROOT);
 	if (now) {
@@ -252,7 +252,7 @@ static int replace_shaper(struct nl_sock *sock, struct rtnl_link *link, int byte
 		r = rtnl_qdisc_delete(sock, shaper);
 	}
 	rtnl_qdisc_put(shaper);
-	return r < 0 ? nl_failed(r, "limit the rate (qdisc tbf)", err) : 0;
+	return r < 0 ? net_link_failed(r, "limit the rate (qdisc tbf)", err) : 0;
 }
 
 int net_link_set_rate(struct nl_sock *sock, struct rtnl_link *link, uint64_t bits_per_s,

@@ -19,6 +19,8 @@ int net_link_within(int namespace, int (*what)(void *context, struct tare_err *e
 /* In the namespace of the calling thread. On success and failure *ret is for nl_socket_free(). */
 int net_link_open(struct nl_sock **ret, struct tare_err *err);
 int net_link_open_in(int namespace, struct nl_sock **ret, struct tare_err *err);
+/* A sentence for a failure of libnl's (code: its own). */
+int net_link_failed(int code, const char *step, struct tare_err *err);
 
 /* A pair of one name: one end where the socket is, the other in that namespace. */
 int net_link_add_pair(struct nl_sock *sock, const char *name, int other_namespace,

@@ -228,6 +228,34 @@ static int begin_call_of(struct vm *vm, machine_player player, struct tare_err *
 	return begin_call(vm, err);
 }
 
+/* Whoever watches a guest from outside sees all of it from here on, not one of its players. */
+static int watch_outside(const struct vm *vm, struct vm_player *player, struct tare_err *err)
+{
+	const struct collector_target target = {.guest = vm->boot.guest.qemu.process.pid};
+	int r = watch_choose_outside(&player->outside, player->collectors, err);
+
+	return r < 0 ? r : watch_attach(&player->outside, &target, err);
+}
+
+static void forget_player(struct vm_player *player)
+{
+	watch_detach(&player->outside);
+	json_decref(player->collectors);
+	player->collectors = NULL;
+	player->used = false;
+}
+
+static int start_inside(struct vm *vm, const struct trial_spec *spec, struct vm_player *player,
+			struct tare_err *err)
+{
+	cleanup_json json_t *names = watch_names_inside(spec->collectors);
+	struct trial_spec inside = *spec;
+
+	inside.collectors = names;
+	return channel_start(vm->boot.guest.channel, &inside, deadline_after(vm, 0),
+			     &player->remote, err);
+}
+
 static int start_player(struct vm *vm, const struct trial_spec *spec, struct vm_player *player,
 			struct tare_err *err)
 {
@@ -236,8 +264,12 @@ static int start_player(struct vm *vm, const struct trial_spec *spec, struct vm_
 
 	player->asked_ns = clock_now_ns();
 	player->idle = vm->idle;
-	r = channel_start(channel, spec, deadline_after(vm, 0), &player->remote, err);
-
+	player->collectors = json_incref(spec->collectors);
+	r = watch_outside(vm, player, err);
+	if (r == 0)
+		r = start_inside(vm, spec, player, err);
+	if (r == 0)
+		r = watch_snapshot(&player->outside, COLLECTOR_BEGIN, err);
 	if (r < 0)
 		return r;
 	if (vm->boot.guest.cgroup)
@@ -261,8 +293,10 @@ int vm_start(struct machine *machine, const struct trial_spec *spec, machine_pla
 		return err_set(err, EMFILE, "machine %s: more than %d players at once",
 			       vm->machine.ops->name, VM_PLAYERS);
 	r = start_player(vm, spec, &vm->players[i], &why);
-	if (r < 0)
+	if (r < 0) {
+		forget_player(&vm->players[i]);
 		return finish_call(vm, r, &why, err);
+	}
 	vm->players[i].used = true;
 	*ret = i;
 	return 0;
@@ -297,7 +331,7 @@ static json_t *describe_host(const struct vm *vm, const struct vm_player *player
 	return seen;
 }
 
-static int finish_player(struct vm *vm, const struct vm_player *player, json_t **ret,
+static int finish_player(struct vm *vm, struct vm_player *player, json_t **ret,
 			 struct tare_err *err)
 {
 	struct channel *channel = vm->boot.guest.channel;
@@ -305,8 +339,11 @@ static int finish_player(struct vm *vm, const struct vm_player *player, json_t *
 	cleanup_json json_t *record = NULL;
 	struct channel_clock clock;
 	struct host_view view;
-	int r = channel_ping(channel, VM_PINGS, deadline_after(vm, 0), &clock, err);
+	cleanup_json json_t *outside = NULL;
+	int r = watch_snapshot(&player->outside, COLLECTOR_END, err);
 
+	if (r == 0)
+		r = channel_ping(channel, VM_PINGS, deadline_after(vm, 0), &clock, err);
 	if (r == 0 && vm->boot.guest.cgroup)
 		host_view_read(vm->boot.guest.cgroup, &view);
 	if (r == 0)
@@ -316,13 +353,19 @@ static int finish_player(struct vm *vm, const struct vm_player *player, json_t *
 	if (r == 0 &&
 	    json_object_get(json_object_get(json_object_get(told, "load"), "exit"), "signal"))
 		r = check_memory(vm, err);
+	if (r == 0)
+		r = watch_read(&player->outside, &outside, err);
 	if (r < 0)
 		return r;
+	/* A guest without a kernel is itself what ran. */
+	if (vm->boot.settings.smoke)
+		(void)json_put(record, "sha256", json_string(vm->boot.image.kernel_sha256));
 	(void)json_put(record, "validity", guest_clock_judge(&player->clock, &clock));
 	(void)json_put(record, "spans",
 		       guest_record_spans(told, &player->clock, &clock,
 					  vm->boot.guest.qemu.process.exec_ns, player->asked_ns));
-	(void)json_put(record, "host_collectors", describe_host(vm, player, &view));
+	(void)json_object_update_new(outside, describe_host(vm, player, &view));
+	(void)json_object_set(record, "host_collectors", outside);
 	*ret = json_incref(record);
 	return 0;
 }
@@ -335,8 +378,8 @@ int vm_finish(struct machine *machine, machine_player player, json_t **ret, stru
 
 	if (r < 0)
 		return r;
-	vm->players[player].used = false;
 	r = finish_player(vm, &vm->players[player], ret, &why);
+	forget_player(&vm->players[player]);
 	return finish_call(vm, r, &why, err);
 }
 
@@ -348,7 +391,7 @@ int vm_abort(struct machine *machine, machine_player player, struct tare_err *er
 
 	if (r < 0)
 		return r;
-	vm->players[player].used = false;
+	forget_player(&vm->players[player]);
 	r = channel_abort(vm->boot.guest.channel, vm->players[player].remote, deadline_after(vm, 0),
 			  &why);
 	return finish_call(vm, r, &why, err);
@@ -411,7 +454,11 @@ int vm_stop(struct machine *machine, struct tare_err *err)
 int vm_close(struct machine *machine, struct tare_err *err)
 {
 	struct vm *vm = as_vm(machine);
-	int r = vm->ended ? 0 : vm_boot_close(&vm->boot, close_by(vm), err);
+	int r;
+
+	for (size_t i = 0; i < VM_PLAYERS; i++)
+		forget_player(&vm->players[i]);
+	r = vm->ended ? 0 : vm_boot_close(&vm->boot, close_by(vm), err);
 
 	json_decref(vm->ended);
 	json_decref(vm->footprint);

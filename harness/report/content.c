@@ -21,6 +21,14 @@ const char *content_env(const struct content *c, const json_t *row)
 	return label;
 }
 
+void content_put_set(struct table *table, size_t column, const json_t *row)
+{
+	const char *params = json_string_or(row, "params", "");
+
+	table_cell(table, column, TONE_PLAIN, "%s%s%s", json_string_or(row, "load", ""),
+		   *params ? "," : "", params);
+}
+
 char *content_time(const json_t *row, const char *key, char *buf, size_t size)
 {
 	const json_t *ci = json_object_get(row, "ci");
@@ -125,9 +133,9 @@ void content_method(struct content *c)
 int content_write(struct content *c, struct tare_err *err)
 {
 	static int (*const parts[])(struct content *, struct tare_err *) = {
-		content_first_screen, content_ladder,   content_loads,       content_syscalls,
-		content_limits,       content_startup,  content_boundaries,  content_idle,
-		content_observer,     content_validity, content_differences,
+		content_first_screen, content_ladder,   content_loads,    content_syscalls,
+		content_exits,        content_limits,   content_startup,  content_boundaries,
+		content_idle,         content_observer, content_validity, content_differences,
 	};
 	cleanup_free char *title =
 		text_format("tare: %s", json_string_or(c->summary, "run", "a run"));

@@ -27,6 +27,7 @@ int content_limits(struct content *c, struct tare_err *err);
 int content_startup(struct content *c, struct tare_err *err);
 int content_boundaries(struct content *c, struct tare_err *err);
 int content_idle(struct content *c, struct tare_err *err);
+int content_exits(struct content *c, struct tare_err *err);
 int content_observer(struct content *c, struct tare_err *err);
 int content_validity(struct content *c, struct tare_err *err);
 int content_differences(struct content *c, struct tare_err *err);
@@ -34,6 +35,8 @@ void content_method(struct content *c);
 
 /* The label with what must be said with it: "vm (TCG, emulated)", "uml (User-Mode Linux)". */
 const char *content_env(const struct content *c, const json_t *row);
+/* "pread,size=4K" into a cell. */
+void content_put_set(struct table *table, size_t column, const json_t *row);
 /* "1.24 us (1.20 .. 1.31)", "1.24 us", "-"; buf is given back. */
 char *content_time(const json_t *row, const char *key, char *buf, size_t size);
 /* "1.0012 (1.0003 .. 1.0021)": as many digits as its interval needs. */

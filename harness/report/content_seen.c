@@ -11,14 +11,6 @@
 #include "report/content.h"
 #include "report/plot.h"
 
-static void put_name(struct table *t, size_t column, const json_t *row)
-{
-	const char *params = json_string_or(row, "params", "");
-
-	table_cell(t, column, TONE_PLAIN, "%s%s%s", json_string_or(row, "load", ""),
-		   *params ? "," : "", params);
-}
-
 static int draw(struct content *c, const char *name, const char *what, struct tare_err *err)
 {
 	cleanup_free char *caption = what ? content_caption(c, what) : NULL;
@@ -36,7 +28,7 @@ static void put_call(const struct content *c, struct table *t, const json_t *row
 	char mean[32], p99[32];
 
 	table_cell(t, 0, TONE_PLAIN, "%s", content_env(c, row));
-	put_name(t, 1, row);
+	content_put_set(t, 1, row);
 	table_cell(t, 2, TONE_PLAIN, "%s", json_string_or(row, "call", ""));
 	table_cell(t, 3, TONE_PLAIN, "%llu", (unsigned long long)json_u64_or(row, "count", 0));
 	table_cell(t, 4, TONE_QUIET, "-");
@@ -140,7 +132,7 @@ static int add_limited(const struct content *c, struct table *t, const json_t *r
 		return r;
 	late = json_double_or(row, "throttled_share", NAN);
 	table_cell(t, 0, TONE_PLAIN, "%s", content_env(c, row));
-	put_name(t, 1, row);
+	content_put_set(t, 1, row);
 	table_cell(t, 2, TONE_PLAIN, "%s", asked ? asked : "");
 	table_cell(t, 3, TONE_QUIET, "-");
 	if (!isnan(cores))
@@ -283,7 +275,7 @@ int content_observer(struct content *c, struct tare_err *err)
 		if (r < 0)
 			return r;
 		table_cell(&t, 0, TONE_PLAIN, "%s", content_env(c, row));
-		put_name(&t, 1, row);
+		content_put_set(&t, 1, row);
 		table_cell(&t, 2, TONE_PLAIN, "%s", json_string_or(row, "collectors", ""));
 		table_cell(&t, 3, TONE_PLAIN, "%s", content_ratio(row, text, sizeof(text)));
 		table_cell(&t, 4, TONE_PLAIN, "%llu",

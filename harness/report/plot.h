@@ -63,6 +63,7 @@ int plot_startup(const char *dir, const struct run *run, const json_t *summary,
 		 struct tare_err *err);
 int plot_boundaries(const char *dir, const struct run *run, const json_t *summary,
 		    struct tare_err *err);
+int plot_exits(const char *dir, const struct run *run, const json_t *summary, struct tare_err *err);
 int plot_order(const char *dir, const struct run *run, struct tare_err *err);
 
 /* Name of the picture of a set of cells: "latency-3". cell is the first of its set. */

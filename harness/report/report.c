@@ -69,7 +69,8 @@ static int draw_all(const char *dir, const struct run *run, const json_t *summar
 	    (r = plot_heatmap(dir, run, summary, err)) < 0 ||
 	    (r = plot_throttles(dir, run, err)) < 0 ||
 	    (r = plot_startup(dir, run, summary, err)) < 0 ||
-	    (r = plot_boundaries(dir, run, summary, err)) < 0)
+	    (r = plot_boundaries(dir, run, summary, err)) < 0 ||
+	    (r = plot_exits(dir, run, summary, err)) < 0)
 		return r;
 	return plot_order(dir, run, err);
 }

@@ -25,6 +25,8 @@ int summary_add_startup(const struct run *run, json_t *summary, struct tare_err 
 int summary_add_boundaries(const struct run *run, json_t *summary, struct tare_err *err);
 /* `idle`: what guests cost the host while they wait. */
 int summary_add_idle(const struct run *run, json_t *summary, struct tare_err *err);
+/* `exits` of observed guests. */
+int summary_add_exits(const struct run *run, json_t *summary, struct tare_err *err);
 int summary_add_checks(const struct run *run, json_t *summary, struct tare_err *err);
 
 /* Add a text to a list that has it not yet. */

@@ -91,6 +91,7 @@ int summary_add_checks(const struct run *run, json_t *summary, struct tare_err *
 		const struct run_trial *trial = &run->trials[i];
 		const char *env = run->envs[run->cells[trial->cell].env].label, *name;
 		json_t *seen = json_object_get(trial->record, "collectors"), *one;
+		json_t *outside = json_object_get(trial->record, "host_collectors");
 		const json_t *disturbed =
 			json_object_get(json_object_get(trial->record, "validity"), "disturbed");
 
@@ -100,6 +101,7 @@ int summary_add_checks(const struct run *run, json_t *summary, struct tare_err *
 		for (size_t k = 0; k < json_array_size(disturbed); k++)
 			count_what(validity, env, json_incref(json_array_get(disturbed, k)));
 		json_object_foreach(seen, name, one) count_losses(env, name, one, validity);
+		json_object_foreach(outside, name, one) count_losses(env, name, one, validity);
 	}
 	return 0;
 }

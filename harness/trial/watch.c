@@ -43,6 +43,43 @@ int watch_choose(struct watch *watch, const json_t *names, struct tare_err *err)
 	return 0;
 }
 
+int watch_choose_outside(struct watch *watch, const json_t *names, struct tare_err *err)
+{
+	json_t *name;
+	size_t i;
+
+	*watch = (struct watch){0};
+	json_array_foreach(names, i, name)
+	{
+		const struct collector_ops *ops;
+		const char *argument;
+		int r = collector_find(json_string_value(name), &ops, &argument, err);
+
+		if (r == 0 && ops->of_guest)
+			r = add(watch, ops, argument, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+json_t *watch_names_inside(const json_t *names)
+{
+	json_t *inside = json_array(), *name;
+	size_t i;
+
+	json_array_foreach(names, i, name)
+	{
+		const struct collector_ops *ops;
+		const char *argument;
+
+		if (collector_find(json_string_value(name), &ops, &argument, NULL) < 0 ||
+		    !ops->of_guest)
+			(void)json_array_append(inside, name);
+	}
+	return inside;
+}
+
 unsigned int watch_controllers(const struct watch *watch)
 {
 	unsigned int controllers = 0;
@@ -60,7 +97,7 @@ int watch_attach(struct watch *watch, const struct collector_target *target, str
 		struct tare_err why = {0};
 		int r = e->ops->probe ? e->ops->probe(&why) : 0;
 
-		if (r == 0 && !target->cgroup)
+		if (r == 0 && !target->cgroup && !e->ops->of_guest)
 			r = err_set(&why, ENOTSUP,
 				    "without rights to make a cgroup there is none "
 				    "to look at");

@@ -26,6 +26,10 @@ struct watch {
 
 /* Those named, and those that only read files. The texts of names must outlive the watch. */
 int watch_choose(struct watch *watch, const json_t *names, struct tare_err *err);
+/* Of those named, the ones that watch a guest from the kernel that runs it; and the names of the
+ * others, which the guest's own kernel is asked for: a new reference. */
+int watch_choose_outside(struct watch *watch, const json_t *names, struct tare_err *err);
+json_t *watch_names_inside(const json_t *names);
 /* The controllers whose files they read. */
 unsigned int watch_controllers(const struct watch *watch);
 int watch_attach(struct watch *watch, const struct collector_target *target, struct tare_err *err);

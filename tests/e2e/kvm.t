@@ -35,10 +35,46 @@ fi
 
 smoke() {
 	"$tare" exec -e "vm,kernel=smoke,accel=$1" -- /bin/true >"$work/said" 2>&1
-	[ $? = 125 ] && grep 'in the guest: kernel=smoke knows no more than ping and shutdown' "$work/said"
+	[ $? = 125 ] && grep 'in the guest: kernel=smoke knows no more than ping, shutdown and trials of vmexit' "$work/said"
 }
 ok "the guest without Linux answers by TCG" smoke tcg
 [ ! -w /dev/kvm ] || ok "the guest without Linux answers by KVM" smoke kvm
+
+# The guest without Linux plays a trial, whose exits the host sees: each OUT of the load is one, and so
+# are its serial port's; a CPUID is one too, or an instruction that KVM emulated.
+smoke_trial() { "$tare" run -q -e "vm,kernel=smoke,accel=$1" -w "vmexit,by=$2" -c kvm --rounds 1 --passes 5 -o "$runs/$1-$2" && all_ok "$runs/$1-$2"; }
+exits_seen() {
+	smoke_trial kvm "$1" && valid "$runs/kvm-$1" | jq -e '.host_collectors.kvm as $k | (.load.ops + .load.lead_in) as $n |
+		.load.ops > 0 and .collectors.kvm == null and $k.user.IO.n >= (if .trial.params.by == "port" then $n else 1 end) and
+		$k.n_exits + $k.emulated >= $n + $k.user.IO.n and $k.user_ns <= $k.wall_ns and $k.user_ns > 0 and
+		([$k.user[].n] | add) == $k.n_user and ([$k.vcpus[].user_exits] | add) == $k.n_user and
+		all($k.user[]; ([.buckets[][1]] | add) == .ended) and $k.lost.no_room == 0 and
+		.sha256 == $smoke' --arg smoke "$(sha256sum "${TARE_LIBEXEC:-$build}/tare-smoke" | cut -d' ' -f1)"
+}
+if [ -w /dev/kvm ] && [ -d /sys/module/kvm ]; then
+	ok "the exits of a trial under KVM are seen, by CPUID" exits_seen cpuid
+	ok "the exits of a trial under KVM are seen, by OUT" exits_seen port
+fi
+none_seen() {
+	smoke_trial tcg port && valid "$runs/tcg-port" | jq -e '.host_collectors.kvm | keys == ["unsupported"] and (.unsupported | test("emulated"))' &&
+		"$tare" run -q -e native -w vmexit -c kvm --rounds 1 --passes 5 -o "$runs/native" &&
+		valid "$runs/native" | jq -e '.status == "ok" and .host_collectors == null and (.collectors.kvm.unsupported | test("no guest"))'
+}
+[ ! -d /sys/module/kvm ] || ok "a guest by TCG, and none at all, have no exits, and it says so" none_seen
+
+# QEMU emulates SVM as well: in such a guest its own kernel's KVM tells of real exits, by reason.
+modules=$("$tare" image list --json | jq -r '.kernels[0].folder')
+nested() {
+	mkdir "$work/nested" "$work/nested/lib" &&
+		find "$modules/lib/modules" \( -name irqbypass.ko -o -name kvm.ko -o -name kvm-amd.ko \) -exec cp {} "$work/nested" \; &&
+		cp "$build/tests/test_kvm_exits" "$work/nested" && strip -s "$work/nested/test_kvm_exits" &&
+		ldd "$build/tests/test_kvm_exits" | grep -o '/[^ ]*' | xargs cp -L -t "$work/nested/lib" &&
+		tar -C "$work/nested" -cf "$work/nested.tar" . &&
+		"$tare" exec -e vm,accel=tcg,cpu=max -- /bin/busybox sh -c 'mkdir /run/nested && cd /run/nested && busybox tar xf - &&
+			for module in irqbypass kvm kvm-amd; do busybox insmod $module.ko || exit 1; done
+			./lib/ld-linux-x86-64.so.2 --library-path lib ./test_kvm_exits' <"$work/nested.tar" && ! grep -q SKIPPED "$work/out"
+}
+[ -z "$(find "$modules/lib/modules" -name kvm-amd.ko)" ] || ok "by SVM each exit is counted once, under its own name" nested
 
 # What changes the price of a system call is said with every ratio.
 marked() {

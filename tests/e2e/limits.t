@@ -58,6 +58,20 @@ ok "natively too" says "use container,net=veth" "$tare" exec -e native --net-rat
 ok "a rate without its unit is refused" says "lacks a unit" in_box --net-rate 20
 ok "the rate holds both ways, and nothing holds without it" "$tare" validate --scale 0.4 \
 	-e container,net=veth net-rate
+# A device counts what it is handed as one packet, the limit's queue what goes over the wire: without the
+# 66 bytes of headers of each (Ethernet, IPv4, TCP with timestamps), both are what the load has sent, but for
+# what still lies in its socket.
+traffic() {
+	"$tare" run -q -e container,net=veth --net-rate 10mbit -w net-stream --rounds 1 -o "$runs/traffic" && all_ok "$runs/traffic" &&
+		valid "$runs/traffic" | jq -e '.collectors.net as $net | $net.devices.eth0 as $d | ($d.tx_bytes - 66 * $d.tx_packets) as $sent |
+			($net.namespace == "own") and $d.qdisc.bytes - 66 * $d.qdisc.packets == $sent and
+			(.load.ops * 65536 - $sent | . >= 0 and . < 524288) and $d.qdisc.overlimits > 0 and
+			$d.tx_bytes == $d.peer.rx_bytes and $d.rx_bytes == $d.peer.tx_bytes and
+			$d.peer.qdisc.overlimits + $d.peer.qdisc.drops == 0 and ($net.lost | add) == 0 and
+			($net.series | (.backlog | max) > 0 and .tx_bytes == (.tx_bytes | sort) and .tx_bytes[-1] <= $d.tx_bytes and
+				.overlimits[-1] > 0 and .peer_overlimits[-1] == 0)'
+}
+ok "what a load sends is counted at both ends, and what its limit held back" traffic
 ok "the machine's own network is as before" sh -c "ls /sys/class/net | cmp - '$work/links'"
 
 ulimits() { # on a process, wherever it is; where it may, above what was the most

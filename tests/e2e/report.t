@@ -26,7 +26,7 @@ summary() { jq -e "$1" "$run/summary.json"; }
 "$root/tests/data/make-run" "$run" || exit 1
 ok "a report is made" "$tare" report "$run"
 for file in index.html report.md cells.csv ratios.csv slices.csv plots/ratios.svg plots/ratios.png \
-	plots/heatmap.svg plots/startup.svg plots/boundaries.svg plots/boundaries.png plots/order.svg; do
+	plots/heatmap.svg plots/startup.svg plots/boundaries.svg plots/boundaries.png plots/exits.svg plots/exits.png plots/order.svg; do
 	ok "$file is there" test -s "$run/report/$file"
 done
 ok "there is a latency plot for each load in latency mode" \
@@ -75,6 +75,17 @@ ok "a start ends with the hello" summary \
 	 .median_ns / $up | . > 0.9 and . < 1.1'
 ok "what a guest's CPU second costs the host is told" summary \
 	'[.guest_cpu[] | select(.env == "vm+container")] | length == 1 and all(.host_per_guest > 1.249 and .host_per_guest < 1.251)'
+exits='.exits[] | select(.env == "kvm" and .load == "pread")'
+ok "exits are added up by reason, the most frequent one first" summary \
+	"$exits | .trials == 8 and .ops == 400000 and (.reasons[0] | .reason == \"MSR_WRITE\" and .n == 41600 and .per_op == 0.104) and
+	 ([.reasons[] | select(.by == \"exit\").n] | add == 101616 and . == (sort | reverse)) and .n_exits == 101616"
+ok "the times of exits are those until the guest went on" summary \
+	"$exits | ([.reasons[] | select(.by == \"exit\").sum_ns] | add) == .out_ns and .in_ns + .out_ns < .vcpu_ns and
+	 all(.reasons[]; .p50_ns <= .p99_ns and .mean_ns <= .max_ns)"
+ok "the picture of exits names the reasons with the most time, and sums up the rest" \
+	awk '/EPT_MISCONFIG/ { named = 1 } /other reasons/ { rest = 1 } /vmx 0x4c/ { bad = 1 } END { exit !(named && rest && !bad) }' \
+	"$run/report/plots/exits.gp"
+ok "an exit without a name has its number in the table" says "vmx 0x4c" "$page"
 ok "what a guest costs while it waits is told" says "used 1.00 % of one host CPU" "$page"
 ok "disturbances are told" says "the hypervisor took 2.1 %" "$page"
 ok "failures are told" says "killed for lack of memory" "$page"

@@ -351,6 +351,9 @@ static void losses_beyond_a_percent_void_a_trial(void **state)
 	assert_string_equal(void_of("{\"sched\": {\"switches\": 10, \"lost\":"
 				    "{\"create_failed\": 1}}}"),
 			    "collector sched may have lost 9.1 % of what it follows");
+	assert_string_equal(void_of("{\"kvm\": {\"n_exits\": 50, \"n_user\": 40, \"emulated\": 6,"
+				    "\"lost\": {\"no_room\": 4, \"in_flight\": 9}}}"),
+			    "collector kvm may have lost 4.0 % of what it follows");
 	/* A series' points are no events. */
 	assert_string_equal(void_of("{\"cpu\": {\"lost\": {\"points\": 7}}}"), "");
 	/* A guest's words may be anything. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* smoke: the smallest guest that speaks with tare: hello, ping, shutdown, on the first serial port
- * instead of virtio. No kernel, no libc, ring 0, flat 32-bit segments, no paging, no interrupts.
+/* smoke: the smallest guest that speaks with tare: hello, ping, shutdown, and the trial calls of
+ * one load, vmexit, on the first serial port instead of virtio. No kernel, no libc, ring 0, flat
+ * 32-bit segments, no paging, no interrupts.
  *
  * It is there for KVMs that interpret ring 0 at a microsecond an instruction, where Linux does not
  * boot: so each byte costs as few instructions and exits as it can. */
@@ -29,6 +30,9 @@
 #define KHZ_OPTION     "tsc_khz="
 #define NS_PER_MS      1000000U
 #define ERRNO_UNKNOWN  "95" /* EOPNOTSUPP */
+#define ERRNO_BUSY     "16" /* EBUSY */
+#define WORK_PORT      0x80 /* as in workloads/vmexit.c */
+#define SOLO_OPS       16   /* between looks at the clock */
 #define STRING(x)      #x
 #define NUMBER_TEXT(x) STRING(x)
 
@@ -57,6 +61,12 @@ __asm__(".section .text.entry, \"ax\"\n"
 						       "	.skip 4096\n"
 						       "smoke_stack_end:\n"
 						       ".text\n");
+
+/* The one player there may be. */
+static struct {
+	bool here, by_port;
+	uint32_t ops, lead_in, turns;
+} player;
 
 static uint32_t tsc_khz = KHZ_DEFAULT;
 static uint64_t tsc_begin;
@@ -191,14 +201,110 @@ static bool is_call(const char *name)
 	return !name[i] && call[i] == '"';
 }
 
-static void answer_ping(void)
+static uint64_t ns_of(uint64_t tsc)
 {
 	uint32_t rest;
-	uint64_t ms = divide(read_tsc() - tsc_begin, tsc_khz, &rest);
+	uint64_t ms = divide(tsc, tsc_khz, &rest);
 
+	return ms * NS_PER_MS + divide((uint64_t)rest * NS_PER_MS, tsc_khz, &rest);
+}
+
+static void answer_ping(void)
+{
 	begin_answer(",\"ok\":{\"clocksource\":\"tsc\",\"monotonic_ns\":");
-	put_number(ms * NS_PER_MS + divide((uint64_t)rest * NS_PER_MS, tsc_khz, &rest));
+	put_number(ns_of(read_tsc() - tsc_begin));
 	put("}}\n");
+}
+
+static void answer_error(const char *code, const char *message)
+{
+	begin_answer(",\"error\":{\"errno\":");
+	put(code);
+	put(",\"message\":\"kernel=smoke ");
+	put(message);
+	put("\"}}\n");
+}
+
+static void answer_start(void)
+{
+	if (!find(line, "\"load\":\"vmexit\"") || !find(line, "\"box\":\"bare\"") ||
+	    find(line, "\"mode\":\"latency\"")) {
+		answer_error(ERRNO_UNKNOWN, "plays the load vmexit alone, without a box, and does "
+					    "not time each operation");
+		return;
+	}
+	if (player.here) {
+		answer_error(ERRNO_BUSY, "has room for one player");
+		return;
+	}
+	player.here = true;
+	player.by_port = find(line, "\"by\":\"port\"") != NULL;
+	player.ops = player.lead_in = player.turns = 0;
+	begin_answer(",\"ok\":{\"player\":0}}\n");
+}
+
+static uint32_t number_of(const char *key)
+{
+	const char *at = find(line, key);
+
+	return at ? read_number(at) : 0;
+}
+
+static void operate(uint32_t n)
+{
+	if (player.by_port) {
+		while (n--)
+			outb(WORK_PORT, 0);
+		return;
+	}
+	while (n--) {
+		uint32_t a = 0, b, c = 0, d;
+
+		__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	}
+}
+
+/* As tare-load plays a turn: operations that are not timed, then those that are; or until the time
+ * is up. */
+static void answer_slice(void)
+{
+	uint32_t lead_in = number_of("\"lead_in\":"), ops = number_of("\"iters\":");
+	uint64_t solo_ns = number_of("\"duration_ns\":"), begin, ns;
+
+	operate(lead_in);
+	begin = read_tsc();
+	operate(ops);
+	for (ns = ns_of(read_tsc() - begin); ns < solo_ns; ns = ns_of(read_tsc() - begin)) {
+		operate(SOLO_OPS);
+		ops += SOLO_OPS;
+	}
+	player.lead_in += lead_in;
+	player.ops += ops;
+	player.turns++;
+	begin_answer(",\"ok\":{\"ended\":false,\"ops\":");
+	put_number(ops);
+	put(",\"ns\":");
+	put_number(ns);
+	put("}}\n");
+}
+
+static void answer_finish(void)
+{
+	player.here = false;
+	begin_answer(",\"ok\":{\"record\":{\"status\":\"ok\",\"collectors\":{},\"limits\":{},"
+		     "\"span\":{},\"load\":{\"exit\":{\"status\":0},\"ops\":");
+	put_number(player.ops);
+	put(",\"lead_in\":");
+	put_number(player.lead_in);
+	put(",\"turns\":");
+	put_number(player.turns);
+	put("}}}}\n");
+}
+
+static void answer_abort(void)
+{
+	player.here = false;
+	begin_answer(",\"ok\":{}}\n");
 }
 
 static void shut_down(void)
@@ -227,9 +333,16 @@ _Noreturn void smoke_main(const struct start_info *info)
 			answer_ping();
 		else if (is_call("shutdown"))
 			shut_down();
+		else if (is_call("start"))
+			answer_start();
+		else if (is_call("slice"))
+			answer_slice();
+		else if (is_call("finish"))
+			answer_finish();
+		else if (is_call("abort"))
+			answer_abort();
 		else
-			begin_answer(",\"error\":{\"errno\":" ERRNO_UNKNOWN
-				     ",\"message\":\"kernel=smoke knows no more than ping and "
-				     "shutdown\"}}\n");
+			answer_error(ERRNO_UNKNOWN,
+				     "knows no more than ping, shutdown and trials of vmexit");
 	}
 }

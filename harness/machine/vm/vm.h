@@ -10,6 +10,7 @@
 #include "machine/vm/channel.h"
 #include "machine/vm/host_view.h"
 #include "machine/vm/idle.h"
+#include "trial/watch.h"
 
 struct tare_err;
 
@@ -21,7 +22,9 @@ struct vm_player {
 	uint64_t asked_ns;
 	struct channel_clock clock;
 	struct host_view view;
-	struct idle idle; /* as it was then */
+	struct idle idle;     /* as it was then */
+	json_t *collectors;   /* as asked for; the watch points into it */
+	struct watch outside; /* those of the guest as a whole, on the host */
 };
 
 struct vm {
