@@ -20,7 +20,8 @@ struct seat {
 	struct instance *instance;
 	machine_player player;
 	bool started, ended;
-	char status[16]; /* "" while nothing is wrong */
+	bool limited_outside; /* its limits are the machine's */
+	char status[16];      /* "" while nothing is wrong */
 	char why[256];
 	size_t position; /* in the random order of the set */
 	uint64_t iters;  /* timed operations a turn */

@@ -93,3 +93,17 @@ int machine_probe(const struct machine_ops *machine, const struct box_ops *box,
 int machine_check_options(const struct machine_ops *ops, const json_t *options,
 			  struct tare_err *err);
 const char *machine_option(const struct machine_ops *ops, const json_t *options, const char *name);
+
+/* A guest's option limit-at, the same of all guests. */
+#define MACHINE_LIMIT_AT                                                                           \
+	{                                                                                          \
+		"limit-at", "auto|machine|box", "auto",                                            \
+			"limits on the guest as a whole, or on the box in it; auto: bare, whole",  \
+			false                                                                      \
+	}
+/* Where the limits of an environment lie: true: on the machine as a whole. */
+bool machine_is_limited(const struct machine_ops *ops, const json_t *options, const char *box);
+/* Which of them are for the machine, and which for the box and the process in it. */
+void machine_split_limits(const struct machine_ops *ops, const json_t *options, const char *box,
+			  const struct limits *limits, struct limits *ret_machine,
+			  struct limits *ret_box);

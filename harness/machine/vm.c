@@ -228,6 +228,12 @@ static int begin_call_of(struct vm *vm, machine_player player, struct tare_err *
 	return begin_call(vm, err);
 }
 
+static void forget_player(struct vm_player *player)
+{
+	host_view_close(&player->view);
+	player->used = false;
+}
+
 static int start_player(struct vm *vm, const struct trial_spec *spec, struct vm_player *player,
 			struct tare_err *err)
 {
@@ -235,14 +241,19 @@ static int start_player(struct vm *vm, const struct trial_spec *spec, struct vm_
 	int r;
 
 	player->asked_ns = clock_now_ns();
+	player->sample_ns = spec->sample_ns;
 	player->idle = vm->idle;
 	r = channel_start(channel, spec, deadline_after(vm, 0), &player->remote, err);
 
 	if (r < 0)
 		return r;
-	if (vm->boot.guest.cgroup)
-		host_view_read(vm->boot.guest.cgroup, &player->view);
-	return channel_ping(channel, VM_PINGS, deadline_after(vm, 0), &player->clock, err);
+	r = host_view_open(&player->view, &vm->boot.guest, err);
+	if (r < 0)
+		return r;
+	r = channel_ping(channel, VM_PINGS, deadline_after(vm, 0), &player->clock, err);
+	if (r < 0)
+		host_view_close(&player->view);
+	return r;
 }
 
 int vm_start(struct machine *machine, const struct trial_spec *spec, machine_player *ret,
@@ -268,6 +279,30 @@ int vm_start(struct machine *machine, const struct trial_spec *spec, machine_pla
 	return 0;
 }
 
+static int sample_view(void *view, struct tare_err *err)
+{
+	return host_view_sample(view, err);
+}
+
+/* One turn, which the host looks at from its side, in intervals where it is a long one. */
+static int play_turn(struct vm *vm, struct vm_player *player, const struct play_request *request,
+		     struct trial_slice *ret, struct tare_err *err)
+{
+	struct guest *guest = &vm->boot.guest;
+	uint64_t interval_ns = request->kind == PLAY_SOLO ? player->sample_ns : 0;
+	struct qemu_times begun;
+	int r;
+
+	guest->tick = (struct guest_tick){interval_ns, clock_now_ns() + interval_ns, sample_view,
+					  &player->view};
+	host_view_turn_begin(&player->view, &begun);
+	r = channel_slice(guest->channel, player->remote, request,
+			  deadline_after(vm, request->duration_ns), ret, err);
+	host_view_turn_end(&player->view, &begun);
+	guest->tick = (struct guest_tick){0};
+	return r;
+}
+
 int vm_slice(struct machine *machine, machine_player player, const struct play_request *request,
 	     struct trial_slice *ret, struct tare_err *err)
 {
@@ -277,38 +312,37 @@ int vm_slice(struct machine *machine, machine_player player, const struct play_r
 
 	if (r < 0)
 		return r;
-	r = channel_slice(vm->boot.guest.channel, vm->players[player].remote, request,
-			  deadline_after(vm, request->duration_ns), ret, &why);
+	r = play_turn(vm, &vm->players[player], request, ret, &why);
 	if (r == 0 && ret->ended)
 		r = check_memory(vm, &why);
 	return finish_call(vm, r, &why, err);
 }
 
 /* What the host saw meanwhile. */
-static json_t *describe_host(const struct vm *vm, const struct vm_player *player,
-			     const struct host_view *view)
+static int describe_host(const struct vm *vm, struct vm_player *player, json_t **ret,
+			 struct tare_err *err)
 {
-	json_t *seen =
-		vm->boot.guest.cgroup ? host_view_difference(&player->view, view) : json_object();
 	json_t *idle = idle_since(&vm->idle, &player->idle);
+	int r = host_view_read(&player->view, ret, err);
 
-	if (idle)
-		(void)json_put(seen, "idle", idle);
-	return seen;
+	if (r == 0 && idle)
+		(void)json_put(*ret, "idle", json_incref(idle));
+	json_decref(idle);
+	return r;
 }
 
-static int finish_player(struct vm *vm, const struct vm_player *player, json_t **ret,
+static int finish_player(struct vm *vm, struct vm_player *player, json_t **ret,
 			 struct tare_err *err)
 {
 	struct channel *channel = vm->boot.guest.channel;
 	cleanup_json json_t *told = NULL;
 	cleanup_json json_t *record = NULL;
+	cleanup_json json_t *seen = NULL;
 	struct channel_clock clock;
-	struct host_view view;
 	int r = channel_ping(channel, VM_PINGS, deadline_after(vm, 0), &clock, err);
 
-	if (r == 0 && vm->boot.guest.cgroup)
-		host_view_read(vm->boot.guest.cgroup, &view);
+	if (r == 0)
+		r = host_view_end(&player->view, err);
 	if (r == 0)
 		r = channel_finish(channel, player->remote, deadline_after(vm, 0), &told, err);
 	if (r == 0)
@@ -316,13 +350,15 @@ static int finish_player(struct vm *vm, const struct vm_player *player, json_t *
 	if (r == 0 &&
 	    json_object_get(json_object_get(json_object_get(told, "load"), "exit"), "signal"))
 		r = check_memory(vm, err);
+	if (r == 0)
+		r = describe_host(vm, player, &seen, err);
 	if (r < 0)
 		return r;
 	(void)json_put(record, "validity", guest_clock_judge(&player->clock, &clock));
 	(void)json_put(record, "spans",
 		       guest_record_spans(told, &player->clock, &clock,
 					  vm->boot.guest.qemu.process.exec_ns, player->asked_ns));
-	(void)json_put(record, "host_collectors", describe_host(vm, player, &view));
+	(void)json_object_set(record, "host_collectors", seen);
 	*ret = json_incref(record);
 	return 0;
 }
@@ -335,8 +371,8 @@ int vm_finish(struct machine *machine, machine_player player, json_t **ret, stru
 
 	if (r < 0)
 		return r;
-	vm->players[player].used = false;
 	r = finish_player(vm, &vm->players[player], ret, &why);
+	forget_player(&vm->players[player]);
 	return finish_call(vm, r, &why, err);
 }
 
@@ -348,7 +384,7 @@ int vm_abort(struct machine *machine, machine_player player, struct tare_err *er
 
 	if (r < 0)
 		return r;
-	vm->players[player].used = false;
+	forget_player(&vm->players[player]);
 	r = channel_abort(vm->boot.guest.channel, vm->players[player].remote, deadline_after(vm, 0),
 			  &why);
 	return finish_call(vm, r, &why, err);
@@ -411,8 +447,11 @@ int vm_stop(struct machine *machine, struct tare_err *err)
 int vm_close(struct machine *machine, struct tare_err *err)
 {
 	struct vm *vm = as_vm(machine);
-	int r = vm->ended ? 0 : vm_boot_close(&vm->boot, close_by(vm), err);
+	int r;
 
+	for (size_t i = 0; i < VM_PLAYERS; i++)
+		forget_player(&vm->players[i]);
+	r = vm->ended ? 0 : vm_boot_close(&vm->boot, close_by(vm), err);
 	json_decref(vm->ended);
 	json_decref(vm->footprint);
 	json_decref(vm->lacks);

@@ -26,6 +26,8 @@ struct watch {
 
 /* Those named, and those that only read files. The texts of names must outlive the watch. */
 int watch_choose(struct watch *watch, const json_t *names, struct tare_err *err);
+/* These alone; names ends with NULL. */
+int watch_choose_only(struct watch *watch, const char *const *names, struct tare_err *err);
 /* The controllers whose files they read. */
 unsigned int watch_controllers(const struct watch *watch);
 int watch_attach(struct watch *watch, const struct collector_target *target, struct tare_err *err);
