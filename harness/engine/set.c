@@ -314,8 +314,8 @@ int set_play(struct set *set, json_t **ret, struct tare_err *err)
 		return r;
 	}
 	validity_begin(&before, set->instances->players_cpu);
-	move_to(set->mode == TRIAL_SOLO ? -1 : config->conductor_cpu, &cpus);
-	r = set->mode == TRIAL_SOLO ? solo_play(set, err) : turns_play(set, err);
+	move_to(set->turns ? config->conductor_cpu : -1, &cpus);
+	r = set->turns ? turns_play(set, err) : solo_play(set, err);
 	if (CPU_COUNT(&cpus) > 0)
 		(void)sched_setaffinity(0, sizeof(cpus), &cpus);
 	for (size_t i = 0; i < set->n_seats; i++)

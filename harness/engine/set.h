@@ -39,6 +39,7 @@ struct set {
 	uint64_t round;
 	char *name; /* load_choice_text() */
 	enum trial_mode mode;
+	bool turns; /* players take turns, else each plays alone */
 	struct seat seats[SET_ENVS_MAX];
 	size_t n_seats;
 };
@@ -48,7 +49,7 @@ struct set {
 int set_play(struct set *set, json_t **ret, struct tare_err *err);
 /* `tare run` passes the turn here. */
 int turns_play(struct set *set, struct tare_err *err);
-/* Loads that cannot be sliced, one environment after the other. */
+/* What takes no turns, one environment after the other. */
 int solo_play(struct set *set, struct tare_err *err);
 
 /* For turns.c and solo.c: what a failure means for the seat and its machine. */

@@ -226,6 +226,7 @@ static void flags_make_one_group(void **state)
 	assert_int_equal(c.passes, 5);
 	assert_string_equal(c.baseline, "a");
 	assert_int_equal(campaign_mode(&c.groups[0], described, "getppid"), TRIAL_BATCH);
+	assert_true(campaign_takes_turns(&c.groups[0], described, "getppid"));
 	campaign_clear(&c);
 }
 
@@ -241,8 +242,18 @@ static void limits_make_every_load_solo(void **state)
 	assert_int_equal(limits_set(&flags.limits, "cpus", "0.5", &err), 0);
 	assert_int_equal(campaign_from_flags(&flags, described, &c, &err), 0);
 	assert_int_equal(campaign_mode(&c.groups[0], described, "getppid"), TRIAL_SOLO);
+	assert_false(campaign_takes_turns(&c.groups[0], described, "getppid"));
 	campaign_clear(&c);
+	/* Each operation can be timed where nobody takes turns, too. */
 	flags.has_mode = true;
+	flags.mode = TRIAL_LATENCY;
+	assert_int_equal(campaign_from_flags(&flags, described, &c, &err), 0);
+	assert_int_equal(campaign_mode(&c.groups[0], described, "getppid"), TRIAL_LATENCY);
+	assert_false(campaign_takes_turns(&c.groups[0], described, "getppid"));
+	c.groups[0].limits = (struct limits){0};
+	assert_true(campaign_takes_turns(&c.groups[0], described, "getppid"));
+	assert_false(campaign_takes_turns(&c.groups[0], described, "cpu-burn"));
+	campaign_clear(&c);
 	flags.mode = TRIAL_BATCH;
 	assert_int_equal(campaign_from_flags(&flags, described, &c, &refused), -EINVAL);
 	assert_says(refused, "nothing takes turns");
