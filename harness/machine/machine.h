@@ -43,6 +43,11 @@ struct machine_stdio {
 	uint64_t deadline_ns;
 };
 
+struct machine_outside {
+	const struct cgroup *cgroup; /* the machine's */
+	pid_t pid;                   /* the process that runs it */
+};
+
 /* A player on that machine: a number that machine_start gave. */
 typedef unsigned int machine_player;
 
@@ -72,6 +77,9 @@ struct machine_ops {
 	/* Carry a check out there: *ret_account as of check_carry_out(). */
 	int (*check)(struct machine *machine, const struct check_request *request,
 		     json_t **ret_account, struct tare_err *err);
+	/* What of it this kernel sees and holds. NULL: it has no group of its own here, or is many
+	 * processes. */
+	int (*outside)(struct machine *machine, struct machine_outside *ret, struct tare_err *err);
 	/* Take it down but keep what there is to tell: describe() then tells of its end too. For
 	 * guests; NULL: there is no more. */
 	int (*stop)(struct machine *machine, struct tare_err *err);

@@ -420,6 +420,16 @@ int vm_check(struct machine *machine, const struct check_request *request, json_
 	return r < 0 ? finish_call(vm, r, &why, err) : 0;
 }
 
+static int vm_outside(struct machine *machine, struct machine_outside *ret, struct tare_err *err)
+{
+	const struct guest *guest = &as_vm(machine)->boot.guest;
+
+	if (!guest->cgroup)
+		return err_set(err, ENOTSUP, "machine vm: QEMU has no group of its own");
+	*ret = (struct machine_outside){guest->cgroup, guest->qemu.process.pid};
+	return 0;
+}
+
 /* Who may not be silent for long may not be so in its end. */
 static uint64_t close_by(const struct vm *vm)
 {
@@ -473,6 +483,7 @@ const struct machine_ops machine_ops_vm = {
 	.abort = vm_abort,
 	.exec = vm_run,
 	.check = vm_check,
+	.outside = vm_outside,
 	.stop = vm_stop,
 	.close = vm_close,
 };
