@@ -106,12 +106,22 @@ static bool is_tried_outside(const struct trying *t, const struct check_ops *che
 	       machine_is_limited(t->ops, t->env->machine_options, t->env->box);
 }
 
+/* A bare guest's own network device is held from outside as well, and its machine sees to that. */
+static bool is_of_device(const struct trying *t, const struct check_ops *check)
+{
+	const char *net = machine_option(t->ops, t->env->machine_options, "guest-net");
+
+	return check->on_device && strcmp(t->env->box, "bare") == 0 && net &&
+	       strcmp(net, "none") != 0;
+}
+
 /* Who asked for limits on the machine is not answered by one on the box. */
 static bool is_only_inside(const struct trying *t, const struct check_ops *check)
 {
 	const char *at = machine_option(t->ops, t->env->machine_options, "limit-at");
 
-	return at && strcmp(at, "machine") == 0 && !is_tried_outside(t, check);
+	return at && strcmp(at, "machine") == 0 && !is_tried_outside(t, check) &&
+	       !is_of_device(t, check);
 }
 
 static int carry_out(struct trying *t, const struct check_ops *check, double scale,
@@ -143,6 +153,7 @@ static int check_one(struct validate *v, struct trying *t, const struct check_op
 {
 	size_t all = v->n_checks * v->envs.n;
 	bool outside = is_tried_outside(t, check);
+	const char *at = outside || is_of_device(t, check) ? "machine" : "box";
 	cleanup_json json_t *account = NULL;
 	struct tare_err why = {0};
 	json_t *result;
@@ -155,7 +166,7 @@ static int check_one(struct validate *v, struct trying *t, const struct check_op
 	v->done++;
 	result = check_judge(check, r < 0 ? NULL : account, why.msg);
 	if (!result || json_object_set_new(result, "env", json_string(t->env->label)) < 0 ||
-	    json_object_set_new(result, "limit_at", json_string(outside ? "machine" : "box")) < 0 ||
+	    json_object_set_new(result, "limit_at", json_string(at)) < 0 ||
 	    json_array_append_new(v->results, result) < 0)
 		return err_set(err, ENOMEM, "out of memory");
 	log_progress((double)v->done / (double)all, "%s: %s: %s", t->env->label, check->name,
