@@ -25,10 +25,10 @@
 #define PLAY_TURN_WRITEV 1
 
 enum play_kind {
-	PLAY_READY,  /* reply only: set up, waiting */
-	PLAY_SLICE,  /* lead_in untimed operations, then iters timed ones; in latency mode a clock
-		      * pair for each of the iters */
-	PLAY_SOLO,   /* operations until duration_ns has passed */
+	PLAY_READY, /* reply only: set up, waiting */
+	PLAY_SLICE, /* lead_in untimed operations, then iters timed ones; in latency mode a clock
+		     * pair for each of the iters */
+	PLAY_SOLO, /* operations until duration_ns has passed, in latency mode each of them timed */
 	PLAY_FINISH, /* payload of the reply: struct play_result */
 };
 

@@ -40,6 +40,9 @@ struct check_ops {
 	/* What a machine puts on its own network device, for both ways, when that is what is under
 	 * test: "net-rate=40mbit". NULL: the check is not about one. */
 	const char *on_device;
+	/* It can be tried on a machine as a whole, whose group is this kernel's: check/run/stage.h.
+	 */
+	bool of_machines;
 	/* Can it be tried on this kernel and with this box? 0, or -ENOTSUP and the reason in one
 	 * sentence ("cgroup v1 has no memory.high"). May be NULL. */
 	int (*probe)(struct check_run *run, struct tare_err *err);

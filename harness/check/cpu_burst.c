@@ -108,6 +108,7 @@ const struct check_ops check_ops_cpu_burst = {
 	.summary = "CPU time after an idle time, over the quota, in bursts",
 	.claim = "after an idle time a group gets its burst on top of its quota, and no more",
 	.limits = "cpu-burst",
+	.of_machines = true,
 	.unit = "x",
 	.low = BURST_LOW,
 	.high = BURST_HIGH,

@@ -221,6 +221,7 @@ const struct check_ops check_ops_cpu_quota = {
 	.summary = "CPU time over quotas, periods and threads",
 	.claim = "a group gets its quota of CPU time in each period, no more and no less",
 	.limits = "cpus cpu-period",
+	.of_machines = true,
 	.unit = "%",
 	.low = -TOLERANCE,
 	.high = TOLERANCE,

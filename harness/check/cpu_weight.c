@@ -64,6 +64,7 @@ const struct check_ops check_ops_cpu_weight = {
 	.summary = "the ratio of CPU times of two groups 1:2 on one CPU",
 	.claim = "two groups that both want a CPU get of it as their weights are to each other",
 	.limits = "cpu-shares",
+	.of_machines = true,
 	.unit = "x",
 	.low = RATIO / (1 + TOLERANCE),
 	.high = RATIO * (1 + TOLERANCE),

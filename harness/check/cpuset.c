@@ -95,6 +95,7 @@ const struct check_ops check_ops_cpuset = {
 	.summary = "time on CPUs outside the mask, as sched_switch saw it",
 	.claim = "the tasks of a group run on the CPUs of its mask and never on another",
 	.limits = "cpuset-cpus",
+	.of_machines = true,
 	.unit = "ns",
 	.low = 0,
 	.high = 0,

@@ -72,6 +72,13 @@ enum trial_mode campaign_mode(const struct campaign_group *group, const json_t *
 	return TRIAL_BATCH;
 }
 
+bool campaign_takes_turns(const struct campaign_group *group, const json_t *described,
+			  const char *load)
+{
+	return campaign_mode(group, described, load) != TRIAL_SOLO &&
+	       !load_is_solo(described, load) && !limits_forbid_turns(&group->limits);
+}
+
 bool campaign_group_on_host(const struct campaign_group *group)
 {
 	const struct machine_ops *machine;
@@ -87,18 +94,18 @@ bool campaign_group_on_host(const struct campaign_group *group)
 static int check_mode(const struct campaign_group *group, const json_t *described,
 		      struct tare_err *err)
 {
-	if (group->mode != TRIAL_BATCH && group->mode != TRIAL_LATENCY)
+	if (group->mode != TRIAL_BATCH)
 		return 0;
 	if (limits_forbid_turns(&group->limits))
 		return err_set(err, EINVAL,
 			       "group '%s': with limits of CPU, memory or I/O nothing takes turns: "
-			       "leave the mode out, or write solo",
+			       "leave the mode out, or write solo or latency",
 			       group->name);
 	for (size_t i = 0; i < group->loads.n; i++) {
 		if (load_is_solo(described, group->loads.items[i].name))
 			return err_set(err, EINVAL,
 				       "group '%s': load '%s' cannot take turns: leave the mode "
-				       "out, or write solo",
+				       "out, or write solo or latency",
 				       group->name, group->loads.items[i].name);
 	}
 	return 0;

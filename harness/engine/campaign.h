@@ -84,6 +84,10 @@ int campaign_from_json(const json_t *object, const json_t *envs, const json_t *d
 enum trial_mode campaign_mode(const struct campaign_group *group, const json_t *described,
 			      const char *load);
 
+/* Else its environments play one after the other: solo, and for latencies where it cannot. */
+bool campaign_takes_turns(const struct campaign_group *group, const json_t *described,
+			  const char *load);
+
 /* True when one of the group's environments is on this kernel, not on a guest's. */
 bool campaign_group_on_host(const struct campaign_group *group);
 

@@ -226,6 +226,7 @@ static int do_set(struct engine *e, const struct campaign_group *group, uint64_t
 		.round = round,
 		.name = name,
 		.mode = campaign_mode(group, e->config->described, load->name),
+		.turns = campaign_takes_turns(group, e->config->described, load->name),
 	};
 	uint64_t begun = clock_now_ns();
 	size_t there;

@@ -34,17 +34,6 @@ void seat_fail(struct seat *seat, int code, const char *why)
 		seat->instance->broken = true;
 }
 
-/* A bare guest is limited as a whole, from outside; everything else by the box's own group. */
-static void split_limits(const struct seat *seat, bool is_guest, struct limits *ret_machine,
-			 struct limits *ret_box)
-{
-	bool whole = is_guest && strcmp(seat->env->box, "bare") == 0;
-
-	*ret_machine = whole ? seat->spec.limits : (struct limits){0};
-	ret_machine->ulimits.n = 0;
-	*ret_box = whole ? limits_of_process(&seat->spec.limits) : seat->spec.limits;
-}
-
 int seat_start(struct set *set, struct seat *seat)
 {
 	const struct machine_ops *ops = NULL;
@@ -54,7 +43,9 @@ int seat_start(struct set *set, struct seat *seat)
 	int r = machine_find(seat->env->machine, &ops, &why);
 
 	if (r == 0) {
-		split_limits(seat, ops->is_guest, &on_machine, &spec.limits);
+		machine_split_limits(ops, seat->env->machine_options, seat->env->box,
+				     &seat->spec.limits, &on_machine, &spec.limits);
+		seat->limited_outside = limits_any(&on_machine);
 		r = instances_get(set->instances, seat->env, &on_machine, &seat->instance, &why);
 	}
 	seat->asked_ns = clock_now_ns();
@@ -154,7 +145,7 @@ static json_t *take_account(const json_t *read)
 		{"sha256", JSON_STRING},     {"load", JSON_OBJECT},
 		{"limits", JSON_OBJECT},     {"span", JSON_OBJECT},
 		{"collectors", JSON_OBJECT}, {"host_collectors", JSON_OBJECT},
-		{"spans", JSON_OBJECT},
+		{"spans", JSON_OBJECT},      {"stolen", JSON_OBJECT},
 	};
 	static const char *const statuses[] = {"ok", "failed", "unsupported"};
 	json_t *record = json_object();
@@ -197,6 +188,9 @@ static json_t *seat_record(const struct set *set, const struct seat *seat, const
 	(void)json_object_set_new(record, "set", json_string(set->name));
 	(void)json_object_set_new(record, "trial", trial_spec_to_json(&seat->spec));
 	(void)json_object_set_new(record, "position", json_u64(seat->position));
+	if (limits_any(&seat->spec.limits))
+		(void)json_object_set_new(record, "limit_at",
+					  json_string(seat->limited_outside ? "machine" : "box"));
 	(void)json_object_set_new(record, "validity", all);
 	(void)json_object_set_new(
 		record, "host_span",
@@ -320,8 +314,8 @@ int set_play(struct set *set, json_t **ret, struct tare_err *err)
 		return r;
 	}
 	validity_begin(&before, set->instances->players_cpu);
-	move_to(set->mode == TRIAL_SOLO ? -1 : config->conductor_cpu, &cpus);
-	r = set->mode == TRIAL_SOLO ? solo_play(set, err) : turns_play(set, err);
+	move_to(set->turns ? config->conductor_cpu : -1, &cpus);
+	r = set->turns ? turns_play(set, err) : solo_play(set, err);
 	if (CPU_COUNT(&cpus) > 0)
 		(void)sched_setaffinity(0, sizeof(cpus), &cpus);
 	for (size_t i = 0; i < set->n_seats; i++)

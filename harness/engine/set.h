@@ -20,7 +20,8 @@ struct seat {
 	struct instance *instance;
 	machine_player player;
 	bool started, ended;
-	char status[16]; /* "" while nothing is wrong */
+	bool limited_outside; /* its limits are the machine's */
+	char status[16];      /* "" while nothing is wrong */
 	char why[256];
 	size_t position; /* in the random order of the set */
 	uint64_t iters;  /* timed operations a turn */
@@ -38,6 +39,7 @@ struct set {
 	uint64_t round;
 	char *name; /* load_choice_text() */
 	enum trial_mode mode;
+	bool turns; /* players take turns, else each plays alone */
 	struct seat seats[SET_ENVS_MAX];
 	size_t n_seats;
 };
@@ -47,7 +49,7 @@ struct set {
 int set_play(struct set *set, json_t **ret, struct tare_err *err);
 /* `tare run` passes the turn here. */
 int turns_play(struct set *set, struct tare_err *err);
-/* Loads that cannot be sliced, one environment after the other. */
+/* What takes no turns, one environment after the other. */
 int solo_play(struct set *set, struct tare_err *err);
 
 /* For turns.c and solo.c: what a failure means for the seat and its machine. */

@@ -2,7 +2,6 @@
 #include "engine/validity.h"
 
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "kernel/cpu_times.h"
 
 /* Steps of the wall clock below this are the adjustment of a clock, not a jump. */
 #define CLOCK_STEP_NS (100 * NS_PER_MS)
@@ -21,28 +21,6 @@ static uint64_t realtime_ns(void)
 
 	(void)clock_gettime(CLOCK_REALTIME, &t);
 	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
-}
-
-/* proc(5), /proc/stat: user nice system idle iowait irq softirq steal, in clock ticks. */
-static void read_stat(struct validity *v)
-{
-	char text[65536], name[16];
-	const char *line;
-	uint64_t t[8];
-
-	if (fd_read_file_quiet(AT_FDCWD, "/proc/stat", text, sizeof(text)) < 0)
-		return;
-	(void)snprintf(name, sizeof(name), "\ncpu%d ", v->cpu);
-	line = strstr(text, name);
-	/* NOLINTNEXTLINE(cert-err34-c): a kernel file of numbers */
-	if (line && sscanf(line + strlen(name),
-			   "%" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
-			   " %" SCNu64 " %" SCNu64,
-			   &t[0], &t[1], &t[2], &t[3], &t[4], &t[5], &t[6], &t[7]) == 8) {
-		v->steal = t[7];
-		for (int i = 0; i < 8; i++)
-			v->all += t[i];
-	}
 }
 
 /* The number after a key at the start of a line, or 0. */
@@ -59,12 +37,16 @@ static uint64_t number_after(const char *path, const char *key)
 
 static void validity_read(struct validity *v, int cpu)
 {
+	struct cpu_times times;
 	char *end;
 
 	*v = (struct validity){.cpu = cpu};
 	v->monotonic_ns = clock_now_ns();
 	v->realtime_ns = realtime_ns();
-	read_stat(v);
+	if (cpu_times_read(cpu, &times)) {
+		v->steal = times.steal_us;
+		v->all = times.all_us;
+	}
 	v->swaps = number_after("/proc/vmstat", "\npswpin ") +
 		   number_after("/proc/vmstat", "\npswpout ");
 	v->pressure_us = number_after("/proc/pressure/cpu", "total=");

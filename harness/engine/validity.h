@@ -17,7 +17,7 @@
 struct validity {
 	int cpu;
 	uint64_t monotonic_ns, realtime_ns;
-	uint64_t steal, all;  /* clock ticks of the players' CPU */
+	uint64_t steal, all;  /* us of the players' CPU */
 	uint64_t swaps;       /* pages in and out */
 	uint64_t pressure_us; /* PSI cpu, some, of the whole system */
 	char clocksource[32];

@@ -264,6 +264,17 @@ int program_wait(struct program_process *process, int timeout_ms, int *ret_statu
 	return 0;
 }
 
+bool program_cpu_ns(pid_t pid, uint64_t *ret)
+{
+	struct timespec t;
+	clockid_t clock;
+
+	if (pid <= 0 || clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &t) < 0)
+		return false;
+	*ret = (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+	return true;
+}
+
 int program_kill(struct program_process *process, int timeout_ms, struct tare_err *err)
 {
 	if (process->pidfd < 0)

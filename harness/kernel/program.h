@@ -53,5 +53,9 @@ int program_start(const struct program *program, struct program_process *ret, st
 int program_wait(struct program_process *process, int timeout_ms, int *ret_status,
 		 struct tare_err *err);
 
+/* The CPU time of all its threads, those that have ended included. False: it is gone, or pid is 0.
+ */
+bool program_cpu_ns(pid_t pid, uint64_t *ret);
+
 /* SIGKILL, then program_wait(). A process that was never started or is gone is no error. */
 int program_kill(struct program_process *process, int timeout_ms, struct tare_err *err);

@@ -43,6 +43,11 @@ struct machine_stdio {
 	uint64_t deadline_ns;
 };
 
+struct machine_outside {
+	const struct cgroup *cgroup; /* the machine's */
+	pid_t pid;                   /* the process that runs it */
+};
+
 /* A player on that machine: a number that machine_start gave. */
 typedef unsigned int machine_player;
 
@@ -72,6 +77,9 @@ struct machine_ops {
 	/* Carry a check out there: *ret_account as of check_carry_out(). */
 	int (*check)(struct machine *machine, const struct check_request *request,
 		     json_t **ret_account, struct tare_err *err);
+	/* What of it this kernel sees and holds. NULL: it has no group of its own here, or is many
+	 * processes. */
+	int (*outside)(struct machine *machine, struct machine_outside *ret, struct tare_err *err);
 	/* Take it down but keep what there is to tell: describe() then tells of its end too. For
 	 * guests; NULL: there is no more. */
 	int (*stop)(struct machine *machine, struct tare_err *err);
@@ -93,3 +101,17 @@ int machine_probe(const struct machine_ops *machine, const struct box_ops *box,
 int machine_check_options(const struct machine_ops *ops, const json_t *options,
 			  struct tare_err *err);
 const char *machine_option(const struct machine_ops *ops, const json_t *options, const char *name);
+
+/* A guest's option limit-at, the same of all guests. */
+#define MACHINE_LIMIT_AT                                                                           \
+	{                                                                                          \
+		"limit-at", "auto|machine|box", "auto",                                            \
+			"limits on the guest as a whole, or on the box in it; auto: bare, whole",  \
+			false                                                                      \
+	}
+/* Where the limits of an environment lie: true: on the machine as a whole. */
+bool machine_is_limited(const struct machine_ops *ops, const json_t *options, const char *box);
+/* Which of them are for the machine, and which for the box and the process in it. */
+void machine_split_limits(const struct machine_ops *ops, const json_t *options, const char *box,
+			  const struct limits *limits, struct limits *ret_machine,
+			  struct limits *ret_box);

@@ -21,6 +21,7 @@ static const struct machine_option uml_options[] = {
 	{"image", "NAME", IMAGED_NONE,
 	 "the root of what runs in it: of 'tare image list', as an ext4 disk", true},
 	{"boot", "cold|restore", "cold", "boot anew: it has no state that could be saved", false},
+	MACHINE_LIMIT_AT,
 	{"patience", "TIME", "60s", "how long it may take to boot", false},
 	{"silence", "TIME", "60s", "how long the guest may take to answer", false},
 	{0},
@@ -88,7 +89,7 @@ static int open_guest(const struct machine_config *config, struct vm_boot *b, st
 	int r;
 
 	vm_boot_plan(config, b, NULL, &plan);
-	plan.own_cgroup = true;
+	plan.needs_cgroup = true;
 	plan.lines = true;
 	plan.start = uml_start;
 	r = guest_open(&plan, &b->guest, err);

@@ -240,6 +240,7 @@ static int watch_outside(const struct vm *vm, struct vm_player *player, struct t
 static void forget_player(struct vm_player *player)
 {
 	watch_detach(&player->outside);
+	host_view_close(&player->view);
 	json_decref(player->collectors);
 	player->collectors = NULL;
 	player->used = false;
@@ -263,6 +264,7 @@ static int start_player(struct vm *vm, const struct trial_spec *spec, struct vm_
 	int r;
 
 	player->asked_ns = clock_now_ns();
+	player->sample_ns = spec->sample_ns;
 	player->idle = vm->idle;
 	player->collectors = json_incref(spec->collectors);
 	r = watch_outside(vm, player, err);
@@ -272,9 +274,13 @@ static int start_player(struct vm *vm, const struct trial_spec *spec, struct vm_
 		r = watch_snapshot(&player->outside, COLLECTOR_BEGIN, err);
 	if (r < 0)
 		return r;
-	if (vm->boot.guest.cgroup)
-		host_view_read(vm->boot.guest.cgroup, &player->view);
-	return channel_ping(channel, VM_PINGS, deadline_after(vm, 0), &player->clock, err);
+	r = host_view_open(&player->view, &vm->boot.guest, err);
+	if (r < 0)
+		return r;
+	r = channel_ping(channel, VM_PINGS, deadline_after(vm, 0), &player->clock, err);
+	if (r < 0)
+		host_view_close(&player->view);
+	return r;
 }
 
 int vm_start(struct machine *machine, const struct trial_spec *spec, machine_player *ret,
@@ -302,6 +308,30 @@ int vm_start(struct machine *machine, const struct trial_spec *spec, machine_pla
 	return 0;
 }
 
+static int sample_view(void *view, struct tare_err *err)
+{
+	return host_view_sample(view, err);
+}
+
+/* One turn, which the host looks at from its side, in intervals where it is a long one. */
+static int play_turn(struct vm *vm, struct vm_player *player, const struct play_request *request,
+		     struct trial_slice *ret, struct tare_err *err)
+{
+	struct guest *guest = &vm->boot.guest;
+	uint64_t interval_ns = request->kind == PLAY_SOLO ? player->sample_ns : 0;
+	struct qemu_times begun;
+	int r;
+
+	guest->tick = (struct guest_tick){interval_ns, clock_now_ns() + interval_ns, sample_view,
+					  &player->view};
+	host_view_turn_begin(&player->view, &begun);
+	r = channel_slice(guest->channel, player->remote, request,
+			  deadline_after(vm, request->duration_ns), ret, err);
+	host_view_turn_end(&player->view, &begun);
+	guest->tick = (struct guest_tick){0};
+	return r;
+}
+
 int vm_slice(struct machine *machine, machine_player player, const struct play_request *request,
 	     struct trial_slice *ret, struct tare_err *err)
 {
@@ -311,24 +341,23 @@ int vm_slice(struct machine *machine, machine_player player, const struct play_r
 
 	if (r < 0)
 		return r;
-	r = channel_slice(vm->boot.guest.channel, vm->players[player].remote, request,
-			  deadline_after(vm, request->duration_ns), ret, &why);
+	r = play_turn(vm, &vm->players[player], request, ret, &why);
 	if (r == 0 && ret->ended)
 		r = check_memory(vm, &why);
 	return finish_call(vm, r, &why, err);
 }
 
 /* What the host saw meanwhile. */
-static json_t *describe_host(const struct vm *vm, const struct vm_player *player,
-			     const struct host_view *view)
+static int describe_host(const struct vm *vm, struct vm_player *player, json_t **ret,
+			 struct tare_err *err)
 {
-	json_t *seen =
-		vm->boot.guest.cgroup ? host_view_difference(&player->view, view) : json_object();
 	json_t *idle = idle_since(&vm->idle, &player->idle);
+	int r = host_view_read(&player->view, ret, err);
 
-	if (idle)
-		(void)json_put(seen, "idle", idle);
-	return seen;
+	if (r == 0 && idle)
+		(void)json_put(*ret, "idle", json_incref(idle));
+	json_decref(idle);
+	return r;
 }
 
 static int finish_player(struct vm *vm, struct vm_player *player, json_t **ret,
@@ -337,15 +366,15 @@ static int finish_player(struct vm *vm, struct vm_player *player, json_t **ret,
 	struct channel *channel = vm->boot.guest.channel;
 	cleanup_json json_t *told = NULL;
 	cleanup_json json_t *record = NULL;
+	cleanup_json json_t *seen = NULL;
 	struct channel_clock clock;
-	struct host_view view;
 	cleanup_json json_t *outside = NULL;
 	int r = watch_snapshot(&player->outside, COLLECTOR_END, err);
 
 	if (r == 0)
 		r = channel_ping(channel, VM_PINGS, deadline_after(vm, 0), &clock, err);
-	if (r == 0 && vm->boot.guest.cgroup)
-		host_view_read(vm->boot.guest.cgroup, &view);
+	if (r == 0)
+		r = host_view_end(&player->view, err);
 	if (r == 0)
 		r = channel_finish(channel, player->remote, deadline_after(vm, 0), &told, err);
 	if (r == 0)
@@ -355,6 +384,8 @@ static int finish_player(struct vm *vm, struct vm_player *player, json_t **ret,
 		r = check_memory(vm, err);
 	if (r == 0)
 		r = watch_read(&player->outside, &outside, err);
+	if (r == 0)
+		r = describe_host(vm, player, &seen, err);
 	if (r < 0)
 		return r;
 	/* A guest without a kernel is itself what ran. */
@@ -364,8 +395,8 @@ static int finish_player(struct vm *vm, struct vm_player *player, json_t **ret,
 	(void)json_put(record, "spans",
 		       guest_record_spans(told, &player->clock, &clock,
 					  vm->boot.guest.qemu.process.exec_ns, player->asked_ns));
-	(void)json_object_update_new(outside, describe_host(vm, player, &view));
-	(void)json_object_set(record, "host_collectors", outside);
+	(void)json_object_update(seen, outside);
+	(void)json_object_set(record, "host_collectors", seen);
 	*ret = json_incref(record);
 	return 0;
 }
@@ -427,6 +458,16 @@ int vm_check(struct machine *machine, const struct check_request *request, json_
 	return r < 0 ? finish_call(vm, r, &why, err) : 0;
 }
 
+static int vm_outside(struct machine *machine, struct machine_outside *ret, struct tare_err *err)
+{
+	const struct guest *guest = &as_vm(machine)->boot.guest;
+
+	if (!guest->cgroup)
+		return err_set(err, ENOTSUP, "machine vm: QEMU has no group of its own");
+	*ret = (struct machine_outside){guest->cgroup, guest->qemu.process.pid};
+	return 0;
+}
+
 /* Who may not be silent for long may not be so in its end. */
 static uint64_t close_by(const struct vm *vm)
 {
@@ -459,7 +500,6 @@ int vm_close(struct machine *machine, struct tare_err *err)
 	for (size_t i = 0; i < VM_PLAYERS; i++)
 		forget_player(&vm->players[i]);
 	r = vm->ended ? 0 : vm_boot_close(&vm->boot, close_by(vm), err);
-
 	json_decref(vm->ended);
 	json_decref(vm->footprint);
 	json_decref(vm->lacks);
@@ -481,6 +521,7 @@ const struct machine_ops machine_ops_vm = {
 	.abort = vm_abort,
 	.exec = vm_run,
 	.check = vm_check,
+	.outside = vm_outside,
 	.stop = vm_stop,
 	.close = vm_close,
 };

@@ -8,10 +8,11 @@
 static int put_cpu(struct content *c, struct tare_err *err)
 {
 	const json_t *rows = json_object_get(c->summary, "guest_cpu");
-	cleanup_table struct table t = {
-		.n_columns = 5,
-		.head = {"environment", "load", "guest's CPU seconds", "host's", "host per guest"},
-		.number = {[2] = true, [3] = true, [4] = true}};
+	cleanup_table struct table t = {.n_columns = 6,
+					.head = {"environment", "load", "guest's CPU seconds",
+						 "host's", "of it QEMU's other threads",
+						 "host per guest"},
+					.number = {[2] = true, [3] = true, [4] = true, [5] = true}};
 	json_t *row;
 	size_t i;
 
@@ -27,7 +28,10 @@ static int put_cpu(struct content *c, struct tare_err *err)
 		table_cell(&t, 1, TONE_PLAIN, "%s", json_string_or(row, "load", ""));
 		table_cell(&t, 2, TONE_PLAIN, "%.3g", json_double_or(row, "guest_s", 0));
 		table_cell(&t, 3, TONE_PLAIN, "%.3g", json_double_or(row, "host_s", 0));
-		table_cell(&t, 4, TONE_PLAIN, "%.3g", json_double_or(row, "host_per_guest", 0));
+		table_cell(&t, 4, TONE_QUIET, "-");
+		if (json_is_number(json_object_get(row, "others_s")))
+			table_cell(&t, 4, TONE_PLAIN, "%.3g", json_double_or(row, "others_s", 0));
+		table_cell(&t, 5, TONE_PLAIN, "%.3g", json_double_or(row, "host_per_guest", 0));
 	}
 	doc_say(&c->doc, "What the host pays for a guest's CPU time: that of QEMU's group, by the "
 			 "host's kernel, over that of the load's, by the guest's; both between the "

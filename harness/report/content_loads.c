@@ -157,16 +157,17 @@ static int latency_table(struct content *c, const struct run_cell *load, size_t 
 			 struct tare_err *err)
 {
 	static const char *const keys[] = {"p50", "p90", "p99", "p999", "max"};
-	cleanup_table struct table t = {.n_columns = 9,
-					.head = {"environment", "p50 ratio (interval)", "verdict",
-						 "p50", "p90", "p99", "p99.9", "max", "operations"},
-					.number = {[1] = true,
-						   [3] = true,
+	cleanup_table struct table t = {.n_columns = 10,
+					.head = {"environment", "group", "p50 ratio (interval)",
+						 "verdict", "p50", "p90", "p99", "p99.9", "max",
+						 "operations"},
+					.number = {[2] = true,
 						   [4] = true,
 						   [5] = true,
 						   [6] = true,
 						   [7] = true,
-						   [8] = true}};
+						   [8] = true,
+						   [9] = true}};
 	json_t *cell;
 	size_t i;
 
@@ -180,17 +181,18 @@ static int latency_table(struct content *c, const struct run_cell *load, size_t 
 		if (r < 0)
 			return r;
 		table_cell(&t, 0, TONE_PLAIN, "%s", content_env(c, cell));
-		put_ratio(&t, 1,
+		table_cell(&t, 1, TONE_QUIET, "%s", json_string_or(cell, "group", ""));
+		put_ratio(&t, 2,
 			  row_like(json_object_get(c->summary, "ratios"), cell, "latency_p50"),
 			  strcmp(json_string_or(cell, "env", ""), run_baseline(c->run)) == 0);
 		for (size_t k = 0; k < 5; k++) {
 			char text[32];
 
-			table_cell(&t, 3 + k, TONE_PLAIN, "%s%s", k < 4 ? "≤ " : "",
+			table_cell(&t, 4 + k, TONE_PLAIN, "%s%s", k < 4 ? "≤ " : "",
 				   units_print_ns(json_double_or(cell, keys[k], NAN), text,
 						  sizeof(text)));
 		}
-		table_cell(&t, 8, TONE_QUIET, "%llu",
+		table_cell(&t, 9, TONE_QUIET, "%llu",
 			   (unsigned long long)json_u64_or(cell, "count", 0));
 	}
 	*ret_rows += t.n_rows;

@@ -159,14 +159,16 @@ static int draw_throttles(struct content *c, struct tare_err *err)
 		char name[32];
 		int r;
 
-		if (strcmp(cell->mode, "solo") != 0 || !trial || !run_is_first_of_set(c->run, i))
+		if (!trial || !run_is_first_of_set(c->run, i))
 			continue;
 		cleanup_free char *what =
 			text_format("%s in group %s: one trial of each environment (of %zu "
 				    "rounds), as its kernel "
 				    "counted. Thin: CPU used in each interval; bold: over half a "
-				    "second; shaded: "
-				    "intervals in which it was throttled; red: the limit.",
+				    "second; dashed: all of a guest's QEMU, as the host counted; "
+				    "shaded: intervals in which it was throttled, by its own "
+				    "kernel (warm) or, the whole guest, by the host's (cold); "
+				    "red: the limit.",
 				    cell->name, cell->group, cell->n_trials);
 		plot_set_name("throttle", i, name, sizeof(name));
 		r = draw(c, name, what, err);

@@ -250,7 +250,7 @@ void plot_colour(FILE *script, const char *name)
 }
 
 /* DejaVu Sans at 12: a letter is about this wide. */
-#define LETTER_PX 7.4
+#define LETTER_PX 8.6
 #define LEGEND_PX 20
 
 int plot_legend(FILE *script, const struct run *run, const bool *used, int width, int height)

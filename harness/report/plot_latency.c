@@ -13,17 +13,6 @@
 #define WIDTH  860
 #define HEIGHT 350
 
-static void merge_cell(const struct run *run, const struct run_cell *cell, struct histogram *ret)
-{
-	*ret = (struct histogram){0};
-	for (size_t i = 0; i < cell->n_trials; i++) {
-		const struct run_trial *trial = &run->trials[cell->trials[i]];
-
-		if (run_trial_counts(trial) && trial->latency)
-			histogram_merge(ret, trial->latency);
-	}
-}
-
 struct range {
 	double low, high, body_high, least;
 };
@@ -121,7 +110,7 @@ static int plot_set(const char *dir, const struct run *run, size_t first, struct
 
 		if (!cell)
 			continue;
-		merge_cell(run, cell, histogram);
+		run_merge_latency(run, cell, histogram);
 		if (!histogram->count)
 			continue;
 		put_histogram(histogram, plot.data, &range);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One trial under limits, as the kernel that ran it saw it: CPU time taken against the quota,
- * where it was throttled, and memory against its limit. A row for each environment. */
+ * where it was throttled, and memory against its limit. A row for each environment; a guest's has
+ * the host's account of QEMU in the same panel. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,11 +15,18 @@
 
 /* The bold line is the use over this long: five periods of a quota. */
 #define WINDOW_NS (500 * NS_PER_MS)
+/* Of the data, a row of panels: the load's CPU, the host's account of the guest's, memory. */
+enum { BLOCK_CPU, BLOCK_HOST, BLOCK_MEMORY, N_BLOCKS };
+
+static json_t *series_by(const struct run_trial *trial, const char *who, const char *collector)
+{
+	return json_object_get(json_object_get(json_object_get(trial->record, who), collector),
+			       "series");
+}
 
 static json_t *series_of(const struct run_trial *trial, const char *collector)
 {
-	return json_object_get(
-		json_object_get(json_object_get(trial->record, "collectors"), collector), "series");
+	return series_by(trial, "collectors", collector);
 }
 
 const struct run_trial *plot_series_trial(const struct run *run, const struct run_cell *cell)
@@ -136,6 +144,24 @@ static void put_place(FILE *s, const struct panels *p, size_t column, double mos
 		      p->row + 1 == p->n_rows ? "'seconds'" : "''");
 }
 
+/* Throttled intervals behind all, the host's first; a block without figures draws nothing. */
+static void put_cpu_curves(FILE *s, const char *name, size_t row, const char *colour)
+{
+	size_t own = N_BLOCKS * row + BLOCK_CPU, host = N_BLOCKS * row + BLOCK_HOST;
+
+	(void)fprintf(s,
+		      "set style fill solid 1 noborder\nplot '%s.tsv' index %zu "
+		      "using ($1-$5/2):($4>0?1e6:NaN):5 with boxes lc rgb '#d9e6f2' notitle, "
+		      "\\\n  '' index %zu using ($1-$5/2):($4>0?1e6:NaN):5 with boxes lc rgb "
+		      "'#f6e3d2' notitle, "
+		      "\\\n  '' index %zu using 1:2 with fsteps lw 1 lc rgb '#9a9a9a' notitle, "
+		      "\\\n  '' index %zu using 1:3 with lines lw 1.6 dt 2 lc rgb '#5c5c5c' "
+		      "notitle, \\\n  '' index %zu using 1:3 with lines lw 2.2 ",
+		      name, host, own, own, host, own);
+	plot_colour(s, colour);
+	(void)fprintf(s, " notitle\n");
+}
+
 static void put_panels(const struct run *run, const struct plot *plot, const struct panels *p,
 		       const struct run_cell *cell)
 {
@@ -149,15 +175,8 @@ static void put_panels(const struct run *run, const struct plot *plot, const str
 		put_limit(s, p->cpu_limit, "CPU");
 		(void)fprintf(s, "set title ");
 		plot_quote(s, title);
-		(void)fprintf(
-			s,
-			" offset 0,-0.5\nset style fill solid 1 noborder\nplot '%s.tsv' index %zu "
-			"using ($1-$5/2):($4>0?1e6:NaN):5 with boxes lc rgb '#f6e3d2' notitle, "
-			"\\\n  '' index %zu using 1:2 with fsteps lw 1 lc rgb '#9a9a9a' notitle, "
-			"\\\n  '' index %zu using 1:3 with lines lw 2.2 ",
-			plot->name, 2 * p->row, 2 * p->row, 2 * p->row);
-		plot_colour(s, style_env(cell->env));
-		(void)fprintf(s, " notitle\n");
+		(void)fprintf(s, " offset 0,-0.5\n");
+		put_cpu_curves(s, plot->name, p->row, style_env(cell->env));
 	}
 	if (p->memory_limit > 0) {
 		(void)snprintf(title, sizeof(title), "%s: memory, MiB", run->envs[cell->env].shown);
@@ -167,7 +186,7 @@ static void put_panels(const struct run *run, const struct plot *plot, const str
 		plot_quote(s, title);
 		(void)fprintf(
 			s, " offset 0,-0.5\nplot '%s.tsv' index %zu using 1:2 with lines lw 2.2 ",
-			plot->name, 2 * p->row + 1);
+			plot->name, N_BLOCKS * p->row + BLOCK_MEMORY);
 		plot_colour(s, style_env(cell->env));
 		(void)fprintf(s, " notitle\n");
 	}
@@ -192,6 +211,8 @@ static struct panels survey(const struct run *run, size_t first, FILE *data)
 		cpu = series_of(trial, "cpu");
 		memory = series_of(trial, "memory");
 		p.cpu_most = fmax(p.cpu_most, put_cpu(cpu, data));
+		p.cpu_most =
+			fmax(p.cpu_most, put_cpu(series_by(trial, "host_collectors", "cpu"), data));
 		p.memory_most = fmax(p.memory_most, put_memory(memory, data));
 		for (int i = 0; i < 2; i++) {
 			const json_t *t = json_object_get(i ? memory : cpu, "t_ns");
@@ -239,7 +260,7 @@ int plot_throttles(const char *dir, const struct run *run, struct tare_err *err)
 	for (size_t i = 0; i < run->n_cells; i++) {
 		int r = 0;
 
-		if (strcmp(run->cells[i].mode, "solo") == 0 && run_is_first_of_set(run, i))
+		if (run_is_first_of_set(run, i))
 			r = plot_set(dir, run, i, err);
 		if (r < 0)
 			return r;

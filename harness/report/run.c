@@ -27,6 +27,25 @@ bool run_trial_counts(const struct run_trial *trial)
 	return trial->status == RUN_OK && !trial->superseded;
 }
 
+bool run_cell_counts(const struct run *run, const struct run_cell *cell)
+{
+	for (size_t i = 0; i < cell->n_trials; i++)
+		if (run_trial_counts(&run->trials[cell->trials[i]]))
+			return true;
+	return false;
+}
+
+void run_merge_latency(const struct run *run, const struct run_cell *cell, struct histogram *ret)
+{
+	*ret = (struct histogram){0};
+	for (size_t i = 0; i < cell->n_trials; i++) {
+		const struct run_trial *trial = &run->trials[cell->trials[i]];
+
+		if (run_trial_counts(trial) && trial->latency)
+			histogram_merge(ret, trial->latency);
+	}
+}
+
 const char *run_baseline(const struct run *run)
 {
 	const json_t *campaign = json_object_get(run->manifest, "campaign");

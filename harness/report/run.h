@@ -86,6 +86,10 @@ bool run_is_first_of_set(const struct run *run, size_t cell);
 /* The trial of a round that counts: ok and not taken back. NULL: none. */
 const struct run_trial *run_trial_of_round(const struct run *run, const struct run_cell *cell,
 					   uint64_t round);
+/* One of its trials counts. */
+bool run_cell_counts(const struct run *run, const struct run_cell *cell);
+/* The latencies of all its trials that count, together. */
+void run_merge_latency(const struct run *run, const struct run_cell *cell, struct histogram *ret);
 /* The trial counts. */
 bool run_trial_counts(const struct run_trial *trial);
 const char *run_status_name(enum run_status status);

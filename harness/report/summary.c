@@ -119,10 +119,10 @@ static json_t *envs_json(const struct run *run)
 int summary_make(const struct run *run, json_t **ret, struct tare_err *err)
 {
 	static int (*const parts[])(const struct run *, json_t *, struct tare_err *) = {
-		summary_add_cells,    summary_add_ratios,     summary_add_ladder,
-		summary_add_observer, summary_add_syscalls,   summary_add_limits,
-		summary_add_startup,  summary_add_boundaries, summary_add_idle,
-		summary_add_exits,    summary_add_checks,
+		summary_add_cells,      summary_add_ratios,   summary_add_ladder,
+		summary_add_observer,   summary_add_syscalls, summary_add_limits,
+		summary_add_same_limit, summary_add_startup,  summary_add_boundaries,
+		summary_add_idle,       summary_add_exits,    summary_add_checks,
 	};
 	const json_t *campaign = json_object_get(run->manifest, "campaign");
 	cleanup_json json_t *summary = json_pack(

@@ -20,6 +20,8 @@ int summary_add_ladder(const struct run *run, json_t *summary, struct tare_err *
 int summary_add_observer(const struct run *run, json_t *summary, struct tare_err *err);
 int summary_add_syscalls(const struct run *run, json_t *summary, struct tare_err *err);
 int summary_add_limits(const struct run *run, json_t *summary, struct tare_err *err);
+/* `same_limit`: what environments do with one share of a CPU. */
+int summary_add_same_limit(const struct run *run, json_t *summary, struct tare_err *err);
 int summary_add_startup(const struct run *run, json_t *summary, struct tare_err *err);
 /* `boundaries` of starts, `guest_cpu`. */
 int summary_add_boundaries(const struct run *run, json_t *summary, struct tare_err *err);
@@ -33,6 +35,11 @@ int summary_add_checks(const struct run *run, json_t *summary, struct tare_err *
 void summary_list_once(json_t *list, const char *text);
 /* What an environment's figures must not be shown without; nothing for most. */
 void summary_put_marks(json_t *object, const char *key, const struct run_env *env);
+/* Set a key to the median of a figure over the cell's trials, failed ones too: to be killed is what
+ * a limit may do. NaN is no figure; without any it is null. */
+int summary_put_median(const struct run *run, const struct run_cell *cell, json_t *object,
+		       const char *key, double (*figure)(const struct run_trial *),
+		       struct tare_err *err);
 /* An object with the members that name a cell. */
 json_t *summary_cell_json(const struct run *run, const struct run_cell *cell);
 /* Set `ci`, `level` and `method`; logs: low and high are logarithms. */

@@ -134,6 +134,14 @@ static int add_boots(const struct run *run, size_t env, const char *kind, json_t
 	return json_array_append_new(list, object) < 0 ? err_set(err, ENOMEM, "out of memory") : 0;
 }
 
+/* What of it was no virtual CPU: QEMU's main loop and I/O. */
+static double others_s(const json_t *record)
+{
+	const json_t *seen = json_object_get(record, "host_collectors");
+
+	return json_double_or(json_object_get(seen, "vcpus"), "others_ns", NAN) / 1e9;
+}
+
 static double usage_s(const json_t *record, const char *seen_by)
 {
 	const json_t *cpu = json_object_get(json_object_get(record, seen_by), "cpu");
@@ -145,7 +153,7 @@ static double usage_s(const json_t *record, const char *seen_by)
 static int add_cpu(const struct run *run, const struct run_cell *cell, json_t *list,
 		   struct tare_err *err)
 {
-	double host = 0, guest = 0;
+	double host = 0, guest = 0, others = 0;
 	size_t n = 0;
 	json_t *object;
 
@@ -158,6 +166,7 @@ static int add_cpu(const struct run *run, const struct run_cell *cell, json_t *l
 			continue;
 		host += outside;
 		guest += inside;
+		others += others_s(trial->record);
 		n++;
 	}
 	if (n == 0 || !(guest > 0))
@@ -166,6 +175,7 @@ static int add_cpu(const struct run *run, const struct run_cell *cell, json_t *l
 	if (json_put(object, "trials", json_u64(n)) < 0 ||
 	    json_put(object, "host_s", json_number(host)) < 0 ||
 	    json_put(object, "guest_s", json_number(guest)) < 0 ||
+	    json_put(object, "others_s", json_number(others)) < 0 ||
 	    json_put(object, "host_per_guest", json_number(host / guest)) < 0 ||
 	    json_array_append_new(list, object) < 0)
 		return err_set(err, ENOMEM, "out of memory");

@@ -50,10 +50,9 @@ static double oom_kills(const struct run_trial *t)
 	return said > 0 ? said : json_bool_or(exit, "oom", false);
 }
 
-/* Failed trials too: to be killed is what a limit may do. */
-static int put_median(const struct run *run, const struct run_cell *cell, json_t *object,
-		      const char *key, double (*figure)(const struct run_trial *),
-		      struct tare_err *err)
+int summary_put_median(const struct run *run, const struct run_cell *cell, json_t *object,
+		       const char *key, double (*figure)(const struct run_trial *),
+		       struct tare_err *err)
 {
 	cleanup_free double *x = calloc(cell->n_trials + 1, sizeof(*x));
 	size_t n = 0;
@@ -88,7 +87,8 @@ static int add_limited(const struct run *run, const struct run_cell *cell, const
 	(void)json_put(object, "trials", json_u64(cell->n_trials));
 	(void)json_array_append_new(list, object);
 	for (size_t i = 0; i < sizeof(figures) / sizeof(*figures); i++) {
-		int r = put_median(run, cell, object, figures[i].key, figures[i].figure, err);
+		int r = summary_put_median(run, cell, object, figures[i].key, figures[i].figure,
+					   err);
 
 		if (r < 0)
 			return r;

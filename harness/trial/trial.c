@@ -17,6 +17,7 @@
 #include "base/loglin.h"
 #include "box/common/controllers.h"
 #include "trial/player.h"
+#include "trial/stolen.h"
 #include "trial/watch.h"
 
 /* A player that is asked to finish has only to write a few hundred bytes. */
@@ -38,6 +39,7 @@ struct trial {
 	json_t *collector_names; /* the watch points into it */
 	struct player player;
 	struct moments at;
+	struct stolen stolen[2]; /* at the two snapshots */
 	uint64_t sample_ns;
 	uint64_t ops, lead_in, turns;
 	char sha256[DIGEST_SIZE];
@@ -154,6 +156,12 @@ static int digest_player(const struct player *player, char ret_hex[DIGEST_SIZE],
 	return 0;
 }
 
+static int snapshot(struct trial *t, enum collector_moment moment, struct tare_err *err)
+{
+	stolen_read(&t->stolen[moment]);
+	return watch_snapshot(&t->watch, moment, err);
+}
+
 static int put_up(struct trial *t, const struct trial_spec *spec, struct tare_err *err)
 {
 	cleanup_json json_t *limits = limits_to_json(&spec->limits);
@@ -192,7 +200,7 @@ static int put_up(struct trial *t, const struct trial_spec *spec, struct tare_er
 	r = digest_player(&t->player, t->sha256, err);
 	if (r < 0)
 		return r;
-	return watch_snapshot(&t->watch, COLLECTOR_BEGIN, err);
+	return snapshot(t, COLLECTOR_BEGIN, err);
 }
 
 int trial_start(const struct trial_place *place, const struct trial_spec *spec, struct trial **ret,
@@ -413,7 +421,7 @@ static int finish_player(struct trial *t, struct play_result *result, bool *ret_
 	const struct play_request request = {.kind = PLAY_FINISH};
 	char payload[PLAY_PAYLOAD_MAX];
 	struct play_reply reply;
-	int r = watch_snapshot(&t->watch, COLLECTOR_END, err);
+	int r = snapshot(t, COLLECTOR_END, err);
 
 	if (r < 0)
 		return r;
@@ -447,10 +455,11 @@ static int trial_read(struct trial *t, json_t **ret, struct tare_err *err)
 	if (r < 0)
 		return r;
 	why = why_failed(&t->player, oom);
-	record = json_pack("{s:s, s:o*, s:s, s:o, s:o, s:O}", "status", why ? "failed" : "ok",
+	record = json_pack("{s:s, s:o*, s:s, s:o, s:o, s:O, s:o*}", "status", why ? "failed" : "ok",
 			   "why", why, "sha256", t->sha256, "load",
 			   load_to_json(t, has_result ? &result : NULL, oom), "collectors", seen,
-			   "limits", t->limits_read);
+			   "limits", t->limits_read, "stolen",
+			   stolen_between(&t->stolen[COLLECTOR_BEGIN], &t->stolen[COLLECTOR_END]));
 	if (!record)
 		return err_set(err, ENOMEM, "out of memory");
 	*ret = record;

@@ -67,8 +67,8 @@ int trial_slice(struct trial *trial, const struct play_request *request, struct 
 
 /* Second snapshot, end the player, read everything, take everything down, free it. *ret is the
  * trial's part of the record: {"status", "why", "load": {"latency", "exit", "figures", ...},
- * "collectors", "limits", "span", "sha256"}, and "asked_ns", the moment of our clock that "span"
- * counts from. On failure the same things are taken down. */
+ * "collectors", "limits", "span", "sha256", "stolen"}, and "asked_ns", the moment of our clock that
+ * "span" counts from. On failure the same things are taken down. */
 int trial_finish(struct trial *trial, json_t **ret, struct tare_err *err);
 /* Take everything down now, without a record. NULL is fine. */
 int trial_abort(struct trial *trial, struct tare_err *err);

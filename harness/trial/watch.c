@@ -63,6 +63,20 @@ int watch_choose_outside(struct watch *watch, const json_t *names, struct tare_e
 	return 0;
 }
 
+int watch_choose_only(struct watch *watch, const char *const *names, struct tare_err *err)
+{
+	*watch = (struct watch){0};
+	for (; *names; names++) {
+		const struct collector_ops *ops;
+		const char *argument;
+		int r = collector_find(*names, &ops, &argument, err);
+
+		if (r < 0 || (r = add(watch, ops, argument, err)) < 0)
+			return r;
+	}
+	return 0;
+}
+
 json_t *watch_names_inside(const json_t *names)
 {
 	json_t *inside = json_array(), *name;

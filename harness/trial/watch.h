@@ -30,6 +30,8 @@ int watch_choose(struct watch *watch, const json_t *names, struct tare_err *err)
  * others, which the guest's own kernel is asked for: a new reference. */
 int watch_choose_outside(struct watch *watch, const json_t *names, struct tare_err *err);
 json_t *watch_names_inside(const json_t *names);
+/* These alone; names ends with NULL. */
+int watch_choose_only(struct watch *watch, const char *const *names, struct tare_err *err);
 /* The controllers whose files they read. */
 unsigned int watch_controllers(const struct watch *watch);
 int watch_attach(struct watch *watch, const struct collector_target *target, struct tare_err *err);

@@ -165,6 +165,9 @@ ok "not root: a campaign with a container is refused" refused 77 "root" \
 	as_nobody "$shared/tare" run -q -e native -e container -w getppid --rounds 1 -o "$shared/home/no"
 ok "not root: nothing is left" test -z "$(find "$shared/home/run/tare" -mindepth 1 -name '2*')"
 
+for campaign in "$(dirname "$0")"/../../docs/campaigns/*.yaml; do
+	ok "$(basename "$campaign") is a campaign" "$tare" run --dry-run "$campaign"
+done
 ok "every listing has JSON" sh -c "'$tare' list --json | jq -e '.envs and .loads and .collectors and .limits'"
 ok "doctor has JSON" sh -c "'$tare' doctor --json | jq -e '(.checks | length) > 20 and .groups.tools'"
 ok "doctor knows what it was asked for" sh -c "'$tare' doctor storage --json | jq -e '.groups | keys == [\"storage\"]'"

@@ -30,7 +30,7 @@ for file in index.html report.md cells.csv ratios.csv slices.csv plots/ratios.sv
 	ok "$file is there" test -s "$run/report/$file"
 done
 ok "there is a latency plot for each load in latency mode" \
-	test "$(find "$run/report/plots" -name 'latency-*.svg' | wc -l)" = 2
+	test "$(find "$run/report/plots" -name 'latency-*.svg' | wc -l)" = 4
 ok "there is a throttling plot for each load under limits" \
 	test "$(find "$run/report/plots" -name 'throttle-*.svg' | wc -l)" = 2
 
@@ -57,7 +57,17 @@ ok "one that is beyond the observer's cost is" summary \
 ok "the baseline has no effect to be resolved" summary '[.observer[] | select(.env == "native") | .verdict] | all(. == null)'
 ok "counts that are declared are exact" summary '[.syscalls[] | select(.declared > 0)] | length > 20 and all(.exact)'
 ok "half a CPU is seen to be half a CPU" summary \
-	'[.limits[] | select(.load == "cpu-burn")] | length == 3 and all(.cpu_cores > 0.49 and .cpu_cores < 0.51)'
+	'[.limits[] | select(.group == "limits" and .load == "cpu-burn")] | length == 3 and all(.cpu_cores > 0.49 and .cpu_cores < 0.51)'
+same() { summary "[.same_limit[] | select(.group == \"half\" and .env == \"$1\")] | length == 1 and all($2)"; }
+ok "a limit that costs nothing is all of its share" same container \
+	'.limit_at == "box" and (.of_limit - 1 | fabs) < 0.01 and .host_throttled == 0.5 and .guest_throttled == null and .host_wait == null'
+ok "a guest that is limited from outside is throttled by the host's account, and waits" same vm \
+	'.limit_at == "machine" and (.of_limit - 0.9 | fabs) < 0.01 and .host_throttled == 0.45 and .guest_throttled == null and
+		.host_wait == 0.55 and .guest_steal == 0'
+ok "one that is limited inside is held against the same guest without a limit" same inside \
+	'.limit_at == "box" and (.of_limit - 0.8 | fabs) < 0.01 and .host_throttled == null and .guest_throttled == 0.5'
+ok "a tail is told under a limit" same inside '.p99 > 10 * .p50 and .p999 >= .p99 and .max >= .p99'
+ok "both tables of a limit are in the report" grep -c 'vm (TCG, emulated) *| *the guest, from outside' "$run/report/report.md"
 ok "an OOM kill is counted" summary '[.limits[] | select(.load == "mem-fill") | .oom_kills == 1] | all'
 ok "cold and restored boots are apart" summary \
 	'[.startup[] | select(.env == "vm")] | (map(.what) | sort) == ["boot-cold", "boot-restored", "ready"]'

@@ -65,6 +65,38 @@ if guest; then
 	done
 fi
 
+# A guest as a whole, by QEMU's group; then one whose QEMU is taken out of it again and again.
+v1_mount() { awk -v c="$1" '$0 ~ " - cgroup " { n = split($NF, o, ","); for (i = 1; i <= n; i++) if (o[i] == c) print $5 }' /proc/self/mountinfo; }
+# take_out PID: while it runs. The guests die with it, and with them their place at the top.
+take_out() {
+	while kill -0 "$1" 2>/dev/null; do
+		for qemu in $(pgrep -P "$1" -f qemu-system); do
+			for of in cpu cpuset; do echo "$qemu" >"$(v1_mount $of)/cgroup.procs"; done
+		done
+		sleep 0.05
+	done 2>/dev/null
+}
+if guest; then
+	checks="cpu-quota cpu-weight cpuset"
+	validate "$work/whole" -e vm >"$work/said" 2>&1
+	for check in $checks; do
+		ok "$check passes on a guest as a whole" passes "$work/whole" "$check"
+	done
+	ok "it says that the machine was limited" jq -e 'all(.results[]; .limit_at == "machine") and .machines.vm.machine == "vm"' "$work/whole"
+	checks="kill"
+	validate "$work/whole" -e vm,limit-at=machine >"$work/said" 2>&1
+	ok "what can only be tried inside is not said to hold outside" verdict "$work/whole" kill unsupported
+	if [ -n "$(v1_mount cpu)" ] && [ -n "$(v1_mount cpuset)" ]; then
+		checks="cpu-quota cpuset"
+		# shellcheck disable=SC2086 # words
+		"$tare" validate -q --scale 0.1 -o "$work/whole" -e vm $checks >"$work/said" 2>&1 &
+		take_out $!
+		for check in $checks; do
+			ok "$check fails on a guest that leaves its group" catches "$work/whole" "$check"
+		done
+	fi
+fi
+
 curve() {
 	jq -e '.results[] | select(.check == "cpu-quota").figure.details.curve | length >= 4 and
 		(map(.cpus) | unique | length >= 3) and (map(.period_ms) | unique | length >= 2) and

@@ -12,7 +12,7 @@ need qemu qemu-system-x86_64 --version
 need image "$tare" image build
 
 observed() {
-	"$tare" run -q -e native -e vm -e vm+container -w '@syscall,@io,@sched,@net,@memory' -c syscalls,counters \
+	"$tare" run -q -e native -e vm -e vm+container -w '@syscall,@io,@sched,@net,@memory' -c syscalls,sched,counters \
 		--rounds 1 --passes 5 -o "$runs/observed"
 }
 ok "every load is observed in the guest and in a container there" observed
@@ -38,6 +38,16 @@ payloads_are_placed() {
 	jq -e -s 'all(.[] | select(.trial.machine == "vm"); .spans.payload > .instance.boot.spans.hello and
 		.spans.payload_exit > .spans.payload and .host_collectors.idle.wall_ns > 0)' "$runs/observed/records.jsonl"
 }
+# What the guest's kernel saw of each trial, and what the host's saw of QEMU.
+both_sides() {
+	jq -e -s 'map(select(.trial.machine == "vm")) | length > 0 and all(.[];
+		(.collectors.syscalls.calls | length) > 0 and .collectors.sched.switches > 0 and .collectors.cpu.usage_us > 0 and
+		(.collectors | has("memory") and has("io")) and .collectors.footprint.pss > 0 and .stolen.wall_ns > 0 and
+		.host_collectors.footprint.pss > 0 and .host_collectors.cpu.usage_us > 0 and
+		(.host_collectors.vcpus | .count == 1 and .run_ns > 0 and .wall_ns >= .turns.wall_ns and .others_ns > 0))' \
+		"$runs/observed/records.jsonl"
+}
+ok "both kernels' accounts of a trial are in its record" both_sides
 ok "a payload's first instruction and end are on the host's clock" payloads_are_placed
 
 # Memory is no time: an agent of more than 4 MB is one on any machine.
@@ -73,11 +83,22 @@ io_limit() {
 }
 ok "device-write-bps holds direct writes, on cgroup v2" io_limit
 
+# One guest is limited from outside, another's load from inside; each operation is timed.
 whole_guest() {
-	"$tare" run -q -e vm -w cpu-burn --cpus 0.5 --duration 5s --rounds 1 -o "$runs/whole" &&
-		jq -e '.host_collectors.cpu as $c | $c.nr_throttled > 0 or $c.usage_us * 1000 < 0.45 * $c.wall_ns' "$runs/whole/records.jsonl"
+	"$tare" run -q -e vm -e inside=vm+container,boot=restore,limit-at=box -e outside=vm+container,boot=restore,limit-at=machine \
+		-w cpu-burn --cpus 0.5 --mode latency --duration 3s --rounds 1 -o "$runs/whole" && all_ok "$runs/whole" &&
+		valid "$runs/whole" | jq -e -s 'all(.[] | select(.trial.env != "inside"); .limit_at == "machine" and
+			(.host_collectors.cpu as $c | $c.nr_throttled > 0 or $c.usage_us * 1000 < 0.45 * $c.wall_ns))'
 }
 ok "a limit on a vm is one on QEMU, and the host sees it throttled" whole_guest
+ok "half a CPU of QEMU is no quota in the guest, and one in the guest is none of QEMU" jq -e -s '
+	all(.[]; .limit_at == "box" and .collectors.cpu.nr_periods > 0 and (.host_collectors.cpu | has("nr_periods") | not) or
+		.limit_at == "machine" and (.collectors.cpu.nr_periods // 0) == 0 and .host_collectors.cpu.nr_periods > 0)' \
+	"$runs/whole/records.jsonl"
+ok "the host's time series is beside the guest's" jq -e -s 'all(.[] | select(.limit_at == "machine");
+	(.host_collectors.cpu.series | (.t_ns | length) > 20 and (.throttled_us | length) > 20))' "$runs/whole/records.jsonl"
+ok "all time is in the latencies" jq -e -s 'all(.[]; .load.latency.count == .load.ops and
+	.load.latency.max_ns < .load.slices.ns[0])' "$runs/whole/records.jsonl"
 
 too_small() {
 	! "$tare" run -q -e vm -w cpu-burn --memory 64M --duration 1s --rounds 1 -o "$runs/small" >"$work/said" 2>&1 &&

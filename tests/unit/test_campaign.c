@@ -226,6 +226,7 @@ static void flags_make_one_group(void **state)
 	assert_int_equal(c.passes, 5);
 	assert_string_equal(c.baseline, "a");
 	assert_int_equal(campaign_mode(&c.groups[0], described, "getppid"), TRIAL_BATCH);
+	assert_true(campaign_takes_turns(&c.groups[0], described, "getppid"));
 	campaign_clear(&c);
 }
 
@@ -241,11 +242,76 @@ static void limits_make_every_load_solo(void **state)
 	assert_int_equal(limits_set(&flags.limits, "cpus", "0.5", &err), 0);
 	assert_int_equal(campaign_from_flags(&flags, described, &c, &err), 0);
 	assert_int_equal(campaign_mode(&c.groups[0], described, "getppid"), TRIAL_SOLO);
+	assert_false(campaign_takes_turns(&c.groups[0], described, "getppid"));
 	campaign_clear(&c);
+	/* Each operation can be timed where nobody takes turns, too. */
 	flags.has_mode = true;
+	flags.mode = TRIAL_LATENCY;
+	assert_int_equal(campaign_from_flags(&flags, described, &c, &err), 0);
+	assert_int_equal(campaign_mode(&c.groups[0], described, "getppid"), TRIAL_LATENCY);
+	assert_false(campaign_takes_turns(&c.groups[0], described, "getppid"));
+	c.groups[0].limits = (struct limits){0};
+	assert_true(campaign_takes_turns(&c.groups[0], described, "getppid"));
+	assert_false(campaign_takes_turns(&c.groups[0], described, "cpu-burn"));
+	campaign_clear(&c);
 	flags.mode = TRIAL_BATCH;
 	assert_int_equal(campaign_from_flags(&flags, described, &c, &refused), -EINVAL);
 	assert_says(refused, "nothing takes turns");
+}
+
+static bool has_env(const struct campaign_group *group, const char *label)
+{
+	for (size_t i = 0; i < group->envs.n; i++)
+		if (strcmp(group->envs.items[i].label, label) == 0)
+			return true;
+	return false;
+}
+
+static bool has_collector(const struct campaign_group *group, const char *name)
+{
+	json_t *each;
+	size_t i;
+
+	json_array_foreach(group->collectors, i, each)
+	{
+		if (strcmp(json_string_value(each), name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Solo trials have all controllers, so that cpu, memory and io tell of everything in them. */
+static void the_default_campaign_looks_into_every_guest(void **state)
+{
+	static const char *const guests[] = {"vm", "vm+container"};
+	const struct campaign_flags flags = {0};
+	struct tare_err err = {0};
+	json_t *loads = NULL;
+	struct campaign c;
+
+	(void)state;
+	assert_int_equal(trial_describe_loads(TARE_BINARY_DIR "/tare-load", &loads, &err), 0);
+	assert_int_equal(campaign_from_flags(&flags, loads, &c, &err), 0);
+	for (size_t e = 0; e < sizeof(guests) / sizeof(guests[0]); e++) {
+		bool syscalls = false, sched = false, solo = false;
+
+		for (size_t i = 0; i < c.n_groups; i++) {
+			const struct campaign_group *group = &c.groups[i];
+
+			if (!has_env(group, guests[e]))
+				continue;
+			syscalls |= has_collector(group, "syscalls");
+			sched |= has_collector(group, "sched");
+			solo |= campaign_mode(group, loads, group->loads.items[0].name) ==
+					TRIAL_SOLO &&
+				!limits_any(&group->limits) && group->sample_ns > 0;
+		}
+		assert_true(syscalls);
+		assert_true(sched);
+		assert_true(solo);
+	}
+	campaign_clear(&c);
+	json_decref(loads);
 }
 
 static void flags_and_a_file_are_not_mixed_up(void **state)
@@ -359,6 +425,7 @@ int main(void)
 		cmocka_unit_test(a_missing_file_is_named),
 		cmocka_unit_test(flags_make_one_group),
 		cmocka_unit_test(limits_make_every_load_solo),
+		cmocka_unit_test(the_default_campaign_looks_into_every_guest),
 		cmocka_unit_test(flags_and_a_file_are_not_mixed_up),
 		cmocka_unit_test(each_observer_is_weighed_alone_and_with_the_others),
 		cmocka_unit_test(a_file_asks_for_the_observers_too),

@@ -132,6 +132,37 @@ static void play_solo(const char *load, const char *param, uint64_t duration_ns,
 	finish(&p, a);
 }
 
+/* Alone each operation begins where the one before it ended: nothing of the time is left out. */
+static void latency_is_of_all_the_time_alone(void **state)
+{
+	static const char *const names[] = {"cpu-burn", "getppid"};
+	const struct play_request request = {
+		.magic = PLAY_MAGIC, .kind = PLAY_SOLO, .duration_ns = 5000000};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct player p = play(names[i], "latency", NULL);
+		uint64_t count = 0, least = 0, ops, ns;
+		struct answer a;
+
+		hear_ready(&p);
+		ask(&p, &request, &a);
+		assert_int_equal(a.reply.status, 0);
+		ops = a.reply.ops;
+		ns = a.reply.ns;
+		assert_true(ns >= request.duration_ns);
+		finish(&p, &a);
+		assert_int_equal(a.payload.result.has_latency, 1);
+		for (unsigned int b = 0; b < LOGLIN_BUCKETS; b++) {
+			count += a.payload.result.latency[b];
+			least += a.payload.result.latency[b] * loglin_lower(b);
+		}
+		assert_int_equal(count, ops);
+		/* A bucket is an eighth of its value wide at most. */
+		assert_true(least <= ns && (double)least > 0.85 * (double)ns);
+	}
+}
+
 /* A network device of its own, which only a box has: tests/e2e/limits.t. */
 static bool needs_device(const char *load)
 {
@@ -273,13 +304,24 @@ static void what_is_no_request_is_refused(void **state)
 
 static void a_turn_of_another_mode_is_refused(void **state)
 {
-	const struct play_request solo = {.magic = PLAY_MAGIC, .kind = PLAY_SOLO};
-	struct player p = play("getppid", "latency", NULL);
+	static const struct {
+		const char *load, *mode;
+		uint32_t kind;
+	} cases[] = {
+		{"getppid", "batch", PLAY_SOLO},
+		{"getppid", "solo", PLAY_SLICE},
+		{"cpu-burn", "latency", PLAY_SLICE},
+	};
 
 	(void)state;
-	hear_ready(&p);
-	assert_int_equal(fd_write_all(p.to, &solo, sizeof(solo), NULL), 0);
-	expect_failure(&p, "another mode");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct play_request request = {.magic = PLAY_MAGIC, .kind = cases[i].kind};
+		struct player p = play(cases[i].load, cases[i].mode, NULL);
+
+		hear_ready(&p);
+		assert_int_equal(fd_write_all(p.to, &request, sizeof(request), NULL), 0);
+		expect_failure(&p, "another mode");
+	}
 }
 
 static void what_setup_cannot_do_is_told_with_its_reason(void **state)
@@ -378,6 +420,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_load_takes_turns_in_batch_mode),
 		cmocka_unit_test(latency_mode_counts_each_operation_of_every_load),
+		cmocka_unit_test(latency_is_of_all_the_time_alone),
 		cmocka_unit_test(every_load_plays_solo_until_its_time_is_up),
 		cmocka_unit_test(burners_tell_how_far_they_came),
 		cmocka_unit_test(end_of_file_ends_every_player_at_once),

@@ -75,6 +75,10 @@ static void check_record(machine_player player, const char *load_sha256)
 	idle = json_object_get(json_object_get(record, "host_collectors"), "idle");
 	assert_true(json_u64_or(idle, "wall_ns", 0) > 0);
 	assert_true(json_is_integer(json_object_get(idle, "cpu_ns")));
+	/* Without limits too: it has a group in which it is seen as a whole. */
+	assert_true(json_u64_or(json_object_get(json_object_get(record, "host_collectors"),
+						"footprint"),
+				"pss", 0) > 0);
 	json_decref(record);
 }
 
@@ -203,24 +207,54 @@ static void a_guest_that_hangs_ends_at_the_deadline(void **state)
 	assert_int_equal(scene_disks(), 0);
 }
 
+/* The vCPU ran and waited no longer than there was time, and QEMU's group used what all of its
+ * threads did. */
+static void check_vcpus(const json_t *seen)
+{
+	const json_t *vcpus = json_object_get(seen, "vcpus"), *cpu = json_object_get(seen, "cpu");
+	const json_t *turns = json_object_get(vcpus, "turns");
+	double used = json_double_or(vcpus, "run_ns", 0) + json_double_or(vcpus, "others_ns", 0);
+
+	assert_int_equal(json_u64_or(vcpus, "count", 0), 1);
+	for (int i = 0; i < 2; i++) {
+		const json_t *t = i ? turns : vcpus;
+		double wall = json_double_or(t, "wall_ns", 0);
+		double both = json_double_or(t, "run_ns", 0) + json_double_or(t, "wait_ns", 0);
+
+		assert_true(json_double_or(t, "run_ns", 0) > 0);
+		assert_true(both > 0.5 * wall && both < 1.05 * wall);
+	}
+	assert_true(json_double_or(turns, "wall_ns", 0) >= 1e9);
+	assert_true(json_double_or(turns, "wall_ns", 0) < json_double_or(vcpus, "wall_ns", 0));
+	assert_true(used > 0.9 * 1000 * json_double_or(cpu, "usage_us", 0));
+	assert_true(used < 1.1 * 1000 * json_double_or(cpu, "usage_us", 0));
+}
+
 static void half_a_cpu_is_seen_as_throttling_of_qemu(void **state)
 {
 	const struct play_request request = {
 		.magic = PLAY_MAGIC, .kind = PLAY_SOLO, .duration_ns = NS_PER_S};
 	struct limits limits = {.cpus = 0.5};
 	struct machine *machine = scene_open(FAST, &limits);
+	struct trial_spec spec = {.env = "x",
+				  .machine = "vm",
+				  .box = "bare",
+				  .load = "cpu-burn",
+				  .mode = TRIAL_SOLO,
+				  .sample_ns = 50 * NS_PER_MS};
 	struct trial_slice slice = {0};
 	struct tare_err err = {0};
 	machine_player player;
-	json_t *d = machine->ops->describe(machine), *record, *cpu;
+	json_t *d = machine->ops->describe(machine), *record, *cpu, *seen;
 
 	(void)state;
 	assert_true(json_double_or(json_object_get(d, "limits"), "cpus", 0) == 0.5);
 	json_decref(d);
-	scene_need(scene_start("bare", "cpu-burn", TRIAL_SOLO, &player, &err), &err);
+	scene_need(machine->ops->start(machine, &spec, &player, &err), &err);
 	scene_need(machine->ops->slice(machine, player, &request, &slice, &err), &err);
 	scene_need(machine->ops->finish(machine, player, &record, &err), &err);
-	cpu = json_object_get(json_object_get(record, "host_collectors"), "cpu");
+	seen = json_object_get(record, "host_collectors");
+	cpu = json_object_get(seen, "cpu");
 	/* On a busy machine others may leave it less than its quota. */
 	assert_true(json_u64_or(cpu, "nr_throttled", 0) > 0 ||
 		    json_double_or(cpu, "usage_us", 0) * 1000 <
@@ -229,6 +263,11 @@ static void half_a_cpu_is_seen_as_throttling_of_qemu(void **state)
 	/* Whole periods apart, the limit holds. */
 	assert_true(json_double_or(cpu, "usage_us", 0) * 1000 <
 		    0.5 * json_double_or(cpu, "wall_ns", 0) + 200e6);
+	assert_true(json_array_size(
+			    json_object_get(json_object_get(cpu, "series"), "throttled_us")) > 5);
+	assert_true(json_u64_or(json_object_get(seen, "footprint"), "pss", 0) > 0);
+	check_vcpus(seen);
+	assert_true(json_u64_or(json_object_get(record, "stolen"), "wall_ns", 0) >= NS_PER_S);
 	json_decref(record);
 	scene_need(scene_close(&err), &err);
 }

@@ -16,6 +16,7 @@
 
 #include "base/err.h"
 #include "folder.h"
+#include "machine/machine.h"
 #include "machine/vm/cmdline.h"
 #include "machine/vm/entry.h"
 #include "machine/vm/hugepages.h"
@@ -201,11 +202,43 @@ static void a_kernel_that_is_in_the_way_is_entered_itself(void **state)
 	assert_null(entry);
 }
 
+static void where_a_limit_lies_is_the_user_s_to_say(void **state)
+{
+	static const struct {
+		const char *machine, *at, *box;
+		bool outside;
+	} cases[] = {
+		{"vm", NULL, "bare", true},         {"vm", NULL, "container", false},
+		{"vm", "auto", "bare", true},       {"vm", "machine", "container", true},
+		{"vm", "box", "bare", false},       {"uml", "machine", "container", true},
+		{"uml", NULL, "bare", true},        {"host", NULL, "bare", false},
+		{"host", "machine", "bare", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		json_t *options = json_pack("{s:s*}", "limit-at", cases[i].at);
+		const struct limits limits = {.cpus = 0.5, .ulimits = {.n = 1}};
+		struct limits machine, box;
+		const struct machine_ops *ops;
+
+		assert_int_equal(machine_find(cases[i].machine, &ops, NULL), 0);
+		machine_split_limits(ops, options, cases[i].box, &limits, &machine, &box);
+		assert_true((machine.cpus > 0) == cases[i].outside);
+		assert_true((box.cpus > 0) != cases[i].outside);
+		/* A process has its ulimits wherever it runs. */
+		assert_int_equal(machine.ulimits.n, 0);
+		assert_int_equal(box.ulimits.n, 1);
+		json_decref(options);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_tare_s_own_is_refused_in_a_command_line),
 		cmocka_unit_test(what_a_system_call_costs_is_marked),
+		cmocka_unit_test(where_a_limit_lies_is_the_user_s_to_say),
 		cmocka_unit_test(huge_pages_have_to_be_there),
 		cmocka_unit_test(the_running_kernel_is_found_by_its_release),
 		cmocka_unit_test(a_kernel_is_entered_by_way_of_a_few_instructions),

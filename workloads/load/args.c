@@ -39,8 +39,9 @@ int args_find_mode(const struct workload *load, const char *name, enum args_mode
 	if (!mode_names[mode])
 		return err_set(err, EINVAL, "no mode '%.64s' (batch, latency or solo)%s", name,
 			       text_hint(name, mode_names, hint, sizeof(hint)));
-	if (load->solo && mode != ARGS_SOLO)
-		return err_set(err, EINVAL, "load '%s' cannot take turns: play it solo",
+	if (load->solo && mode == ARGS_BATCH)
+		return err_set(err, EINVAL,
+			       "load '%s' cannot take turns: play it solo, or for its latency",
 			       load->name);
 	*ret = (enum args_mode)mode;
 	return 0;

@@ -90,12 +90,18 @@ static int play_batch(struct player *p, uint64_t iters, struct play_reply *reply
 	return r;
 }
 
+static void note_latency(struct play_result *result, uint64_t ns)
+{
+	result->latency[loglin_bucket(ns)]++;
+	if (ns > result->latency_max_ns)
+		result->latency_max_ns = ns;
+}
+
 static int play_latency(struct player *p, uint64_t iters, struct play_reply *reply,
 			struct tare_err *err)
 {
 	int (*const run)(void *, uint64_t, struct tare_err *) = p->run;
 	void *const subject = p->subject;
-	struct play_result *result = &p->result;
 
 	for (; reply->ops < iters; reply->ops++) {
 		uint64_t begin = clock_now_ns();
@@ -104,9 +110,7 @@ static int play_latency(struct player *p, uint64_t iters, struct play_reply *rep
 
 		if (r < 0)
 			return r;
-		result->latency[loglin_bucket(ns)]++;
-		if (ns > result->latency_max_ns)
-			result->latency_max_ns = ns;
+		note_latency(&p->result, ns);
 		reply->ns += ns;
 	}
 	return 0;
@@ -121,7 +125,9 @@ static uint64_t own_cpu_ns(void)
 	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
-/* A burner does one operation at a time, others so many that the clock does not weigh. */
+/* A burner does one operation at a time, others so many that the clock does not weigh. For their
+ * latency all do one, which begins where the one before it ended: what holds the player up between
+ * two is waited for by the second. */
 static int play_solo(struct player *p, uint64_t duration_ns, struct play_reply *reply,
 		     struct tare_err *err)
 {
@@ -136,7 +142,9 @@ static int play_solo(struct player *p, uint64_t duration_ns, struct play_reply *
 			return r;
 		reply->ops += iters;
 		now = clock_now_ns();
-		if (!p->load->solo && now - before < SOLO_BATCH_NS)
+		if (p->mode == ARGS_LATENCY)
+			note_latency(&p->result, now - before);
+		else if (!p->load->solo && now - before < SOLO_BATCH_NS)
 			iters *= 2;
 	} while (now - begin < duration_ns);
 	reply->ns = now - begin;
@@ -150,7 +158,8 @@ static int play_turn(struct player *p, const struct play_request *request, struc
 	bool solo = request->kind == PLAY_SOLO;
 	int r;
 
-	if (solo != (p->mode == ARGS_SOLO))
+	/* Operations are timed one by one in turns and alone. */
+	if (solo ? p->mode == ARGS_BATCH : p->mode == ARGS_SOLO || p->load->solo)
 		return err_set(err, EPROTO, "a turn of another mode was asked for");
 	if (request->lead_in) {
 		r = p->run(p->subject, request->lead_in, err);

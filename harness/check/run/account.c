@@ -151,24 +151,48 @@ static int carry_out(struct check_run *run, const struct check_ops *ops, enum ch
 	return r;
 }
 
-int check_carry_out(const struct trial_place *place, const struct check_request *request,
-		    json_t **ret, struct tare_err *err)
+static int carry_out_in(struct check_run *run, const struct check_ops *ops, enum check_half half,
+			json_t **ret, struct tare_err *err)
 {
-	const struct check_ops *ops;
 	struct tare_err why = {0};
-	struct check_run run;
-	int r = check_find(request->check, &ops, err);
+	int r = carry_out(run, ops, half, ret, &why);
 
-	if (r < 0 || (r = check_run_open(place, request->box, request->options, request->scale,
-					 &run, err)) < 0)
-		return r;
-	run.on_device = request->on_device;
-	r = carry_out(&run, ops, request->half, ret, &why);
 	if (r == -ENOTSUP) {
 		*ret = json_pack("{s:s}", "unsupported", why.msg);
 		return 0;
 	}
 	return r < 0 ? err_set(err, -r, "%s", why.msg) : 0;
+}
+
+int check_carry_out(const struct trial_place *place, const struct check_request *request,
+		    json_t **ret, struct tare_err *err)
+{
+	const struct check_ops *ops;
+	struct check_run run;
+	int r = check_find(request->check, &ops, err);
+
+	if (r == 0)
+		r = check_run_open(place, request->box, request->options, request->scale, &run,
+				   err);
+	if (r < 0)
+		return r;
+	run.on_device = request->on_device;
+	return carry_out_in(&run, ops, request->half, ret, err);
+}
+
+int check_carry_out_on(const struct check_stage *stage, const struct trial_place *place,
+		       const struct check_request *request, json_t **ret, struct tare_err *err)
+{
+	const struct check_ops *ops;
+	struct check_run run;
+	int r = check_find(request->check, &ops, err);
+
+	if (r == 0)
+		r = check_run_open(place, "bare", NULL, request->scale, &run, err);
+	if (r < 0)
+		return r;
+	run.stage = stage;
+	return carry_out_in(&run, ops, CHECK_BOTH, ret, err);
 }
 
 enum holding { HOLDS, DOES_NOT, STRADDLES };

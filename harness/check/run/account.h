@@ -32,6 +32,12 @@ int check_request_from_json(const json_t *object, struct check_request *ret, str
 int check_carry_out(const struct trial_place *place, const struct check_request *request,
 		    json_t **ret, struct tare_err *err);
 
+/* The same with the loads on a stage, for a check that is of_machines; of the request the box is
+ * left out. */
+struct check_stage;
+int check_carry_out_on(const struct check_stage *stage, const struct trial_place *place,
+		       const struct check_request *request, json_t **ret, struct tare_err *err);
+
 /* The longest that any check may take at this scale, under emulation too. */
 uint64_t check_patience_ns(double scale);
 

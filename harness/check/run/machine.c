@@ -1,21 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include <fcntl.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/fd.h"
 #include "check/check.h"
 #include "check/run/run.h"
+#include "kernel/cpu_times.h"
 
 /* Beside less of others' use a group could have had all that it may. */
 #define OTHERS_LEAST      0.05
 /* A second's worth of others' disk traffic that a slow limit need not make up for. */
 #define OTHERS_DISK_LEAST (1024.0 * 1024)
-
-/* proc(5), /proc/stat: the times of all CPUs together, in ticks. guest times are in user and
- * nice already. */
-enum { USER, NICE, SYSTEM, IDLE, IOWAIT, IRQ, SOFTIRQ, STEAL, N_TIMES };
 
 /* /proc/vmstat counts in KiB (submit_bio, block/blk-core.c). */
 static double disk_bytes(void)
@@ -29,24 +24,12 @@ static double disk_bytes(void)
 
 void check_machine_read(struct check_machine *ret)
 {
-	double tick_s = 1.0 / (double)sysconf(_SC_CLK_TCK);
-	unsigned long long t[N_TIMES] = {0};
-	char text[4096];
-	FILE *stat = fopen("/proc/stat", "re");
+	struct cpu_times times = {0};
 
 	*ret = (struct check_machine){.at_ns = clock_now_ns(), .disk_bytes = disk_bytes()};
-	if (!stat)
-		return;
-	/* NOLINTBEGIN(cert-err34-c): the kernel writes them */
-	if (fgets(text, sizeof(text), stat) &&
-	    sscanf(text, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &t[USER], &t[NICE],
-		   &t[SYSTEM], &t[IDLE], &t[IOWAIT], &t[IRQ], &t[SOFTIRQ], &t[STEAL]) == N_TIMES) {
-		ret->busy_s =
-			tick_s * (double)(t[USER] + t[NICE] + t[SYSTEM] + t[IRQ] + t[SOFTIRQ]);
-		ret->steal_s = tick_s * (double)t[STEAL];
-	}
-	/* NOLINTEND(cert-err34-c) */
-	(void)fclose(stat);
+	(void)cpu_times_read(CPU_TIMES_ALL, &times);
+	ret->busy_s = (double)times.busy_us / 1e6;
+	ret->steal_s = (double)times.steal_us / 1e6;
 }
 
 double check_others(const struct check_machine *before, const struct check_machine *after,

@@ -19,6 +19,7 @@
 #include "base/json.h"
 #include "check/run/group.h"
 #include "check/run/run_internal.h"
+#include "check/run/stage.h"
 #include "trial/player.h"
 
 #define FINISH_TIMEOUT_MS 20000
@@ -32,6 +33,7 @@ struct check_player {
 	bool shares; /* the group is the run's */
 	struct box *box;
 	struct player player;
+	struct check_staged *staged; /* instead of these three */
 	char load[32];
 };
 
@@ -50,6 +52,7 @@ int check_run_open(const struct trial_place *place, const char *box, const json_
 	ret->cpus = 0;
 	ret->players = NULL;
 	ret->shared = ret->around = NULL;
+	ret->stage = NULL;
 	if (sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
 		return err_errno(err, "ask for our CPUs");
 	for (unsigned int i = 0; i < CPUS_MAX; i++)
@@ -183,6 +186,25 @@ static int gather_limits(const struct check_load *load, bool limited, bool by_bo
 	return r < 0 ? r : check_limits_add(limited ? load->limits : NULL, ret_ours, err);
 }
 
+/* What holds a box is not all for what holds a machine: its memory is its size, and its tasks are
+ * not told apart. The quota under test may be too little to come up in. */
+static int put_on_stage(struct check_player *p, const struct check_load *load,
+			const struct trial_spec *spec, const struct limits *ours,
+			struct tare_err *err)
+{
+	const struct check_stage *stage = p->run->stage;
+	struct limits limits = *ours, early, safety = {0};
+	int r = check_limits_add(load->safety, &safety, err);
+
+	if (r < 0)
+		return r;
+	limits.memory_bytes = limits.pids = 0;
+	early = limits;
+	early.cpus = safety.cpus;
+	early.cpu_period_us = early.cpu_burst_us = 0;
+	return stage->start(stage->context, spec, &early, &limits, &p->staged, err);
+}
+
 int check_start(struct check_run *run, const struct check_load *load, bool limited,
 		struct check_player **ret, struct tare_err *err)
 {
@@ -211,7 +233,8 @@ int check_start(struct check_run *run, const struct check_load *load, bool limit
 	p->next = run->players;
 	run->players = p;
 	group.shared = p->shares;
-	r = put_up(p, &spec, &asked, &group, err);
+	r = run->stage ? put_on_stage(p, load, &spec, &group.limits, err)
+		       : put_up(p, &spec, &asked, &group, err);
 	json_decref(spec.params);
 	if (r < 0)
 		(void)check_stop(p, NULL);
@@ -224,6 +247,8 @@ int check_begin(struct check_player *player, uint64_t duration_ns, struct tare_e
 {
 	const struct play_request request = {.kind = PLAY_SOLO, .duration_ns = duration_ns};
 
+	if (player->staged)
+		return player->run->stage->begin(player->staged, duration_ns, err);
 	return player_ask(&player->player, &request, err);
 }
 
@@ -231,8 +256,11 @@ int check_end(struct check_player *player, int timeout_ms, struct check_turn *re
 	      struct tare_err *err)
 {
 	struct play_reply reply;
-	int r = player_answer(&player->player, PLAY_SOLO, timeout_ms, &reply, NULL, err);
+	int r;
 
+	if (player->staged)
+		return player->run->stage->end(player->staged, timeout_ms, ret, err);
+	r = player_answer(&player->player, PLAY_SOLO, timeout_ms, &reply, NULL, err);
 	if (r > 0 && player->player.why[0])
 		return err_set(err, EIO, "load '%s': %.200s", player->load, player->player.why);
 	if (r > 0)
@@ -259,8 +287,13 @@ int check_finish(struct check_player *player, struct play_result *ret, struct ta
 	const struct play_request request = {.kind = PLAY_FINISH};
 	char payload[PLAY_PAYLOAD_MAX];
 	struct play_reply reply = {0};
-	int r = player_ask(&player->player, &request, err);
+	int r;
 
+	if (player->staged) {
+		*ret = (struct play_result){0};
+		return player->run->stage->finish(player->staged, err);
+	}
+	r = player_ask(&player->player, &request, err);
 	if (r == 0)
 		r = player_answer(&player->player, PLAY_FINISH, FINISH_TIMEOUT_MS, &reply, payload,
 				  err);
@@ -300,6 +333,8 @@ int check_stop(struct check_player *player, struct tare_err *err)
 {
 	int r = player_end(&player->player, 0, err), q;
 
+	if (player->staged)
+		r = player->run->stage->stop(player->staged, err);
 	if (player->cgroup && !player->shares &&
 	    (q = cgroup_kill(player->cgroup, CHECK_KILL_TIMEOUT_MS, err)) < 0)
 		r = q;
@@ -384,16 +419,18 @@ int check_wait_exit(struct check_player *player, int timeout_ms, int *ret_status
 
 const struct cgroup *check_cgroup(const struct check_player *player)
 {
-	return player->cgroup;
+	return player->staged ? player->run->stage->cgroup(player->staged) : player->cgroup;
 }
 
 int check_refuse_group_below(const struct check_player *player, struct tare_err *err)
 {
 	uint64_t n = 0;
 
+	if (!player->run->ops->limits_itself)
+		return 0;
 	(void)cgfile_read_key(cgroup_v2_fd(player->cgroup), "cgroup.stat", "nr_descendants", &n,
 			      NULL);
-	if (!player->run->ops->limits_itself || n == 0)
+	if (n == 0)
 		return 0;
 	return err_set(err, ENOTSUP,
 		       "the box made a group of its own below ours, and cgroup v2 reckons what is "

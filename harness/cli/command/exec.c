@@ -156,12 +156,8 @@ static int exec_in_places(const struct exec_options *own, const struct cli_optio
 
 	if (r < 0 || (r = fill_spec(env, &cli->limits, own->extras, &spec, err)) < 0)
 		return r;
-	/* A bare guest is limited as a whole, from outside. */
-	if (ops->is_guest && strcmp(env->box, "bare") == 0) {
-		config.limits = spec.limits;
-		config.limits.ulimits.n = 0;
-		spec.limits = limits_of_process(&spec.limits);
-	}
+	machine_split_limits(ops, env->machine_options, env->box, &cli->limits, &config.limits,
+			     &spec.limits);
 	(void)snprintf(name, sizeof(name), "tare-%s-m0", journal_name(places->journal));
 	r = ops->open(&config, &machine, err);
 	if (r == 0) {

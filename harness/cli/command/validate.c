@@ -18,6 +18,7 @@
 #include "cli/validate/print.h"
 #include "engine/args.h"
 #include "kernel/journal.h"
+#include "machine/common/outside.h"
 #include "machine/machine.h"
 
 #define CHECKS_MAX 64
@@ -78,25 +79,97 @@ static int choose_checks(struct validate *v, const struct cli_options *cli, stru
 	return 0;
 }
 
-static int check_one(struct validate *v, const struct env_choice *env, struct machine *machine,
-		     const struct check_ops *ops, struct tare_err *err)
+/* An environment under test, with its machine once it is wanted. */
+struct trying {
+	const struct env_choice *env;
+	const struct machine_ops *ops;
+	const struct machine_config *config;
+	struct machine *machine;
+	json_t *described; /* it, or one of the machines that were held from outside */
+};
+
+static int open_machine(struct trying *t, struct tare_err *err)
 {
-	const struct check_request request = {
-		.check = ops->name, .box = env->box, .options = env->options, .scale = v->scale};
+	int r = t->machine ? 0 : t->ops->open(t->config, &t->machine, err);
+
+	if (r < 0)
+		return err_wrap(err, r, "environment '%s'", t->env->label);
+	if (!t->described)
+		t->described = t->ops->describe(t->machine);
+	return 0;
+}
+
+/* On the machine as a whole, from outside, where its limits lie there and the check knows how. */
+static bool is_tried_outside(const struct trying *t, const struct check_ops *check)
+{
+	return check->of_machines && t->ops->outside &&
+	       machine_is_limited(t->ops, t->env->machine_options, t->env->box);
+}
+
+/* A bare guest's own network device is held from outside as well, and its machine sees to that. */
+static bool is_of_device(const struct trying *t, const struct check_ops *check)
+{
+	const char *net = machine_option(t->ops, t->env->machine_options, "guest-net");
+
+	return check->on_device && strcmp(t->env->box, "bare") == 0 && net &&
+	       strcmp(net, "none") != 0;
+}
+
+/* Who asked for limits on the machine is not answered by one on the box. */
+static bool is_only_inside(const struct trying *t, const struct check_ops *check)
+{
+	const char *at = machine_option(t->ops, t->env->machine_options, "limit-at");
+
+	return at && strcmp(at, "machine") == 0 && !is_tried_outside(t, check) &&
+	       !is_of_device(t, check);
+}
+
+static int carry_out(struct trying *t, const struct check_ops *check, double scale,
+		     json_t **ret_account, struct tare_err *err)
+{
+	const struct check_request request = {.check = check->name,
+					      .box = t->env->box,
+					      .options = t->env->options,
+					      .scale = scale};
+	json_t *described = NULL;
+	int r;
+
+	if (is_only_inside(t, check)) {
+		*ret_account = json_pack("{s:s}", "unsupported",
+					 "it is tried on a box in the guest alone: limit-at=box");
+		return 0;
+	}
+	if (!is_tried_outside(t, check))
+		return t->ops->check(t->machine, &request, ret_account, err);
+	r = machine_check_outside(t->ops, t->config, &request, ret_account, &described, err);
+	if (!t->described)
+		t->described = json_incref(described);
+	json_decref(described);
+	return r;
+}
+
+static int check_one(struct validate *v, struct trying *t, const struct check_ops *check,
+		     struct tare_err *err)
+{
 	size_t all = v->n_checks * v->envs.n;
+	bool outside = is_tried_outside(t, check);
+	const char *at = outside || is_of_device(t, check) ? "machine" : "box";
 	cleanup_json json_t *account = NULL;
 	struct tare_err why = {0};
 	json_t *result;
-	int r;
+	int r = outside ? 0 : open_machine(t, err);
 
-	log_progress((double)v->done / (double)all, "%s: %s", env->label, ops->name);
-	r = machine->ops->check(machine, &request, &account, &why);
+	if (r < 0)
+		return r;
+	log_progress((double)v->done / (double)all, "%s: %s", t->env->label, check->name);
+	r = carry_out(t, check, v->scale, &account, &why);
 	v->done++;
-	result = check_judge(ops, r < 0 ? NULL : account, why.msg);
-	if (!result || json_object_set_new(result, "env", json_string(env->label)) < 0 ||
+	result = check_judge(check, r < 0 ? NULL : account, why.msg);
+	if (!result || json_object_set_new(result, "env", json_string(t->env->label)) < 0 ||
+	    json_object_set_new(result, "limit_at", json_string(at)) < 0 ||
 	    json_array_append_new(v->results, result) < 0)
 		return err_set(err, ENOMEM, "out of memory");
-	log_progress((double)v->done / (double)all, "%s: %s: %s", env->label, ops->name,
+	log_progress((double)v->done / (double)all, "%s: %s: %s", t->env->label, check->name,
 		     json_string_or(result, "verdict", ""));
 	return 0;
 }
@@ -113,21 +186,21 @@ static int validate_env(struct validate *v, const struct env_choice *env, json_t
 		.cache_dir = v->places.cache_dir,
 		.libexec_dir = v->places.libexec_dir,
 	};
-	const struct machine_ops *ops;
-	struct machine *machine;
-	int r = machine_find(env->machine, &ops, err), q;
+	struct trying t = {.env = env, .config = &config};
+	int r = machine_find(env->machine, &t.ops, err), q;
 
 	if (r < 0)
 		return r;
 	(void)snprintf(name, sizeof(name), "tare-%s-m%zu", journal_name(v->places.journal),
 		       json_object_size(machines));
-	r = ops->open(&config, &machine, err);
-	if (r < 0)
-		return err_wrap(err, r, "environment '%s'", env->label);
-	(void)json_object_set_new(machines, env->label, ops->describe(machine));
 	for (size_t i = 0; i < v->n_checks && r == 0; i++)
-		r = check_one(v, env, machine, v->checks[i], err);
-	q = ops->close(machine, err);
+		r = check_one(v, &t, v->checks[i], err);
+	/* Where nothing could be tried it is told of all the same. */
+	if (r == 0 && !t.described)
+		r = open_machine(&t, err);
+	if (t.described)
+		(void)json_object_set_new(machines, env->label, t.described);
+	q = t.machine ? t.ops->close(t.machine, err) : 0;
 	return r < 0 ? r : q;
 }
 
@@ -227,8 +300,9 @@ const struct command command_validate = {
 	.summary = "do the limits hold? each tried with the limit and without it",
 	.details = "A check passes when its claim holds with the limit and does not hold without "
 		   "it.\nVerdicts: pass, fail, inconclusive, unsupported, error; each with its "
-		   "figure, its tolerance\nand the control's figure. Exit: 1 when one failed, 77 "
-		   "when none could be tried.",
+		   "figure, its tolerance\nand the control's figure. Limits of CPUs are tried on a "
+		   "bare guest as a whole, from outside,\nunless it has limit-at=box. Exit: 1 when "
+		   "one failed, 77 when none could be tried.",
 	.options = validate_options,
 	.run = run_validate,
 };

@@ -85,6 +85,26 @@ const char *machine_option(const struct machine_ops *ops, const json_t *options,
 	return option ? option->fallback : NULL;
 }
 
+bool machine_is_limited(const struct machine_ops *ops, const json_t *options, const char *box)
+{
+	const char *at = ops->is_guest ? machine_option(ops, options, "limit-at") : NULL;
+
+	if (!at || strcmp(at, "box") == 0)
+		return false;
+	return strcmp(at, "machine") == 0 || strcmp(box, "bare") == 0;
+}
+
+void machine_split_limits(const struct machine_ops *ops, const json_t *options, const char *box,
+			  const struct limits *limits, struct limits *ret_machine,
+			  struct limits *ret_box)
+{
+	bool whole = machine_is_limited(ops, options, box);
+
+	*ret_machine = whole ? *limits : (struct limits){0};
+	ret_machine->ulimits.n = 0;
+	*ret_box = whole ? limits_of_process(limits) : *limits;
+}
+
 int machine_probe(const struct machine_ops *machine, const struct box_ops *box,
 		  struct tare_err *err)
 {

@@ -40,13 +40,25 @@ int guest_tend(struct guest *guest, struct tare_err *err)
 	return pulse_look(&guest->pulse, err);
 }
 
+static int tick_if_due(struct guest_tick *tick, struct tare_err *err)
+{
+	uint64_t now = clock_now_ns();
+
+	if (!tick->interval_ns || now < tick->next_ns)
+		return 0;
+	tick->next_ns = now + tick->interval_ns;
+	return tick->tick(tick->context, err);
+}
+
 int guest_wait(struct guest *guest, int fd, short events, uint64_t deadline_ns,
 	       struct tare_err *err)
 {
 	pulse_rest(&guest->pulse);
 	for (;;) {
 		uint64_t look = guest->pulse.next_ns;
-		uint64_t until = look < deadline_ns ? look : deadline_ns;
+		uint64_t tick = guest->tick.interval_ns ? guest->tick.next_ns : UINT64_MAX;
+		uint64_t soonest = look < tick ? look : tick;
+		uint64_t until = soonest < deadline_ns ? soonest : deadline_ns;
 		struct tare_err why = {0};
 		int r = qemu_wait(&guest->qemu, fd, events, until, &why);
 
@@ -54,7 +66,9 @@ int guest_wait(struct guest *guest, int fd, short events, uint64_t deadline_ns,
 			return 0;
 		if (r != -ETIMEDOUT || clock_now_ns() >= deadline_ns)
 			return err_set(err, -r, "%s", why.msg);
-		r = pulse_look(&guest->pulse, err);
+		r = tick_if_due(&guest->tick, err);
+		if (r == 0)
+			r = pulse_look(&guest->pulse, err);
 		if (r < 0)
 			return r;
 	}
@@ -75,19 +89,30 @@ void guest_attend(struct guest *guest, uint64_t silence_ns)
 	channel_wait_by(guest->channel, &waiter);
 }
 
-static int make_cgroup(const struct guest_plan *plan, struct guest *guest, struct tare_err *err)
+/* In a group of its own QEMU is seen as a whole. Without limits it is in no hierarchy but version
+ * 2's, where that is to be had, for a controller would be an ingredient with a price. */
+static unsigned int choose_controllers(const struct guest_plan *plan)
 {
 	unsigned int controllers = limits_controllers(&plan->limits);
-	int r;
 
-	if (!limits_any(&plan->limits) && !plan->own_cgroup)
-		return 0;
-	if (plan->layout->controllers[CGROUP_CPUACCT].version)
+	if (!plan->layout->unified.version && plan->layout->controllers[CGROUP_CPUACCT].version)
 		controllers |= CGROUP_BIT(CGROUP_CPUACCT);
-	r = cgroup_create(plan->layout, plan->qemu.name, controllers, plan->qemu.journal,
-			  &guest->cgroup, err);
-	if (r == 0)
-		r = limits_apply(&plan->limits, guest->cgroup, err);
+	return controllers;
+}
+
+static int make_cgroup(const struct guest_plan *plan, struct guest *guest, struct tare_err *err)
+{
+	bool needed = limits_any(&plan->limits) || plan->needs_cgroup;
+	struct tare_err why = {0};
+	int r = cgroup_create(plan->layout, plan->qemu.name, choose_controllers(plan),
+			      plan->qemu.journal, &guest->cgroup, &why);
+
+	/* A guest that nothing is to hold can do without. */
+	if (!needed && (r == -EACCES || r == -EPERM || r == -EROFS || r == -ENOTSUP))
+		return 0;
+	if (r < 0)
+		return err_set(err, -r, "%s", why.msg);
+	r = limits_apply(&plan->limits, guest->cgroup, err);
 	if (r == 0 && limits_any(&plan->limits))
 		r = limits_read_back(&plan->limits, guest->cgroup, &guest->limits, err);
 	return r;

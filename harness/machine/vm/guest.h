@@ -25,17 +25,25 @@ struct guest_plan {
 	struct limits limits;    /* on QEMU's cgroup and the network; without memory, which is -m */
 	const struct cgroup_layout *layout;
 	uint64_t deadline_ns; /* until it must have answered */
-	bool own_cgroup;      /* also without limits */
+	bool needs_cgroup;    /* a group of its own is a must, also without limits */
 	bool lines;           /* serial lines instead of ports, see stdio.h */
 	/* As qemu_start(); NULL: that. */
 	int (*start)(struct qemu *qemu, const struct qemu_config *config, uint64_t deadline_ns,
 		     struct tare_err *err);
 };
 
+/* What is done at intervals while a guest is waited for. */
+struct guest_tick {
+	uint64_t interval_ns, next_ns; /* 0: nothing */
+	int (*tick)(void *context, struct tare_err *err);
+	void *context;
+};
+
 struct guest {
 	struct qemu qemu;
 	struct channel *channel;
 	struct pulse pulse;
+	struct guest_tick tick;
 	double cpus;           /* its quota; 0: none */
 	struct cgroup *cgroup; /* NULL: none of its own */
 	json_t *limits;        /* as the kernel has them; NULL: none */

@@ -11,9 +11,9 @@
 #include "check/run/group.h"
 #include "check/run/run.h"
 #include "kernel/net.h"
+#include "kernel/program.h"
 #include "machine/vm/channel.h"
 #include "machine/vm/guest.h"
-#include "machine/vm/idle.h"
 
 static int ask(struct guest *guest, const struct check_request *request, uint64_t silence_ns,
 	       json_t **ret, struct tare_err *err)
@@ -37,8 +37,8 @@ static uint64_t own_cpu_ns(const struct guest *guest)
 {
 	uint64_t qemu = 0, ours = 0;
 
-	(void)idle_read_cpu(guest->qemu.process.pid, &qemu);
-	(void)idle_read_cpu(getpid(), &ours);
+	(void)program_cpu_ns(guest->qemu.process.pid, &qemu);
+	(void)program_cpu_ns(getpid(), &ours);
 	return qemu + ours;
 }
 

@@ -9,8 +9,8 @@
 
 int guest_record_take(const json_t *told, json_t **ret, struct tare_err *err)
 {
-	static const char *const known[] = {"status", "why",  "sha256",    "load",
-					    "limits", "span", "collectors"};
+	static const char *const known[] = {"status", "why",  "sha256",     "load",
+					    "limits", "span", "collectors", "stolen"};
 	json_t *record = json_object();
 
 	if (!json_is_string(json_object_get(told, "status")) || !record) {

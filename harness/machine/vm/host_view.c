@@ -2,46 +2,96 @@
 #include "machine/vm/host_view.h"
 
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/json.h"
-#include "kernel/cgroup.h"
+#include "machine/vm/guest.h"
 
-static uint64_t key(int fd, const char *name)
+/* What a guest does with its memory and disks is in its own account. */
+static const char *const collectors[] = {"cpu", "footprint", NULL};
+
+int host_view_open(struct host_view *view, const struct guest *guest, struct tare_err *err)
 {
-	uint64_t value = 0;
+	const struct collector_target target = {.cgroup = guest->cgroup};
+	int r = 0;
 
-	(void)cgfile_read_key(fd, "cpu.stat", name, &value, NULL);
-	return value;
+	*view = (struct host_view){.guest = guest};
+	if (guest->cgroup && ((r = watch_choose_only(&view->watch, collectors, err)) < 0 ||
+			      (r = watch_attach(&view->watch, &target, err)) < 0 ||
+			      (r = watch_snapshot(&view->watch, COLLECTOR_BEGIN, err)) < 0))
+		host_view_close(view);
+	view->known = qemu_threads_times(&guest->qemu, &view->begin);
+	return r;
 }
 
-void host_view_read(const struct cgroup *cgroup, struct host_view *ret)
+void host_view_turn_begin(const struct host_view *view, struct qemu_times *ret)
 {
-	int version = 0;
-	int fd = cgroup_controller_fd(cgroup, CGROUP_CPU, &version);
-	int account = cgroup_controller_fd(cgroup, CGROUP_CPUACCT, NULL);
-	uint64_t usage_ns;
+	if (!view->known || !qemu_threads_times(&view->guest->qemu, ret))
+		*ret = (struct qemu_times){0};
+}
 
-	*ret = (struct host_view){.at_ns = clock_now_ns()};
-	if (fd >= 0) {
-		ret->nr_periods = key(fd, "nr_periods");
-		ret->nr_throttled = key(fd, "nr_throttled");
-		ret->throttled_us = version == 2 ? key(fd, "throttled_usec")
-						 : key(fd, "throttled_time") / NS_PER_US;
+static struct qemu_times between(const struct qemu_times *begin, const struct qemu_times *end)
+{
+	return (struct qemu_times){
+		end->at_ns - begin->at_ns, end->vcpus_run_ns - begin->vcpus_run_ns,
+		end->vcpus_wait_ns - begin->vcpus_wait_ns, end->all_ns - begin->all_ns};
+}
+
+void host_view_turn_end(struct host_view *view, const struct qemu_times *begun)
+{
+	struct qemu_times now, of_it;
+
+	if (!begun->at_ns || !qemu_threads_times(&view->guest->qemu, &now))
+		return;
+	of_it = between(begun, &now);
+	view->turn.at_ns += of_it.at_ns;
+	view->turn.vcpus_run_ns += of_it.vcpus_run_ns;
+	view->turn.vcpus_wait_ns += of_it.vcpus_wait_ns;
+	view->turn.all_ns += of_it.all_ns;
+}
+
+int host_view_sample(struct host_view *view, struct tare_err *err)
+{
+	return watch_sample(&view->watch, clock_now_ns(), err);
+}
+
+int host_view_end(struct host_view *view, struct tare_err *err)
+{
+	view->known = view->known && qemu_threads_times(&view->guest->qemu, &view->end);
+	return watch_snapshot(&view->watch, COLLECTOR_END, err);
+}
+
+/* The clocks of a thread and of a process are not read at the same moment. */
+static json_t *times_to_json(const struct qemu_times *t)
+{
+	uint64_t others = t->all_ns > t->vcpus_run_ns ? t->all_ns - t->vcpus_run_ns : 0;
+
+	return json_pack("{s:o, s:o, s:o, s:o}", "run_ns", json_u64(t->vcpus_run_ns), "wait_ns",
+			 json_u64(t->vcpus_wait_ns), "others_ns", json_u64(others), "wall_ns",
+			 json_u64(t->at_ns));
+}
+
+int host_view_read(struct host_view *view, json_t **ret, struct tare_err *err)
+{
+	struct qemu_times whole = between(&view->begin, &view->end);
+	cleanup_json json_t *seen = NULL;
+	json_t *vcpus;
+	int r = watch_read(&view->watch, &seen, err);
+
+	if (r < 0)
+		return r;
+	if (view->known) {
+		vcpus = times_to_json(&whole);
+		(void)json_put(vcpus, "count", json_u64(view->guest->qemu.n_vcpus));
+		(void)json_put(vcpus, "turns", times_to_json(&view->turn));
+		if (json_put(seen, "vcpus", vcpus) < 0)
+			return err_set(err, ENOMEM, "out of memory");
 	}
-	/* Version 2 counts CPU time in every group, with a controller or without. */
-	if (version != 1 && cgroup_v2_fd(cgroup) >= 0)
-		ret->usage_us = key(cgroup_v2_fd(cgroup), "usage_usec");
-	else if (account >= 0 && cgfile_read_u64(account, "cpuacct.usage", &usage_ns, NULL) == 0)
-		ret->usage_us = usage_ns / NS_PER_US;
+	*ret = json_incref(seen);
+	return 0;
 }
 
-json_t *host_view_difference(const struct host_view *begin, const struct host_view *end)
+void host_view_close(struct host_view *view)
 {
-	json_t *cpu =
-		json_pack("{so so so so so}", "usage_us", json_u64(end->usage_us - begin->usage_us),
-			  "nr_periods", json_u64(end->nr_periods - begin->nr_periods),
-			  "nr_throttled", json_u64(end->nr_throttled - begin->nr_throttled),
-			  "throttled_us", json_u64(end->throttled_us - begin->throttled_us),
-			  "wall_ns", json_u64(end->at_ns - begin->at_ns));
-
-	return json_pack("{so*}", "cpu", cpu);
+	watch_detach(&view->watch);
+	view->watch.n = 0;
 }

@@ -15,10 +15,6 @@ struct idle {
 };
 
 /* A call has ended; the next one begins. qemu 0: nothing is counted. */
-/* CPU time of a process: the sum of its threads' schedstat, those that have ended included, in one
- * call. */
-bool idle_read_cpu(pid_t pid, uint64_t *ret);
-
 void idle_begin(struct idle *idle, pid_t qemu);
 void idle_end(struct idle *idle, pid_t qemu);
 

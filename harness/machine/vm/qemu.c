@@ -144,7 +144,7 @@ static int start(struct qemu *qemu, const struct qemu_config *config, uint64_t d
 	r = qmp_open(qmp_fd, deadline_ns, &qemu->qmp, err);
 	if (r < 0)
 		return r;
-	r = qemu_threads_place(qemu, config->cpus, deadline_ns, &qemu->pinning, err);
+	r = qemu_threads_place(qemu, config->cpus, deadline_ns, err);
 	if (r < 0)
 		return r;
 	qemu->accel_ns = clock_now_ns();
@@ -304,6 +304,8 @@ static void close_all(struct qemu *qemu)
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (*fds[i] >= 0)
 			(void)close(take_fd(fds[i]));
+	while (qemu->n_vcpus > 0)
+		(void)close(qemu->vcpu_fds[--qemu->n_vcpus]);
 	qmp_close(qemu->qmp);
 	console_close(qemu->console);
 	json_decref(qemu->pinning);

@@ -57,6 +57,8 @@ struct qemu_config {
 	struct journal *journal;
 };
 
+#define QEMU_VCPUS_MAX 64
+
 /* What left QEMU: of a guest's end. */
 #define QEMU_EXIT_CLEAN  33 /* the agent left by isa-debug-exit with 0x10 */
 #define QEMU_EXIT_FAILED 35 /* the same with 0x11: the agent failed, and said why */
@@ -77,6 +79,8 @@ struct qemu {
 	uint64_t first_byte_ns, last_byte_ns; /* of the debug port, until the last look */
 	uint64_t gone_ns;                     /* the process had ended */
 	json_t *pinning;                      /* of qemu_threads_place(); NULL: none */
+	int vcpu_fds[QEMU_VCPUS_MAX];         /* the schedstat of each vCPU's thread */
+	size_t n_vcpus;                       /* 0: it has no such threads */
 	json_t *command_line;                 /* list of texts, as started */
 };
 

@@ -2,22 +2,23 @@
 #include "machine/vm/qemu_threads.h"
 
 #include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/units.h"
 #include "machine/vm/qemu.h"
 #include "machine/vm/qmp.h"
 
-#define VCPUS_MAX 64
-
 struct vcpus {
-	pid_t threads[VCPUS_MAX];
+	pid_t threads[QEMU_VCPUS_MAX];
 	size_t n;
 };
 
@@ -45,7 +46,7 @@ static int ask_vcpus(struct qmp *qmp, uint64_t deadline_ns, struct vcpus *ret, s
 		r = json_read_u64(cpu, "thread-id", &thread, err);
 		if (r < 0)
 			return err_wrap(err, r, "qmp: query-cpus-fast");
-		if (ret->n < VCPUS_MAX)
+		if (ret->n < QEMU_VCPUS_MAX)
 			ret->threads[ret->n++] = (pid_t)thread;
 	}
 	return ret->n ? 0 : err_set(err, EPROTO, "qmp: QEMU says that the guest has no CPU");
@@ -128,30 +129,76 @@ static void say_why(json_t *pinning, uint64_t cpus, size_t n_vcpus, bool elsewhe
 		(void)json_put(pinning, "why", why);
 }
 
-int qemu_threads_place(struct qemu *qemu, uint64_t cpus, uint64_t deadline_ns, json_t **ret_pinning,
-		       struct tare_err *err)
+/* A kernel without CONFIG_SCHED_INFO has none. */
+static void open_accounts(struct qemu *qemu, const struct vcpus *vcpus)
+{
+	char path[80];
+
+	for (size_t i = 0; i < vcpus->n; i++) {
+		int fd;
+
+		(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/schedstat", qemu->process.pid,
+			       vcpus->threads[i]);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			return;
+		qemu->vcpu_fds[qemu->n_vcpus++] = fd;
+	}
+}
+
+static int place(struct qemu *qemu, uint64_t cpus, const struct vcpus *vcpus, struct tare_err *err)
 {
 	uint64_t others = allowed(qemu->process.pid) & ~cpus;
 	cleanup_json json_t *list = json_array();
-	struct vcpus vcpus = {.n = 0};
-	json_t *pinning;
 	char text[256];
-	int r;
+	int r = place_vcpus(vcpus, cpus, list, err);
 
-	if (!cpus)
-		return 0;
-	r = ask_vcpus(qemu->qmp, deadline_ns, &vcpus, err);
-	if (r == 0)
-		r = place_vcpus(&vcpus, cpus, list, err);
 	if (r == 0 && others)
-		r = place_others(qemu->process.pid, &vcpus, others, err);
+		r = place_others(qemu->process.pid, vcpus, others, err);
 	if (r < 0)
 		return r;
-	pinning = json_pack("{sO ss}", "vcpus", list, "others",
-			    units_print_cpus(others ? others : cpus, text, sizeof(text)));
-	if (!pinning)
+	qemu->pinning = json_pack("{sO ss}", "vcpus", list, "others",
+				  units_print_cpus(others ? others : cpus, text, sizeof(text)));
+	if (!qemu->pinning)
 		return err_set(err, ENOMEM, "out of memory");
-	say_why(pinning, cpus, vcpus.n, others != 0);
-	*ret_pinning = pinning;
+	say_why(qemu->pinning, cpus, vcpus->n, others != 0);
 	return 0;
+}
+
+int qemu_threads_place(struct qemu *qemu, uint64_t cpus, uint64_t deadline_ns, struct tare_err *err)
+{
+	struct vcpus vcpus = {.n = 0};
+	int r = ask_vcpus(qemu->qmp, deadline_ns, &vcpus, err);
+
+	if (r < 0)
+		return r;
+	open_accounts(qemu, &vcpus);
+	return cpus ? place(qemu, cpus, &vcpus, err) : 0;
+}
+
+/* "run wait timeslices", Documentation/scheduler/sched-stats.rst. */
+static bool add_account(int fd, struct qemu_times *times)
+{
+	uint64_t run, wait;
+	char text[96];
+	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	/* NOLINTNEXTLINE(cert-err34-c): a kernel file of numbers */
+	if (sscanf(text, "%" SCNu64 " %" SCNu64, &run, &wait) != 2)
+		return false;
+	times->vcpus_run_ns += run;
+	times->vcpus_wait_ns += wait;
+	return true;
+}
+
+bool qemu_threads_times(const struct qemu *qemu, struct qemu_times *ret)
+{
+	*ret = (struct qemu_times){.at_ns = clock_now_ns()};
+	for (size_t i = 0; i < qemu->n_vcpus; i++)
+		if (!add_account(qemu->vcpu_fds[i], ret))
+			return false;
+	return qemu->n_vcpus > 0 && program_cpu_ns(qemu->process.pid, &ret->all_ns);
 }

@@ -47,6 +47,7 @@ const struct machine_option vm_options[] = {
 	 false},
 	{"boot", "cold|restore", "cold",
 	 "boot anew, or go on with a guest saved once, as exec does", false},
+	MACHINE_LIMIT_AT,
 	{"patience", "TIME", "60s", "how long it may take to boot", false},
 	{"silence", "TIME", "60s", "how long the guest may take to answer", false},
 	{0},

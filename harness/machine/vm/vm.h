@@ -19,7 +19,7 @@ struct tare_err;
 struct vm_player {
 	bool used;
 	unsigned int remote; /* the agent's number */
-	uint64_t asked_ns;
+	uint64_t asked_ns, sample_ns;
 	struct channel_clock clock;
 	struct host_view view;
 	struct idle idle;     /* as it was then */
