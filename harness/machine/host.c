@@ -60,9 +60,9 @@ static json_t *host_describe(struct machine *machine)
 	if (fd_read_file_quiet(-1, CLOCKSOURCE, clocksource, sizeof(clocksource)) > 0)
 		clocksource[strcspn(clocksource, "\n")] = '\0';
 	(void)uname(&names);
-	return json_pack("{ss ss ss ss* ss}", "id", as_host(machine)->name, "machine", "host",
+	return json_pack("{ss ss ss ss* ss s{ss}}", "id", as_host(machine)->name, "machine", "host",
 			 "kernel", names.release, "clocksource", *clocksource ? clocksource : NULL,
-			 "arch", names.machine);
+			 "arch", names.machine, "work_disk", "kind", "folder");
 }
 
 static int find_player(const struct host *host, machine_player player, struct tare_err *err)

@@ -13,6 +13,7 @@
 #include "machine/machine.h"
 #include "machine/vm/channel.h"
 #include "machine/vm/cmdline.h"
+#include "machine/vm/disk.h"
 #include "machine/vm/exec.h"
 #include "machine/vm/footprint.h"
 #include "machine/vm/guest_account.h"
@@ -134,6 +135,10 @@ static json_t *describe(const struct vm *vm)
 	(void)json_object_set(d, "command_line", guest->qemu.command_line);
 	if (vm->boot.root.about)
 		(void)json_put(d, "root_disk", json_string(vm->boot.root.id));
+	if (guest->disk)
+		(void)json_put(d, "work_disk",
+			       disk_describe("virtio-blk", guest->disk, &guest->disk_mode,
+					     guest->disk_direct));
 	if (guest->limits)
 		(void)json_object_set(d, "limits", guest->limits);
 	if (s->cpu)

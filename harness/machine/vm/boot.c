@@ -42,9 +42,12 @@ void vm_boot_plan(const struct machine_config *config, const struct vm_boot *b,
 			 .cpu = s->cpu,
 			 .cmdline = s->cmdline,
 			 .cpus = s->cpus,
+			 .disk_mode = s->disk_mode,
 			 .name = config->name,
 			 .journal = config->journal},
-		.disk = b->image.work_disk,
+		.has_disk = !s->smoke,
+		.disk = s->disk_bytes ? NULL : b->image.work_disk,
+		.disk_bytes = s->disk_bytes,
 		.disk_folder = config->place->box.work_dir,
 		.state_fd = -1,
 		.limits = s->limits,
@@ -59,14 +62,16 @@ static char *make_fingerprint(const struct vm_boot *b, const struct guest_plan *
 {
 	struct qemu_config with_disk = plan->qemu;
 
-	with_disk.disk = plan->disk;
-	with_disk.disk_direct = true;
+	/* How the host does its I/O, the guest does not see; but whether there is a cache. */
+	with_disk.disk = plan->has_disk ? "" : NULL;
+	with_disk.disk_mode.aio = DISK_AUTO;
 	cleanup_free char *command = qemu_fingerprint(&with_disk);
 	cleanup_free char *program = qemu_program_id(plan->qemu.path);
 
 	if (!command || !program)
 		return NULL;
-	return text_format("memory apart, %s %s %s", program, b->image.id, command);
+	return text_format("memory apart, %s %s %s disk %llu", program, b->image.id, command,
+			   (unsigned long long)plan->disk_bytes);
 }
 
 /* Boot a guest only to be saved; what it is limited to does not matter for that. */
@@ -112,6 +117,7 @@ static int restore(const struct machine_config *config, struct vm_boot *b, struc
 	}
 	if (r < 0)
 		return r;
+	plan->has_disk = snapshot.disk != NULL;
 	plan->disk = snapshot.disk;
 	plan->hello = snapshot.hello;
 	plan->state_fd = snapshot.state_fd;

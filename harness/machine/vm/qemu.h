@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "kernel/program.h"
+#include "machine/vm/disk_mode.h"
 
 struct tare_err;
 struct cgroup;
@@ -45,7 +46,7 @@ struct qemu_config {
 	const char *entry;           /* what is entered before it, see entry.h; NULL: nothing */
 	const char *initrd;          /* initramfs; NULL: none */
 	const char *disk;            /* raw image for /work */
-	bool disk_direct;            /* past the host's page cache */
+	struct disk_mode disk_mode;  /* settled */
 	const char *root_disk;       /* raw image, only read: others may have it too; NULL: none */
 	int incoming_fd;             /* a saved guest to go on with; -1: boot */
 	int tap_fd;                  /* a tap device with IFF_VNET_HDR */

@@ -7,9 +7,11 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/units.h"
 #include "box/common/imaged.h"
 #include "machine/vm/cmdline.h"
+#include "machine/vm/disk.h"
 #include "machine/vm/hugepages.h"
 #include "machine/vm/tsc.h"
 
@@ -44,6 +46,11 @@ const struct machine_option vm_options[] = {
 	 "the root of what runs in it: of 'tare image list', as an ext4 disk", true},
 	{"guest-net", "none|tap", NONE,
 	 "the guest's network device: none, or virtio-net on a tap (10.254.0.2, the other end .1)",
+	 false},
+	{"disk", "SIZE", "512M", "the work disk's size", false},
+	{"disk-cache", DISK_CACHES, "none", "QEMU's cache mode of it; none: past the host's cache",
+	 false},
+	{"disk-aio", DISK_AIOS, AUTO, "how QEMU does its I/O; auto: native past the host's cache",
 	 false},
 	{"boot", "cold|restore", "cold",
 	 "boot anew, or go on with a guest saved once, as exec does", false},
@@ -115,6 +122,27 @@ static int read_hugepages(const struct machine_config *config, struct vm_setting
 	return hugepages_check(HUGEPAGES_FREE, s->memory_bytes, err);
 }
 
+/* Not asked for: the image has one. */
+static int read_disk(const struct machine_ops *ops, const struct machine_config *config,
+		     struct vm_settings *s, struct tare_err *err)
+{
+	const char *text = json_string_or(config->options, "disk", NULL);
+	char what[64];
+
+	(void)snprintf(what, sizeof(what), "machine %.32s: option disk", ops->name);
+	return text ? disk_parse_size(what, text, &s->disk_bytes, err) : 0;
+}
+
+static int read_disk_mode(const struct machine_config *config, struct vm_settings *s,
+			  struct tare_err *err)
+{
+	int r = disk_mode_read(option(config, "disk-cache"), option(config, "disk-aio"),
+			       &s->disk_mode, err);
+
+	s->disk_mode.asked = json_object_get(config->options, "disk-cache");
+	return r;
+}
+
 static int read_time(const struct machine_ops *ops, const struct machine_config *config,
 		     const char *name, uint64_t *ret_ns, struct tare_err *err)
 {
@@ -156,6 +184,8 @@ int vm_settings_read_common(const struct machine_ops *ops, const struct machine_
 		r = read_memory(ops, config, &s, err);
 	if (r == 0)
 		r = read_limits(ops, config, &s, err);
+	if (r == 0)
+		r = read_disk(ops, config, &s, err);
 	if (r == 0)
 		r = read_time(ops, config, "silence", &s.silence_ns, err);
 	if (r == 0)
@@ -234,11 +264,11 @@ static int read_boot(const struct machine_config *config, struct vm_settings *s,
 		return err_set(err, ENOTSUP,
 			       "hugepages=on: a saved guest's memory is in a file, which has no "
 			       "huge pages; leave out boot=restore");
-	if (s->smoke && (s->restore || s->root || s->cmdline || s->network))
+	if (s->smoke && (s->restore || s->root || s->cmdline || s->network || s->disk_bytes))
 		return err_set(err, ENOTSUP,
 			       "kernel=smoke: without Linux there is nothing to restore, no root "
-			       "filesystem, no network and no command line; leave out "
-			       "boot=restore, image=, guest-net= and cmdline+=");
+			       "filesystem, no disk, no network and no command line; leave out "
+			       "boot=restore, image=, disk=, guest-net= and cmdline+=");
 	return 0;
 }
 
@@ -250,6 +280,8 @@ int vm_settings_read(const struct machine_config *config, struct vm_settings *re
 
 	if (r == 0)
 		r = read_hugepages(config, &s, err);
+	if (r == 0)
+		r = read_disk_mode(config, &s, err);
 	if (r == 0)
 		r = read_cpus(config, &s, err);
 	if (r == 0)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "machine/machine.h"
+#include "machine/vm/disk_mode.h"
 #include "machine/vm/kvm_verdict.h"
 #include "machine/vm/qemu.h"
 
@@ -30,7 +31,9 @@ struct vm_settings {
 	const char *root;     /* an image of the store as a disk; NULL: none. Of the options */
 	uint64_t patience_ns; /* how long it may take to boot, to its hello */
 	uint64_t silence_ns;  /* how long the guest may take over a call */
-	struct limits limits; /* what is left for QEMU's cgroup: memory is memory_bytes */
+	uint64_t disk_bytes;  /* of the work disk; 0: as the recipe says */
+	struct disk_mode disk_mode;
+	struct limits limits;     /* what is left for QEMU's cgroup: memory is memory_bytes */
 	bool accel_may_fall_back; /* accel=auto */
 	bool accel_fell_back;     /* KVM was wanted, and this is TCG */
 	bool hugepages;
@@ -40,8 +43,8 @@ struct vm_settings {
 	bool restore;        /* go on with a saved guest */
 };
 
-/* The part that all guests have: options guest-memory, image, patience and silence, and the limits.
- */
+/* The part that all guests have: options guest-memory, disk, image, patience and silence, and the
+ * limits. */
 int vm_settings_read_common(const struct machine_ops *ops, const struct machine_config *config,
 			    struct vm_settings *ret, struct tare_err *err);
 
