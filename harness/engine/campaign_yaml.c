@@ -356,6 +356,18 @@ static int take_observer(struct reader *reader, const char *name, const yaml_nod
 	return take_yes(reader, name, value, &reader->campaign->observer);
 }
 
+static int take_rootfs(struct reader *reader, const char *name, const yaml_node_t *value)
+{
+	struct tare_err why = {0};
+	const char *text = "";
+	int r = read_scalar(reader, name, value, &text);
+
+	if (r < 0)
+		return r;
+	r = campaign_parse_rootfs(name, text, &reader->campaign->same_rootfs, &why);
+	return fail_as(reader, value, r, &why);
+}
+
 static const struct key group_keys[] = {
 	{"name", take_name},
 	{"envs", take_envs},
@@ -411,6 +423,7 @@ static const struct key campaign_keys[] = {
 	{"baseline", take_baseline},
 	{"ladder", take_ladder},
 	{"observer", take_observer},
+	{"rootfs-mode", take_rootfs},
 	{NULL, NULL},
 };
 

@@ -86,11 +86,22 @@ too_small() {
 ok "too little memory for a guest is refused, and vm+container named" too_small
 
 restored() {
-	"$tare" run -q -e vm,boot=restore -w getppid --rounds 2 --passes 5 -o "$runs/restored" &&
-		all_ok "$runs/restored" &&
-		jq -e -s '.[1].instance.boot.kind == "restored"' "$runs/restored/records.jsonl"
+	"$tare" run -q --rootfs-mode same -e vm,boot=restore -e native -e chroot -e container -w fsync --rounds 2 \
+		--passes 5 -o "$runs/restored" && all_ok "$runs/restored" &&
+		jq -e -s 'map(select(.trial.machine == "vm"))[1].instance.boot.kind == "restored"' \
+			"$runs/restored/records.jsonl"
 }
 ok "a saved guest is restored, and the record says so" restored
+
+# The same size everywhere, new in each round; who goes past which cache is told.
+same_disks() {
+	jq -e -s 'map(.instance.work_disk) as $disks |
+		($disks | map(.bytes) | unique) == [536870912] and all($disks[]; .direct | type == "boolean") and
+		all(.[]; .instance.work_disk.kind == (if .trial.machine == "vm" then "virtio-blk" else "loop" end)) and
+		(map(select(.trial.env == "native").instance.id) | unique | length) == 2' "$runs/restored/records.jsonl" &&
+		jq -e '.campaign.rootfs_mode == "same"' "$runs/restored/manifest.json"
+}
+ok "with --rootfs-mode same, /work is on a disk of the same recipe everywhere" same_disks
 
 q35() { "$tare" run -q -e vm,machine=q35 -w getppid --rounds 1 --passes 5 -o "$runs/q35" && all_ok "$runs/q35"; }
 ok "a q35 machine boots too" q35
