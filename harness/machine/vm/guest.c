@@ -78,8 +78,10 @@ void guest_attend(struct guest *guest, uint64_t silence_ns)
 static int make_cgroup(const struct guest_plan *plan, struct guest *guest, struct tare_err *err)
 {
 	unsigned int controllers = limits_controllers(&plan->limits);
+	struct limits limits = plan->limits;
 	int r;
 
+	limits.work_dir = plan->disk_folder;
 	if (!limits_any(&plan->limits) && !plan->own_cgroup)
 		return 0;
 	if (plan->layout->controllers[CGROUP_CPUACCT].version)
@@ -87,9 +89,9 @@ static int make_cgroup(const struct guest_plan *plan, struct guest *guest, struc
 	r = cgroup_create(plan->layout, plan->qemu.name, controllers, plan->qemu.journal,
 			  &guest->cgroup, err);
 	if (r == 0)
-		r = limits_apply(&plan->limits, guest->cgroup, err);
-	if (r == 0 && limits_any(&plan->limits))
-		r = limits_read_back(&plan->limits, guest->cgroup, &guest->limits, err);
+		r = limits_apply(&limits, guest->cgroup, err);
+	if (r == 0 && limits_any(&limits))
+		r = limits_read_back(&limits, guest->cgroup, &guest->limits, err);
 	return r;
 }
 
