@@ -413,18 +413,12 @@ static int take_groups(struct reader *reader, const char *name, const yaml_node_
 }
 
 static const struct key campaign_keys[] = {
-	{"groups", take_groups},
-	{"slice", take_slice},
-	{"passes", take_passes},
-	{"seed", take_seed},
-	{"precision", take_precision},
-	{"time-budget", take_time_budget},
-	{"effect", take_effect},
-	{"baseline", take_baseline},
-	{"ladder", take_ladder},
-	{"observer", take_observer},
-	{"rootfs-mode", take_rootfs},
-	{NULL, NULL},
+	{"groups", take_groups},       {"slice", take_slice},
+	{"passes", take_passes},       {"seed", take_seed},
+	{"precision", take_precision}, {"time-budget", take_time_budget},
+	{"effect", take_effect},       {"baseline", take_baseline},
+	{"ladder", take_ladder},       {"observer", take_observer},
+	{"rootfs-mode", take_rootfs},  {NULL, NULL},
 };
 
 static int read_document(struct reader *reader)

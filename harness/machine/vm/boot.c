@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/text.h"
+#include "machine/vm/balloon.h"
 #include "machine/vm/channel.h"
 #include "machine/vm/entry.h"
 #include "machine/vm/image_kernel.h"
@@ -39,6 +40,7 @@ void vm_boot_plan(const struct machine_config *config, const struct vm_boot *b,
 			 .incoming_fd = -1,
 			 .hugepages = s->hugepages,
 			 .network = s->network,
+			 .balloon = s->balloon,
 			 .cpu = s->cpu,
 			 .cmdline = s->cmdline,
 			 .cpus = s->cpus,
@@ -269,6 +271,24 @@ int vm_boot_hand_over_network(struct vm_boot *b, struct tare_err *err)
 	return hand_over(b, "network", NULL, err);
 }
 
+/* On failure the guest is closed. */
+static int hold_down(struct vm_boot *b, struct tare_err *err)
+{
+	const struct vm_settings *s = &b->settings;
+	uint64_t begun_ns = clock_now_ns();
+	struct tare_err why = {0};
+	int r = balloon_hold_down(&b->guest.qemu, s->balloon_bytes,
+				  begun_ns + guest_patience_ns(s->limits.cpus, s->silence_ns),
+				  &b->balloon_bytes, &why);
+
+	b->balloon_ns = clock_now_ns() - begun_ns;
+	if (r == 0)
+		return 0;
+	r = guest_failed(&b->guest, r, &why, err);
+	(void)guest_close(&b->guest, 0, NULL);
+	return r;
+}
+
 int vm_boot(const struct machine_config *config, struct vm_boot *ret, struct tare_err *err)
 {
 	struct vm_boot b = {.image.lock_fd = -1, .root.lock_fd = -1};
@@ -288,6 +308,8 @@ int vm_boot(const struct machine_config *config, struct vm_boot *ret, struct tar
 		r = vm_boot_hand_over_root(&b, err);
 	if (r == 0 && b.settings.network)
 		r = vm_boot_hand_over_network(&b, err);
+	if (r == 0 && b.settings.balloon_bytes)
+		r = hold_down(&b, err);
 	if (r < 0) {
 		vm_boot_release_images(&b);
 		return r;

@@ -37,6 +37,7 @@ struct qemu_config {
 	uint64_t memory_bytes;
 	bool hugepages;
 	bool network; /* a device, whose other side is tap_fd */
+	bool balloon;
 	unsigned int vcpus;
 	const char *cpu;             /* a model; NULL: by the accelerator */
 	const char *cmdline;         /* added to the kernel's; NULL: nothing */

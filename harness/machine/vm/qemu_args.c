@@ -204,6 +204,8 @@ int qemu_args_make(struct qemu_args *args, const struct qemu_config *config, str
 		add_option(args, "-serial", "chardev:channel");
 	else
 		add_ports(args);
+	if (config->balloon)
+		add_option(args, "-device", "virtio-balloon-pci,id=balloon");
 	if (config->disk)
 		add_disk(args, config);
 	if (config->root_disk)

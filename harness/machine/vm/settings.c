@@ -33,6 +33,8 @@ const struct machine_option vm_options[] = {
 	{"accel", "auto|kvm|tcg", "auto", "KVM where it is real, else QEMU's own emulation", false},
 	{"machine", "auto|microvm|q35", "auto", "QEMU's machine: microvm, or a whole PC", false},
 	{"guest-memory", "SIZE", "256M", "the guest's memory; --memory has precedence", false},
+	{"balloon", "on|off", "off",
+	 "boot with guest-memory, and hold it down to --memory by a balloon", false},
 	{"hugepages", "on|off", "off", "the guest's memory in huge pages of the host", false},
 	{"vcpus", "COUNT", AUTO, "virtual CPUs: auto: as many as --cpuset-cpus has, else 1", false},
 	{"pin", "on|off", "on", "each virtual CPU on one of the host's, QEMU's threads elsewhere",
@@ -101,14 +103,23 @@ static int read_memory(const struct machine_ops *ops, const struct machine_confi
 
 	if (r < 0)
 		return r;
-	if (config->limits.memory_bytes)
+	s->balloon = strcmp(json_string_or(config->options, "balloon", "off"), "on") == 0;
+	if (s->balloon && config->limits.memory_bytes > s->memory_bytes)
+		return err_set(err, EINVAL,
+			       "balloon=on: --memory is what is left of guest-memory, which is "
+			       "less: give guest-memory=%lluM or more",
+			       (unsigned long long)(config->limits.memory_bytes / MIB));
+	if (s->balloon)
+		s->balloon_bytes = config->limits.memory_bytes;
+	else if (config->limits.memory_bytes)
 		s->memory_bytes = config->limits.memory_bytes;
-	if (s->memory_bytes < MEMORY_LEAST)
+	if (s->memory_bytes < MEMORY_LEAST || (s->balloon_bytes && s->balloon_bytes < MEMORY_LEAST))
 		return err_set(err, EINVAL,
 			       "a guest needs 128M of memory: for less, limit a container in it "
 			       "(environment %s+container)",
 			       ops->name);
 	s->memory_bytes -= s->memory_bytes % MIB; /* QEMU's unit; never above the limit */
+	s->balloon_bytes -= s->balloon_bytes % MIB;
 	return 0;
 }
 
@@ -118,6 +129,10 @@ static int read_hugepages(const struct machine_config *config, struct vm_setting
 	s->hugepages = strcmp(option(config, "hugepages"), "on") == 0;
 	if (!s->hugepages)
 		return 0;
+	if (s->balloon)
+		return err_set(err, EINVAL,
+			       "balloon=on: a balloon gives back small pages, of which huge pages "
+			       "have none: leave out hugepages=on");
 	s->memory_bytes -= s->memory_bytes % HUGEPAGE_BYTES;
 	return hugepages_check(HUGEPAGES_FREE, s->memory_bytes, err);
 }
@@ -264,11 +279,13 @@ static int read_boot(const struct machine_config *config, struct vm_settings *s,
 		return err_set(err, ENOTSUP,
 			       "hugepages=on: a saved guest's memory is in a file, which has no "
 			       "huge pages; leave out boot=restore");
-	if (s->smoke && (s->restore || s->root || s->cmdline || s->network || s->disk_bytes))
+	if (s->smoke &&
+	    (s->restore || s->root || s->cmdline || s->network || s->disk_bytes || s->balloon))
 		return err_set(err, ENOTSUP,
 			       "kernel=smoke: without Linux there is nothing to restore, no root "
-			       "filesystem, no disk, no network and no command line; leave out "
-			       "boot=restore, image=, disk=, guest-net= and cmdline+=");
+			       "filesystem, no disk, no balloon, no network and no command line; "
+			       "leave out boot=restore, image=, disk=, balloon=, guest-net= and "
+			       "cmdline+=");
 	return 0;
 }
 

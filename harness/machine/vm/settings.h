@@ -22,6 +22,7 @@ struct vm_settings {
 	enum qemu_machine machine;
 	char machine_why[160];
 	uint64_t memory_bytes;
+	uint64_t balloon_bytes; /* what a balloon leaves of it; 0: all */
 	unsigned int vcpus;
 	uint64_t cpus;        /* where they run: mask; 0: anywhere */
 	const char *cpu;      /* QEMU's model; NULL: by the accelerator. Of the options */
@@ -38,6 +39,7 @@ struct vm_settings {
 	bool accel_fell_back;     /* KVM was wanted, and this is TCG */
 	bool hugepages;
 	bool network;        /* a network device */
+	bool balloon;        /* it has the device */
 	bool kernel_of_host; /* the running kernel's image */
 	bool smoke;          /* our own guest without Linux instead */
 	bool restore;        /* go on with a saved guest */
