@@ -79,6 +79,16 @@ whole_guest() {
 }
 ok "a limit on a vm is one on QEMU, and the host sees it throttled" whole_guest
 
+# QEMU's group on the disk of its image; the size of the guest by its balloon.
+held_from_outside() {
+	"$tare" run -q -e vm,balloon=on,boot=restore -w io-stream,rw=write,direct=on --device-write-bps /work:4M \
+		--memory 160M --duration 4s --rounds 1 -o "$runs/outside" &&
+		jq -e '(.load.figures.bytes_per_s.value / 4194304 | . > 0.85 and . < 1.15) and
+			.instance.memory_bytes == 268435456 and .instance.limits.memory == 167772160 and
+			.host_collectors.balloon.actual_bytes == 167772160' "$runs/outside/records.jsonl"
+}
+ok "device-write-bps holds a whole guest, and a balloon its memory" held_from_outside
+
 too_small() {
 	! "$tare" run -q -e vm -w cpu-burn --memory 64M --duration 1s --rounds 1 -o "$runs/small" >"$work/said" 2>&1 &&
 		cat "$work/said" "$runs/small/records.jsonl" 2>/dev/null | grep 'vm+container'
