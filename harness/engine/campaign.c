@@ -170,15 +170,20 @@ static int check_labels(const struct campaign *campaign, size_t at, struct tare_
 
 int campaign_check(struct campaign *campaign, struct tare_err *err)
 {
+	int r;
+
 	if (campaign->n_groups == 0)
 		return err_set(err, EINVAL, "there are no groups");
 	if (!campaign->baseline[0])
 		memcpy(campaign->baseline, campaign->groups[0].envs.items[0].label,
 		       sizeof(campaign->baseline));
+	r = campaign_check_rootfs(campaign, err);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < campaign->n_groups; i++) {
 		const struct campaign_group *group = &campaign->groups[i];
-		int r = check_labels(campaign, i, err);
 
+		r = check_labels(campaign, i, err);
 		if (r < 0)
 			return r;
 		if (group->envs.n > 1 && !find_label(&group->envs, campaign->baseline))

@@ -41,6 +41,7 @@ struct campaign {
 	double effect_pct;       /* the smallest effect of interest */
 	bool ladder;   /* the group's environments are steps, each compared with the one before */
 	bool observer; /* asked for, and not yet done: campaign_rotate_observers() */
+	bool same_rootfs; /* rootfs-mode same: /work on the host is a disk as a guest's */
 	char baseline[ENV_LABEL_SIZE]; /* a label that every group of several environments has */
 };
 
@@ -56,6 +57,7 @@ struct campaign_flags {
 	bool has_seed;
 	double precision_pct, effect_pct;
 	const char *baseline;
+	bool has_rootfs, same_rootfs;
 };
 
 /* A campaign of one file. Errors begin with "FILE:LINE:COLUMN: ". */
@@ -68,6 +70,9 @@ int campaign_from_text(const char *path, const char *text, size_t size, const js
  * the schedule the flags ask for. -EINVAL: a file and flags that say what to run. */
 int campaign_from_flags(const struct campaign_flags *flags, const json_t *described,
 			struct campaign *ret, struct tare_err *err);
+
+/* "own" or "same". */
+int campaign_parse_rootfs(const char *what, const char *text, bool *ret_same, struct tare_err *err);
 
 /* The YAML text that gives this campaign again. */
 int campaign_to_yaml(const struct campaign *campaign, FILE *to, struct tare_err *err);
@@ -87,6 +92,10 @@ enum trial_mode campaign_mode(const struct campaign_group *group, const json_t *
 /* Else its environments play one after the other: solo, and for latencies where it cannot. */
 bool campaign_takes_turns(const struct campaign_group *group, const json_t *described,
 			  const char *load);
+
+/* The options that an environment's machine is opened with: its own, and what the campaign's
+ * rootfs-mode adds. New reference. */
+json_t *campaign_machine_options(const struct campaign *campaign, const struct env_choice *env);
 
 /* True when one of the group's environments is on this kernel, not on a guest's. */
 bool campaign_group_on_host(const struct campaign_group *group);

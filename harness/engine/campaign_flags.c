@@ -119,6 +119,7 @@ static void schedule_from_flags(const struct campaign_flags *flags, struct campa
 	if (flags->has_seed)
 		campaign->seed = flags->seed;
 	campaign->has_seed |= flags->has_seed;
+	campaign->same_rootfs |= flags->same_rootfs;
 	if (flags->precision_pct > 0)
 		campaign->precision_pct = flags->precision_pct;
 	if (flags->effect_pct > 0)
@@ -176,6 +177,11 @@ static int fill_from_flags(const struct campaign_flags *flags, const json_t *des
 				       campaign_default_size, described, campaign, err);
 	if (r < 0)
 		return r;
+	if (flags->has_rootfs && !flags->same_rootfs && campaign->same_rootfs)
+		return err_set(err, EINVAL,
+			       "--rootfs-mode own: '%.80s' says 'rootfs-mode: same'; leave it out "
+			       "there",
+			       flags->file);
 	schedule_from_flags(flags, campaign);
 	if (flags->observer || campaign->observer)
 		r = campaign_rotate_observers(campaign, described, err);

@@ -43,3 +43,6 @@ int campaign_rotate_observers(struct campaign *campaign, const json_t *described
 			      struct tare_err *err);
 /* -EINVAL unless each of the schedule's figures is within its bounds. */
 int campaign_check_schedule(const struct campaign *campaign, struct tare_err *err);
+/* Where campaign->same_rootfs: -EINVAL when the guests' work disks differ in size, or when one of
+ * the host's environments asks for something else. */
+int campaign_check_rootfs(const struct campaign *campaign, struct tare_err *err);

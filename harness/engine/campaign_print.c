@@ -192,6 +192,8 @@ int campaign_to_yaml(const struct campaign *campaign, FILE *to, struct tare_err 
 	put_percent(to, "effect", campaign->effect_pct);
 	if (campaign->ladder)
 		put(to, "ladder: yes\n");
+	if (campaign->same_rootfs)
+		put(to, "rootfs-mode: same\n");
 	put(to, "baseline: ");
 	put_text(to, campaign->baseline);
 	put(to, "\ngroups:\n");

@@ -356,6 +356,18 @@ static int take_observer(struct reader *reader, const char *name, const yaml_nod
 	return take_yes(reader, name, value, &reader->campaign->observer);
 }
 
+static int take_rootfs(struct reader *reader, const char *name, const yaml_node_t *value)
+{
+	struct tare_err why = {0};
+	const char *text = "";
+	int r = read_scalar(reader, name, value, &text);
+
+	if (r < 0)
+		return r;
+	r = campaign_parse_rootfs(name, text, &reader->campaign->same_rootfs, &why);
+	return fail_as(reader, value, r, &why);
+}
+
 static const struct key group_keys[] = {
 	{"name", take_name},
 	{"envs", take_envs},
@@ -401,17 +413,12 @@ static int take_groups(struct reader *reader, const char *name, const yaml_node_
 }
 
 static const struct key campaign_keys[] = {
-	{"groups", take_groups},
-	{"slice", take_slice},
-	{"passes", take_passes},
-	{"seed", take_seed},
-	{"precision", take_precision},
-	{"time-budget", take_time_budget},
-	{"effect", take_effect},
-	{"baseline", take_baseline},
-	{"ladder", take_ladder},
-	{"observer", take_observer},
-	{NULL, NULL},
+	{"groups", take_groups},       {"slice", take_slice},
+	{"passes", take_passes},       {"seed", take_seed},
+	{"precision", take_precision}, {"time-budget", take_time_budget},
+	{"effect", take_effect},       {"baseline", take_baseline},
+	{"ladder", take_ladder},       {"observer", take_observer},
+	{"rootfs-mode", take_rootfs},  {NULL, NULL},
 };
 
 static int read_document(struct reader *reader)

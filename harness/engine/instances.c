@@ -45,6 +45,7 @@ static int open_machine(struct instances *instances, const struct env_choice *en
 			const struct limits *limits, struct instance *ret, struct tare_err *err)
 {
 	const struct engine_config *c = instances->config;
+	cleanup_json json_t *options = campaign_machine_options(c->campaign, env);
 	const struct machine_ops *ops;
 	char name[96];
 	int r = machine_find(env->machine, &ops, err);
@@ -55,7 +56,7 @@ static int open_machine(struct instances *instances, const struct env_choice *en
 		       c->journal ? journal_name(c->journal) : "run", instances->number++);
 	struct machine_config config = {
 		.place = c->place,
-		.options = env->machine_options,
+		.options = options,
 		.limits = *limits,
 		.cpus = 1ULL << instances->players_cpu,
 		.name = name,

@@ -16,11 +16,15 @@
 struct tare_err;
 
 #define LIMIT_DEVICES 8
+/* The folder under test, as it is called inside: for each environment the disk that carries its
+ * own; for a guest as a whole, the disk that its work disk's image is on. */
+#define LIMIT_WORK    "/work"
 
 enum limit_rate { LIMIT_READ_BPS, LIMIT_WRITE_BPS, LIMIT_READ_IOPS, LIMIT_WRITE_IOPS, LIMIT_RATES };
 
 struct limit_device {
-	char path[128];             /* as asked: "/dev/vda", or any path on the device */
+	char path[128];             /* as asked: "/dev/vda", or any path on the device; or
+				     * LIMIT_WORK */
 	uint64_t rate[LIMIT_RATES]; /* per second; 0: none */
 };
 
@@ -40,6 +44,9 @@ struct limits {
 	uint64_t net_rate; /* --net-rate: bits per second each way; the box's business */
 	struct limit_device devices[LIMIT_DEVICES];
 	size_t n_devices;
+	/* What a device's path LIMIT_WORK stands for; NULL: for itself. Not part of what is asked:
+	 * who applies them knows. */
+	const char *work_dir;
 	struct ulimits ulimits; /* --ulimit: of the process, not of a group */
 };
 

@@ -292,11 +292,14 @@ static int plan_number(struct plan *plan, const struct limit_number *number, uin
 	return 0;
 }
 
-static int plan_device(struct plan *plan, const struct limit_device *device,
-		       const struct cgroup *cgroup, struct tare_err *err)
+static int plan_device(struct plan *plan, const struct limits *limits,
+		       const struct limit_device *device, const struct cgroup *cgroup,
+		       struct tare_err *err)
 {
+	bool is_work = limits->work_dir && strcmp(device->path, LIMIT_WORK) == 0;
 	char number[32];
-	int r = limit_device_number(device->path, number, sizeof(number), err);
+	int r = limit_device_number(is_work ? limits->work_dir : device->path, number,
+				    sizeof(number), err);
 
 	if (r < 0)
 		return err_wrap(err, r, "limit on block I/O");
@@ -360,7 +363,7 @@ static int plan_limits(struct plan *plan, const struct limits *limits, const str
 		if (limit_number_value(limits, n))
 			r = plan_number(plan, n, limit_number_value(limits, n), cgroup, err);
 	for (size_t i = 0; r == 0 && i < limits->n_devices; i++)
-		r = plan_device(plan, &limits->devices[i], cgroup, err);
+		r = plan_device(plan, limits, &limits->devices[i], cgroup, err);
 	return r;
 }
 

@@ -12,6 +12,7 @@
 #include "box/common/imaged.h"
 #include "machine/machine.h"
 #include "machine/uml/process.h"
+#include "machine/vm/disk.h"
 #include "machine/vm/vm.h"
 
 extern const struct machine_ops machine_ops_uml; /* in the generated table */
@@ -20,6 +21,7 @@ static const struct machine_option uml_options[] = {
 	{"guest-memory", "SIZE", "256M", "the guest's memory; --memory has precedence", false},
 	{"image", "NAME", IMAGED_NONE,
 	 "the root of what runs in it: of 'tare image list', as an ext4 disk", true},
+	{"disk", "SIZE", "512M", "the work disk's size", false},
 	{"boot", "cold|restore", "cold", "boot anew: it has no state that could be saved", false},
 	MACHINE_LIMIT_AT,
 	{"patience", "TIME", "60s", "how long it may take to boot", false},
@@ -45,6 +47,8 @@ static int read_settings(const struct machine_config *config, struct vm_settings
 		return r;
 	ret->accel = QEMU_TCG; /* no KVM whose verdict is waited for */
 	ret->cpus = config->cpus;
+	/* It never goes past the host's page cache, which is written out on nobody's account. */
+	ret->disk_mode = (struct disk_mode){.cache = DISK_WRITEBACK, .aio = DISK_THREADS};
 	if (strcmp(machine_option(&machine_ops_uml, config->options, "boot"), "restore") == 0)
 		r = err_set(err, ENOTSUP,
 			    "boot=restore: a guest of User-Mode Linux cannot be saved; leave it "
@@ -93,9 +97,6 @@ static int open_guest(const struct machine_config *config, struct vm_boot *b, st
 	plan.lines = true;
 	plan.start = uml_start;
 	r = guest_open(&plan, &b->guest, err);
-
-	/* It never goes past the host's page cache. */
-	b->guest.disk_direct = false;
 	if (r < 0)
 		(void)uml_remove_folder(config->name, NULL);
 	return r;
@@ -153,12 +154,13 @@ static json_t *uml_describe(struct machine *machine)
 		return json_incref(vm->ended);
 	hello = channel_hello(guest->channel);
 	return json_pack(
-		"{ss ss ss ss ss ss so so so so ss ss sO so* sO* sO*}", "id", vm->name, "machine",
-		"uml", "kernel", json_string_or(hello, "kernel", "?"), "clocksource",
+		"{ss ss ss ss ss ss so so so so so ss ss sO so* sO* sO*}", "id", vm->name,
+		"machine", "uml", "kernel", json_string_or(hello, "kernel", "?"), "clocksource",
 		json_string_or(hello, "clocksource", "?"), "accel", "uml", "accel_why",
 		"User-Mode Linux: user code runs natively, each system call is trapped by ptrace",
 		"boot", vm_describe_boot(vm), "memory_bytes", json_u64(s->memory_bytes), "vcpus",
-		json_u64(s->vcpus), "disk_direct", json_boolean(guest->disk_direct), "image",
+		json_u64(s->vcpus), "disk_direct", json_boolean(guest->disk_direct), "work_disk",
+		disk_describe("ubd", guest->disk, NULL, guest->disk_direct), "image",
 		vm->boot.image.id, "kernel_sha256", vm->boot.image.kernel_sha256, "command_line",
 		guest->qemu.command_line, "root_disk",
 		vm->boot.root.about ? json_string(vm->boot.root.id) : NULL, "limits", guest->limits,

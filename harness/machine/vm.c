@@ -11,8 +11,10 @@
 #include "base/json.h"
 #include "kernel/net.h"
 #include "machine/machine.h"
+#include "machine/vm/balloon.h"
 #include "machine/vm/channel.h"
 #include "machine/vm/cmdline.h"
+#include "machine/vm/disk.h"
 #include "machine/vm/exec.h"
 #include "machine/vm/footprint.h"
 #include "machine/vm/guest_account.h"
@@ -111,6 +113,23 @@ static json_t *describe_network(void)
 			 "peer", NET_OUTSIDE);
 }
 
+/* --memory by a balloon is read back as any limit. */
+static void describe_balloon(const struct vm_boot *boot, json_t *described)
+{
+	json_t *limits = json_object_get(described, "limits");
+	json_t *file = json_sprintf("%llu", (unsigned long long)boot->balloon_bytes);
+
+	(void)json_put(described, "balloon",
+		       json_pack("{so so so}", "target_bytes",
+				 json_u64(boot->settings.balloon_bytes), "actual_bytes",
+				 json_u64(boot->balloon_bytes), "took_ns",
+				 json_u64(boot->balloon_ns)));
+	limits = limits ? json_deep_copy(limits) : json_pack("{s{}}", "files");
+	(void)json_put(limits, "memory", json_u64(boot->balloon_bytes));
+	(void)json_put(json_object_get(limits, "files"), "qmp/query-balloon", file);
+	(void)json_put(described, "limits", limits);
+}
+
 /* What does not come from the guest each time it is asked for. */
 static json_t *describe(const struct vm *vm)
 {
@@ -134,8 +153,14 @@ static json_t *describe(const struct vm *vm)
 	(void)json_object_set(d, "command_line", guest->qemu.command_line);
 	if (vm->boot.root.about)
 		(void)json_put(d, "root_disk", json_string(vm->boot.root.id));
+	if (guest->disk)
+		(void)json_put(d, "work_disk",
+			       disk_describe("virtio-blk", guest->disk, &guest->disk_mode,
+					     guest->disk_direct));
 	if (guest->limits)
 		(void)json_object_set(d, "limits", guest->limits);
+	if (s->balloon_bytes)
+		describe_balloon(&vm->boot, d);
 	if (s->cpu)
 		(void)json_put(d, "cpu", json_string(s->cpu));
 	if (s->cmdline) {
@@ -347,6 +372,16 @@ int vm_slice(struct machine *machine, machine_player player, const struct play_r
 	return finish_call(vm, r, &why, err);
 }
 
+/* What the guest still has, by its balloon: that it was held down to the end. */
+static void put_balloon(const struct vm *vm, json_t *seen)
+{
+	uint64_t bytes;
+
+	if (vm->boot.settings.balloon_bytes &&
+	    balloon_read(&vm->boot.guest.qemu, deadline_after(vm, 0), &bytes, NULL) == 0)
+		(void)json_put(seen, "balloon", json_pack("{so}", "actual_bytes", json_u64(bytes)));
+}
+
 /* What the host saw meanwhile. */
 static int describe_host(const struct vm *vm, struct vm_player *player, json_t **ret,
 			 struct tare_err *err)
@@ -354,6 +389,8 @@ static int describe_host(const struct vm *vm, struct vm_player *player, json_t *
 	json_t *idle = idle_since(&vm->idle, &player->idle);
 	int r = host_view_read(&player->view, ret, err);
 
+	if (r == 0)
+		put_balloon(vm, *ret);
 	if (r == 0 && idle)
 		(void)json_put(*ret, "idle", json_incref(idle));
 	json_decref(idle);

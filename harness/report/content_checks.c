@@ -172,13 +172,13 @@ static void say_mitigations(struct content *c)
 
 int content_differences(struct content *c, struct tare_err *err)
 {
-	static const char *const keys[] = {"machine",     "box",   "kernel",
-					   "clocksource", "accel", "qemu"};
-	cleanup_table struct table t = {.n_columns = 9,
+	static const char *const keys[] = {"machine", "box",  "kernel",   "clocksource",
+					   "accel",   "qemu", "work_disk"};
+	cleanup_table struct table t = {.n_columns = 10,
 					.head = {"environment", "machine", "box", "kernel",
-						 "clock source", "acceleration", "QEMU",
+						 "clock source", "acceleration", "QEMU", "/work",
 						 "instances", "SHA-256 of tare-load"},
-					.number = {[7] = true}};
+					.number = {[8] = true}};
 	json_t *env;
 	size_t i;
 
@@ -194,9 +194,9 @@ int content_differences(struct content *c, struct tare_err *err)
 		table_cell(&t, 0, TONE_PLAIN, "%s", json_string_or(env, "shown", ""));
 		for (size_t k = 0; k < sizeof(keys) / sizeof(*keys); k++)
 			put_list(&t, 1 + k, json_object_get(env, keys[k]));
-		table_cell(&t, 7, TONE_PLAIN, "%llu",
+		table_cell(&t, 8, TONE_PLAIN, "%llu",
 			   (unsigned long long)json_u64_or(env, "instances", 0));
-		table_cell(&t, 8, json_array_size(digests) > 1 ? TONE_BAD : TONE_PLAIN, "%.12s%s",
+		table_cell(&t, 9, json_array_size(digests) > 1 ? TONE_BAD : TONE_PLAIN, "%.12s%s",
 			   json_array_size(digests) ? json_string_value(json_array_get(digests, 0))
 						    : "-",
 			   json_array_size(digests) > 1 ? " and others" : "");

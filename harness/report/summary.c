@@ -2,11 +2,13 @@
 #include "report/summary.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/units.h"
 #include "stats/verdict.h"
 
 void summary_put_marks(json_t *object, const char *key, const struct run_env *env)
@@ -70,6 +72,28 @@ void summary_list_once(json_t *list, const char *text)
 	(void)json_array_append_new(list, json_string(text));
 }
 
+/* "virtio-blk, 512.0 MiB, cache=none, aio=native, O_DIRECT". */
+static void list_work_disk(json_t *list, const json_t *instance)
+{
+	const json_t *disk = json_object_get(instance, "work_disk");
+	const char *cache = json_string_or(disk, "cache", NULL);
+	const char *aio = json_string_or(disk, "aio", NULL);
+	uint64_t bytes = json_u64_or(disk, "bytes", 0);
+	char text[160], size[32];
+
+	if (!disk)
+		return;
+	(void)snprintf(text, sizeof(text), "%.20s%s%s%s%.16s%s%.16s%s",
+		       json_string_or(disk, "kind", "?"), bytes ? ", " : "",
+		       bytes ? units_print_bytes((double)bytes, size, sizeof(size)) : "",
+		       cache ? ", cache=" : "", cache ? cache : "", aio ? ", aio=" : "",
+		       aio ? aio : "",
+		       !json_object_get(disk, "direct")      ? ""
+		       : json_bool_or(disk, "direct", false) ? ", O_DIRECT"
+							     : ", through the host's page cache");
+	summary_list_once(list, text);
+}
+
 /* What the records of an environment say of the instance; lists, since it may change. */
 static json_t *env_json(const struct run *run, size_t env)
 {
@@ -77,6 +101,7 @@ static json_t *env_json(const struct run *run, size_t env)
 	json_t *object = json_pack("{s:s, s:s, s:b}", "label", run->envs[env].label, "shown",
 				   run->envs[env].shown, "emulated", run->envs[env].emulated);
 	json_t *sha256 = json_array(), *instances = json_array(), *boxes = json_array();
+	json_t *disks = json_array();
 	json_t *lists[sizeof(keys) / sizeof(*keys)];
 
 	for (size_t k = 0; k < sizeof(keys) / sizeof(*keys); k++)
@@ -91,6 +116,7 @@ static json_t *env_json(const struct run *run, size_t env)
 			summary_list_once(sha256, json_string_or(record, "sha256", ""));
 		if (*json_string_or(instance, "id", ""))
 			summary_list_once(instances, json_string_or(instance, "id", ""));
+		list_work_disk(disks, instance);
 		summary_list_once(boxes,
 				  json_string_or(json_object_get(record, "trial"), "box", "?"));
 		for (size_t k = 0; k < sizeof(keys) / sizeof(*keys); k++) {
@@ -101,6 +127,7 @@ static json_t *env_json(const struct run *run, size_t env)
 	(void)json_put(object, "sha256", sha256);
 	(void)json_put(object, "instances", json_u64(json_array_size(instances)));
 	(void)json_put(object, "box", boxes);
+	(void)json_put(object, "work_disk", disks);
 	for (size_t k = 0; k < sizeof(keys) / sizeof(*keys); k++)
 		(void)json_put(object, keys[k], lists[k]);
 	json_decref(instances);

@@ -48,6 +48,7 @@ static int make_cgroup(const struct trial_place *place, const struct trial_spec 
 			 needed ? err : NULL);
 	exec->safety = spec->safety;
 	exec->limits = limits;
+	exec->limits.work_dir = place->box.work_dir;
 	return r < 0 && needed ? r : 0;
 }
 

@@ -11,6 +11,7 @@ int trial_try_limits(const struct trial_place *place, const struct limits *limit
 		     struct tare_err *err)
 {
 	static atomic_uint number;
+	struct limits here = *limits;
 	cleanup_json json_t *read_back = NULL;
 	struct cgroup *cgroup;
 	char name[96];
@@ -22,9 +23,10 @@ int trial_try_limits(const struct trial_place *place, const struct limits *limit
 			  &cgroup, err);
 	if (r < 0)
 		return r;
-	r = limits_apply(limits, cgroup, err);
+	here.work_dir = place->box.work_dir;
+	r = limits_apply(&here, cgroup, err);
 	if (r == 0)
-		r = limits_read_back(limits, cgroup, &read_back, err);
+		r = limits_read_back(&here, cgroup, &read_back, err);
 	gone = cgroup_destroy(cgroup, err);
 	return r < 0 ? r : gone;
 }

@@ -215,6 +215,7 @@ int trial_start(const struct trial_place *place, const struct trial_spec *spec, 
 	t->at.asked = clock_now_ns();
 	t->player = (struct player){.process.pidfd = -1, .request_fd = -1, .reply_fd = -1};
 	t->limits = merge_limits(&spec->limits, &spec->safety);
+	t->limits.work_dir = place->box.work_dir;
 	t->sample_ns = spec->sample_ns;
 	t->collector_names = json_incref(spec->collectors);
 	r = put_up(t, spec, err);

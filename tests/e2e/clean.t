@@ -41,7 +41,7 @@ left() {
 	while read -r id; do
 		! bpftool prog show id "$id" 2>/dev/null
 	done <"$work/programs"
-	find "$TARE_RUNTIME_DIR" "$TMPDIR" /tmp "$cache" -maxdepth 1 -name "*$1*"
+	find "$TARE_RUNTIME_DIR" "$TMPDIR" /tmp "$cache" "$cache/work"/* -maxdepth 1 -name "*$1*"
 	losetup -a 2>/dev/null | grep -- "$1"
 	ip -o link 2>/dev/null | grep -- "tare-${1##*-}"
 }
@@ -71,7 +71,7 @@ wait_for_run() {
 killed_after() {
 	rm -rf "$runs/killed"
 	# shellcheck disable=SC2086 # a list of words
-	"$tare" run -q $envs -w getppid,pingpong,forkexec -c syscalls --rounds 50 --passes 40 \
+	"$tare" run -q --rootfs-mode same $envs -w getppid,pingpong,forkexec -c syscalls --rounds 50 --passes 40 \
 		-o "$runs/killed" >"$work/result" 2>&1 &
 	pid=$!
 	wait_for_run || return

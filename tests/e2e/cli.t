@@ -60,6 +60,8 @@ ok "an unknown collector" refused 2 "did you mean 'syscalls'?" "$tare" run -e na
 ok "an unknown list" refused 2 "did you mean 'loads'?" "$tare" list load
 ok "an unknown group of doctor" refused 2 "did you mean 'noise'?" "$tare" doctor nois
 ok "one label for two environments" refused 2 "-e LABEL=" "$tare" run -e native,native
+ok "guests whose disks cannot both be like the host's" refused 2 "another size" \
+	"$tare" run --rootfs-mode same -e native -e vm,disk=1G -e uml
 ok "a baseline that is not there" refused 2 "vm" "$tare" run -e native --baseline vm
 ok "a size without a unit" refused 2 "lacks a unit" "$tare" run -e native --memory 64
 ok "a time without a unit" refused 2 "lacks a unit" "$tare" run -e native --time-budget 10

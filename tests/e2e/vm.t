@@ -100,6 +100,16 @@ ok "the host's time series is beside the guest's" jq -e -s 'all(.[] | select(.li
 ok "all time is in the latencies" jq -e -s 'all(.[]; .load.latency.count == .load.ops and
 	.load.latency.max_ns < .load.slices.ns[0])' "$runs/whole/records.jsonl"
 
+# QEMU's group on the disk of its image; the size of the guest by its balloon.
+held_from_outside() {
+	"$tare" run -q -e vm,balloon=on,boot=restore -w io-stream,rw=write,direct=on --device-write-bps /work:4M \
+		--memory 160M --duration 4s --rounds 1 -o "$runs/outside" &&
+		jq -e '(.load.figures.bytes_per_s.value / 4194304 | . > 0.85 and . < 1.15) and
+			.instance.memory_bytes == 268435456 and .instance.limits.memory == 167772160 and
+			.host_collectors.balloon.actual_bytes == 167772160' "$runs/outside/records.jsonl"
+}
+ok "device-write-bps holds a whole guest, and a balloon its memory" held_from_outside
+
 too_small() {
 	! "$tare" run -q -e vm -w cpu-burn --memory 64M --duration 1s --rounds 1 -o "$runs/small" >"$work/said" 2>&1 &&
 		cat "$work/said" "$runs/small/records.jsonl" 2>/dev/null | grep 'vm+container'
@@ -107,11 +117,22 @@ too_small() {
 ok "too little memory for a guest is refused, and vm+container named" too_small
 
 restored() {
-	"$tare" run -q -e vm,boot=restore -w getppid --rounds 2 --passes 5 -o "$runs/restored" &&
-		all_ok "$runs/restored" &&
-		jq -e -s '.[1].instance.boot.kind == "restored"' "$runs/restored/records.jsonl"
+	"$tare" run -q --rootfs-mode same -e vm,boot=restore -e native -e chroot -e container -w fsync --rounds 2 \
+		--passes 5 -o "$runs/restored" && all_ok "$runs/restored" &&
+		jq -e -s 'map(select(.trial.machine == "vm"))[1].instance.boot.kind == "restored"' \
+			"$runs/restored/records.jsonl"
 }
 ok "a saved guest is restored, and the record says so" restored
+
+# The same size everywhere, new in each round; who goes past which cache is told.
+same_disks() {
+	jq -e -s 'map(.instance.work_disk) as $disks |
+		($disks | map(.bytes) | unique) == [536870912] and all($disks[]; .direct | type == "boolean") and
+		all(.[]; .instance.work_disk.kind == (if .trial.machine == "vm" then "virtio-blk" else "loop" end)) and
+		(map(select(.trial.env == "native").instance.id) | unique | length) == 2' "$runs/restored/records.jsonl" &&
+		jq -e '.campaign.rootfs_mode == "same"' "$runs/restored/manifest.json"
+}
+ok "with --rootfs-mode same, /work is on a disk of the same recipe everywhere" same_disks
 
 q35() { "$tare" run -q -e vm,machine=q35 -w getppid --rounds 1 --passes 5 -o "$runs/q35" && all_ok "$runs/q35"; }
 ok "a q35 machine boots too" q35

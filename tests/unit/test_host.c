@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -61,11 +62,51 @@ static int run(const char *script, int *ret_status, struct tare_err *err)
 {
 	const struct trial_spec spec = {
 		.env = "x", .machine = "host", .box = "bare", .load = "exec"};
-	char sh[] = "/bin/sh", c[] = "-c", text[256];
+	char sh[] = "/bin/sh", c[] = "-c", text[600];
 	char *argv[] = {sh, c, text, NULL}, *envp[] = {NULL};
 
 	(void)snprintf(text, sizeof(text), "%s", script);
 	return host->ops->exec(host, &spec, argv, envp, NULL, NULL, ret_status, err);
+}
+
+/* On a machine of its own: its command sees the new filesystem, and afterwards there is none. */
+static void a_work_disk_of_its_own_is_new_and_gone_with_it(void **state)
+{
+	char name[96];
+	json_t *options = json_pack("{s:s, s:s}", "work", "loop", "disk", "64M"), *described, *disk;
+	const struct machine_config config = {.place = &places.trial,
+					      .options = options,
+					      .name = name,
+					      .journal = places.journal};
+	struct machine *shared = host;
+	struct tare_err err = {0};
+	struct stat st;
+	char folder[300], script[600];
+	int status = -1;
+
+	(void)state;
+	if (geteuid() != 0 || access("/dev/loop-control", R_OK) < 0) {
+		json_decref(options);
+		skip();
+	}
+	(void)snprintf(name, sizeof(name), "%.80s-loop", places.group_prefix);
+	need(shared->ops->open(&config, &host, &err), &err);
+	described = host->ops->describe(host);
+	disk = json_object_get(described, "work_disk");
+	assert_string_equal(json_string_or(disk, "kind", ""), "loop");
+	assert_int_equal(json_u64_or(disk, "bytes", 0), 64 << 20);
+	assert_true(json_is_boolean(json_object_get(disk, "direct")));
+	(void)snprintf(folder, sizeof(folder), "%.200s/.%.90s.work", places.work_dir, name);
+	(void)snprintf(script, sizeof(script),
+		       "cd '%s' && grep -q \"^%.20s $PWD ext4\" /proc/self/mounts && echo x >mine",
+		       folder, json_string_or(disk, "device", "?"));
+	need(run(script, &status, &err), &err);
+	need(host->ops->close(host, &err), &err);
+	host = shared;
+	assert_int_equal(status, 0);
+	assert_int_equal(stat(folder, &st), -1);
+	json_decref(described);
+	json_decref(options);
 }
 
 static void a_misspelt_machine_is_answered_with_the_nearest(void **state)
@@ -179,6 +220,7 @@ static void what_a_command_leaves_behind_is_ended(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_work_disk_of_its_own_is_new_and_gone_with_it),
 		cmocka_unit_test(a_misspelt_machine_is_answered_with_the_nearest),
 		cmocka_unit_test(it_says_which_kernel_and_clock_it_has),
 		cmocka_unit_test(a_player_that_is_not_there_is_refused),

@@ -245,6 +245,29 @@ static void io_max_is_read_by_device_and_key(void **state)
 	drop(cgroup);
 }
 
+/* Whoever applies the limits says where its folder under test is. */
+static void the_folder_under_test_names_its_disk(void **state)
+{
+	struct limits limits = {.work_dir = "/nowhere"};
+	char number[32], text[64];
+	struct tare_err err = {0};
+	struct cgroup *cgroup;
+	int fd;
+
+	(void)state;
+	if (limit_device_number("/", number, sizeof(number), NULL) < 0)
+		skip();
+	cgroup = make(&fd);
+	assert_int_equal(limits_set(&limits, "device-read-iops", "/work:300", NULL), 0);
+	assert_int_equal(limits_apply(&limits, cgroup, &err), -ENOENT);
+	assert_non_null(strstr(err.msg, "device '/nowhere'"));
+	limits.work_dir = "/";
+	assert_int_equal(limits_apply(&limits, cgroup, NULL), 0);
+	(void)snprintf(text, sizeof(text), "%s riops=300", number);
+	holds(fd, "io.max", text);
+	drop(cgroup);
+}
+
 static int make_folder(void **state)
 {
 	(void)state;
@@ -275,6 +298,7 @@ int main(void)
 		cmocka_unit_test(plain_numbers_are_written_and_read_back),
 		cmocka_unit_test(what_makes_no_sense_alone_is_refused),
 		cmocka_unit_test(io_max_is_read_by_device_and_key),
+		cmocka_unit_test(the_folder_under_test_names_its_disk),
 	};
 
 	return cmocka_run_group_tests_name("limit_v2", tests, make_folder, remove_folder);

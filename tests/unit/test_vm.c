@@ -12,8 +12,11 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/fd.h"
+#include "machine/vm/balloon.h"
 #include "machine/vm/kvm_verdict.h"
 #include "machine/vm/qemu.h"
+#include "machine/vm/qmp.h"
+#include "machine/vm/vm.h"
 
 #define FAST          "{\"boot\": \"restore\", \"accel\": \"tcg\"}"
 #define FAST_WITH_NET "{\"boot\": \"restore\", \"accel\": \"tcg\", \"guest-net\": \"tap\"}"
@@ -297,6 +300,15 @@ static void what_cannot_be_is_refused_with_a_way_out(void **state)
 		{"{\"acel\": \"tcg\"}", {.pids = 0}, "did you mean 'accel'"},
 		{"{\"accel\": \"xen\"}", {.pids = 0}, "auto|kvm|tcg"},
 		{"{\"vcpus\": \"0\"}", {.pids = 0}, "vcpus"},
+		{"{\"disk\": \"1M\"}", {.pids = 0}, "64M to 64G"},
+		{"{\"disk-cache\": \"unsafe\", \"disk-aio\": \"native\"}",
+		 {.pids = 0},
+		 "disk-cache=none"},
+		{"{\"disk-cache\": \"writeback\", \"accel\": \"tcg\"}",
+		 {.devices = {{.path = "/work", .rate = {1 << 20}}}, .n_devices = 1},
+		 "disk-cache=none"},
+		{"{\"balloon\": \"on\"}", {.memory_bytes = 1 << 30}, "guest-memory=1024M"},
+		{"{\"balloon\": \"on\", \"hugepages\": \"on\"}", {.pids = 0}, "small pages"},
 	};
 
 	(void)state;
@@ -483,9 +495,33 @@ static void restored_guests_have_disks_of_their_own(void **state)
 	assert_int_equal(scene_disks(), 0);
 }
 
+/* It is read back as any limit; and a guest that gives nothing back is not waited for for ever. */
+static void a_balloon_holds_the_guest_down_to_its_memory(void **state)
+{
+	const struct limits limits = {.memory_bytes = 160 << 20};
+	struct machine *machine = scene_open(
+		"{\"boot\": \"restore\", \"accel\": \"tcg\", \"balloon\": \"on\"}", &limits);
+	struct qemu *qemu = &((struct vm *)machine)->boot.guest.qemu;
+	json_t *d = machine->ops->describe(machine);
+	uint64_t soon = clock_now_ns() + NS_PER_S / 2, bytes = 0;
+	struct tare_err err = {0};
+
+	(void)state;
+	assert_int_equal(json_u64_or(d, "memory_bytes", 0), 256 << 20);
+	assert_int_equal(json_u64_or(json_object_get(d, "limits"), "memory", 0), 160 << 20);
+	assert_int_equal(json_u64_or(json_object_get(d, "balloon"), "actual_bytes", 0), 160 << 20);
+	json_decref(d);
+	assert_int_equal(qmp_run(qemu->qmp, "stop", NULL, soon, NULL, NULL), 0);
+	assert_int_equal(balloon_hold_down(qemu, 128 << 20, soon, &bytes, &err), -ETIME);
+	assert_non_null(strstr(err.msg, "until it has 128 MiB, and still has 160 MiB"));
+	assert_int_equal(bytes, 160 << 20);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(a_balloon_holds_the_guest_down_to_its_memory,
+					  scene_end_test),
 		cmocka_unit_test_teardown(a_cold_boot_tells_its_spans_in_order, scene_end_test),
 		cmocka_unit_test_teardown(players_take_turns_bare_and_in_a_container,
 					  scene_end_test),

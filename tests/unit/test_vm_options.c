@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Options of guests that need none: the kernel's command line, huge pages, the host's kernel. */
+/* Options of guests that need none: the kernel's command line, huge pages, the host's kernel,
+ * the work disk. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -18,11 +19,14 @@
 #include "folder.h"
 #include "machine/machine.h"
 #include "machine/vm/cmdline.h"
+#include "machine/vm/disk.h"
 #include "machine/vm/entry.h"
 #include "machine/vm/hugepages.h"
 #include "machine/vm/image_kernel.h"
 #include "machine/vm/image_vmlinux.h"
+#include "machine/vm/settings.h"
 #include "made_elf.h"
+#include "vm_images.h"
 
 static void put_file(const char *path, const void *bytes, size_t size)
 {
@@ -233,6 +237,105 @@ static void where_a_limit_lies_is_the_user_s_to_say(void **state)
 	}
 }
 
+static void modes_of_a_disk_go_together_or_are_refused(void **state)
+{
+	struct tare_err err = {0};
+	struct disk_mode mode;
+
+	(void)state;
+	assert_int_equal(disk_mode_read("directsync", "threads", &mode, NULL), 0);
+	assert_string_equal(disk_cache_name(mode.cache), "directsync");
+	assert_string_equal(disk_aio_name(mode.aio), "threads");
+	assert_true(disk_mode_is_direct(&mode));
+	assert_int_equal(disk_mode_read("unsafe", "native", &mode, &err), -EINVAL);
+	assert_non_null(strstr(err.msg, "disk-cache=none"));
+	assert_int_equal(disk_mode_read("writeback", "auto", &mode, NULL), 0);
+	assert_false(disk_mode_is_direct(&mode));
+	assert_int_equal(disk_mode_settle(&mode, true, "x", NULL), 0);
+	assert_string_equal(disk_aio_name(mode.aio), "threads");
+}
+
+static void a_disk_without_o_direct_falls_back_unless_it_was_asked_for(void **state)
+{
+	struct tare_err err = {0};
+	struct disk_mode mode;
+
+	(void)state;
+	assert_int_equal(disk_mode_read("none", "auto", &mode, NULL), 0);
+	assert_int_equal(disk_mode_settle(&mode, false, "x", NULL), 0);
+	assert_string_equal(disk_cache_name(mode.cache), "writeback");
+	assert_string_equal(disk_aio_name(mode.aio), "threads");
+	assert_int_equal(disk_mode_read("none", "auto", &mode, NULL), 0);
+	mode.asked = true;
+	assert_int_equal(disk_mode_settle(&mode, false, "here", &err), -ENOTSUP);
+	assert_non_null(strstr(err.msg, "'here' has no O_DIRECT"));
+	assert_int_equal(disk_mode_settle(&mode, true, "here", NULL), 0);
+	assert_string_equal(disk_aio_name(mode.aio), "native");
+}
+
+/* Asked of the kernel, of a file that is open in both ways. */
+static void that_a_file_is_open_directly_is_the_kernel_s_word(void **state)
+{
+	char path[96];
+	int fd;
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "%s/disk", folder);
+	put_file(path, "x", 1);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_false(disk_is_open_direct(getpid(), path));
+	assert_int_equal(fcntl(fd, F_SETFL, O_DIRECT), 0);
+	assert_true(disk_is_open_direct(getpid(), path));
+	(void)close(fd);
+	assert_false(disk_is_open_direct(getpid(), path));
+}
+
+static void a_work_disk_has_the_size_that_is_asked_for(void **state)
+{
+	const struct disk_plan plan = {.bytes = 80ULL << 20, .folder = folder, .name = "guest"};
+	char super[2] = "", volume[16] = "", *path = NULL;
+	struct tare_err err = {0};
+	uint64_t bytes = 0;
+	bool direct;
+	struct stat st;
+	int fd;
+
+	(void)state;
+	assert_int_equal(disk_parse_size("disk", "1M", &bytes, &err), -EINVAL);
+	assert_non_null(strstr(err.msg, "disk: a work disk has 64M to 64G"));
+	assert_int_equal(disk_parse_size("disk", "1T", &bytes, NULL), -EINVAL);
+	assert_int_equal(disk_parse_size("disk", "80M", &bytes, NULL), 0);
+	assert_int_equal(bytes, plan.bytes);
+	assert_int_equal(disk_make(&plan, &path, &direct, NULL), 0);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, plan.bytes);
+	/* The magic and the name of ext4's super block: the recipe's filesystem. */
+	assert_int_equal(pread(fd, super, 2, 1024 + 56), 2);
+	assert_memory_equal(super, "\x53\xef", 2);
+	assert_int_equal(pread(fd, volume, sizeof(volume), 1024 + 120), sizeof(volume));
+	assert_string_equal(volume, "tare-work");
+	(void)close(fd);
+	assert_int_equal(unlink(path), 0);
+	free(path);
+}
+
+/* What is listed as the default is what the recipe makes. */
+static void the_default_size_is_the_recipe_s(void **state)
+{
+	const struct machine_option *option = machine_ops_vm.options;
+	const char *end = VM_IMAGES_WORK_DISK + strlen(VM_IMAGES_WORK_DISK);
+	char last[16];
+
+	(void)state;
+	while (strcmp(option->name, "disk") != 0)
+		option++;
+	(void)snprintf(last, sizeof(last), "%s\n", option->fallback);
+	assert_string_equal(end - strlen(last), last);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -243,6 +346,11 @@ int main(void)
 		cmocka_unit_test(the_running_kernel_is_found_by_its_release),
 		cmocka_unit_test(a_kernel_is_entered_by_way_of_a_few_instructions),
 		cmocka_unit_test(a_kernel_that_is_in_the_way_is_entered_itself),
+		cmocka_unit_test(modes_of_a_disk_go_together_or_are_refused),
+		cmocka_unit_test(a_disk_without_o_direct_falls_back_unless_it_was_asked_for),
+		cmocka_unit_test(that_a_file_is_open_directly_is_the_kernel_s_word),
+		cmocka_unit_test(a_work_disk_has_the_size_that_is_asked_for),
+		cmocka_unit_test(the_default_size_is_the_recipe_s),
 		cmocka_unit_test(another_kernel_of_that_name_is_not_the_running_one),
 	};
 

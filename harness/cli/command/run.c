@@ -149,6 +149,14 @@ static int take_baseline(void *options, const char *text, struct tare_err *err)
 	return 0;
 }
 
+static int take_rootfs(void *options, const char *text, struct tare_err *err)
+{
+	struct campaign_flags *f = &((struct run_options *)options)->flags;
+
+	f->has_rootfs = true;
+	return campaign_parse_rootfs("--rootfs-mode", text, &f->same_rootfs, err);
+}
+
 static int take_out(void *options, const char *text, struct tare_err *err)
 {
 	(void)err;
@@ -224,6 +232,8 @@ static const struct command_option run_options[] = {
 	{"effect", 0, "PCT", "smallest effect of interest (default 1)", take_effect},
 	{"baseline", 0, "LABEL", "what the others are compared with (default: the first)",
 	 take_baseline},
+	{"rootfs-mode", 0, "MODE", "same: /work on the host is a disk as a guest's (default own)",
+	 take_rootfs},
 	{"seed", 0, "N", "of all that is random (default: drawn, and recorded)", take_seed},
 	{"output", 'o', "DIR", "the run's folder, new or empty (default: results/TIME)", take_out},
 	{"resume", 0, "RUN", "carry out what a run that was stopped still lacks", take_resume},

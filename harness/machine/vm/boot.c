@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/text.h"
+#include "machine/vm/balloon.h"
 #include "machine/vm/channel.h"
 #include "machine/vm/entry.h"
 #include "machine/vm/image_kernel.h"
@@ -39,12 +40,16 @@ void vm_boot_plan(const struct machine_config *config, const struct vm_boot *b,
 			 .incoming_fd = -1,
 			 .hugepages = s->hugepages,
 			 .network = s->network,
+			 .balloon = s->balloon,
 			 .cpu = s->cpu,
 			 .cmdline = s->cmdline,
 			 .cpus = s->cpus,
+			 .disk_mode = s->disk_mode,
 			 .name = config->name,
 			 .journal = config->journal},
-		.disk = b->image.work_disk,
+		.has_disk = !s->smoke,
+		.disk = s->disk_bytes ? NULL : b->image.work_disk,
+		.disk_bytes = s->disk_bytes,
 		.disk_folder = config->place->box.work_dir,
 		.state_fd = -1,
 		.limits = s->limits,
@@ -59,14 +64,16 @@ static char *make_fingerprint(const struct vm_boot *b, const struct guest_plan *
 {
 	struct qemu_config with_disk = plan->qemu;
 
-	with_disk.disk = plan->disk;
-	with_disk.disk_direct = true;
+	/* How the host does its I/O, the guest does not see; but whether there is a cache. */
+	with_disk.disk = plan->has_disk ? "" : NULL;
+	with_disk.disk_mode.aio = DISK_AUTO;
 	cleanup_free char *command = qemu_fingerprint(&with_disk);
 	cleanup_free char *program = qemu_program_id(plan->qemu.path);
 
 	if (!command || !program)
 		return NULL;
-	return text_format("memory apart, %s %s %s", program, b->image.id, command);
+	return text_format("memory apart, %s %s %s disk %llu", program, b->image.id, command,
+			   (unsigned long long)plan->disk_bytes);
 }
 
 /* Boot a guest only to be saved; what it is limited to does not matter for that. */
@@ -112,6 +119,7 @@ static int restore(const struct machine_config *config, struct vm_boot *b, struc
 	}
 	if (r < 0)
 		return r;
+	plan->has_disk = snapshot.disk != NULL;
 	plan->disk = snapshot.disk;
 	plan->hello = snapshot.hello;
 	plan->state_fd = snapshot.state_fd;
@@ -263,6 +271,24 @@ int vm_boot_hand_over_network(struct vm_boot *b, struct tare_err *err)
 	return hand_over(b, "network", NULL, err);
 }
 
+/* On failure the guest is closed. */
+static int hold_down(struct vm_boot *b, struct tare_err *err)
+{
+	const struct vm_settings *s = &b->settings;
+	uint64_t begun_ns = clock_now_ns();
+	struct tare_err why = {0};
+	int r = balloon_hold_down(&b->guest.qemu, s->balloon_bytes,
+				  begun_ns + guest_patience_ns(s->limits.cpus, s->silence_ns),
+				  &b->balloon_bytes, &why);
+
+	b->balloon_ns = clock_now_ns() - begun_ns;
+	if (r == 0)
+		return 0;
+	r = guest_failed(&b->guest, r, &why, err);
+	(void)guest_close(&b->guest, 0, NULL);
+	return r;
+}
+
 int vm_boot(const struct machine_config *config, struct vm_boot *ret, struct tare_err *err)
 {
 	struct vm_boot b = {.image.lock_fd = -1, .root.lock_fd = -1};
@@ -282,6 +308,8 @@ int vm_boot(const struct machine_config *config, struct vm_boot *ret, struct tar
 		r = vm_boot_hand_over_root(&b, err);
 	if (r == 0 && b.settings.network)
 		r = vm_boot_hand_over_network(&b, err);
+	if (r == 0 && b.settings.balloon_bytes)
+		r = hold_down(&b, err);
 	if (r < 0) {
 		vm_boot_release_images(&b);
 		return r;

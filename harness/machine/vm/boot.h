@@ -17,6 +17,8 @@ struct vm_boot {
 	char *entry;            /* see entry.h; NULL: none */
 	struct guest guest;
 	bool restored;
+	uint64_t balloon_bytes; /* what the guest has left, by its balloon; 0: all */
+	uint64_t balloon_ns;    /* how long it took to get there */
 };
 
 /* On failure nothing is left. */

@@ -103,6 +103,7 @@ static unsigned int choose_controllers(const struct guest_plan *plan)
 static int make_cgroup(const struct guest_plan *plan, struct guest *guest, struct tare_err *err)
 {
 	bool needed = limits_any(&plan->limits) || plan->needs_cgroup;
+	struct limits limits = plan->limits;
 	struct tare_err why = {0};
 	int r = cgroup_create(plan->layout, plan->qemu.name, choose_controllers(plan),
 			      plan->qemu.journal, &guest->cgroup, &why);
@@ -112,9 +113,10 @@ static int make_cgroup(const struct guest_plan *plan, struct guest *guest, struc
 		return 0;
 	if (r < 0)
 		return err_set(err, -r, "%s", why.msg);
-	r = limits_apply(&plan->limits, guest->cgroup, err);
-	if (r == 0 && limits_any(&plan->limits))
-		r = limits_read_back(&plan->limits, guest->cgroup, &guest->limits, err);
+	limits.work_dir = plan->disk_folder;
+	r = limits_apply(&limits, guest->cgroup, err);
+	if (r == 0 && limits_any(&limits))
+		r = limits_read_back(&limits, guest->cgroup, &guest->limits, err);
 	return r;
 }
 
@@ -126,6 +128,38 @@ static int connect_network(const struct guest_plan *plan, struct guest *guest, i
 	return r < 0 ? r : net_connect_tap(guest->net, ret_tap, err);
 }
 
+/* What is written out of the host's page cache is written on nobody's account, or by memory's, and
+ * what is read from it was no I/O: such a limit would not hold. */
+static int check_io_limits(const struct guest_plan *plan, const struct guest *guest,
+			   struct tare_err *err)
+{
+	if ((!plan->limits.n_devices && !plan->limits.blkio_weight) ||
+	    disk_mode_is_direct(&guest->disk_mode))
+		return 0;
+	return err_set(err, ENOTSUP,
+		       "%s: this guest's disk goes through the host's page cache, where it would "
+		       "not hold; use a vm with disk-cache=none, or limit a container in it",
+		       plan->limits.n_devices ? "limit on block I/O" : "limit 'blkio-weight'");
+}
+
+static int make_disk(const struct guest_plan *plan, struct guest *guest, struct tare_err *err)
+{
+	const struct disk_plan disk = {
+		.image = plan->disk,
+		.bytes = plan->disk_bytes,
+		.folder = plan->disk_folder,
+		.name = plan->qemu.name,
+		.journal = plan->qemu.journal,
+	};
+	bool direct = false;
+	int r = disk_make(&disk, &guest->disk, &direct, err);
+
+	guest->disk_mode = plan->qemu.disk_mode;
+	if (r == 0)
+		r = disk_mode_settle(&guest->disk_mode, direct, guest->disk, err);
+	return r < 0 ? r : check_io_limits(plan, guest, err);
+}
+
 static int start_qemu(const struct guest_plan *plan, struct guest *guest, struct tare_err *err)
 {
 	struct qemu_config config = plan->qemu;
@@ -134,18 +168,19 @@ static int start_qemu(const struct guest_plan *plan, struct guest *guest, struct
 
 	if (config.network)
 		r = connect_network(plan, guest, &tap, err);
-	if (r == 0 && plan->disk)
-		r = disk_copy(plan->disk, plan->disk_folder, config.name, config.journal,
-			      &guest->disk, &guest->disk_direct, err);
+	if (r == 0 && plan->has_disk)
+		r = make_disk(plan, guest, err);
 	if (r < 0)
 		return r;
 	config.disk = guest->disk;
-	config.disk_direct = guest->disk_direct;
+	config.disk_mode = guest->disk_mode;
 	config.cgroup = guest->cgroup;
 	config.incoming_fd = plan->state_fd;
 	config.tap_fd = tap;
-	return (plan->start ? plan->start : qemu_start)(&guest->qemu, &config, plan->deadline_ns,
-							err);
+	r = (plan->start ? plan->start : qemu_start)(&guest->qemu, &config, plan->deadline_ns, err);
+	if (r == 0 && guest->disk)
+		guest->disk_direct = disk_is_open_direct(guest->qemu.process.pid, guest->disk);
+	return r;
 }
 
 /* A saved guest has said its hello; that it answers shows that it is back. */

@@ -17,8 +17,11 @@ struct net;
 
 /* What is to be booted, or restored. */
 struct guest_plan {
-	struct qemu_config qemu; /* its disk, cgroup, incoming_fd and tap_fd are filled in here */
-	const char *disk;        /* raw image of the work disk, copied for this guest; NULL: none */
+	struct qemu_config qemu; /* its disk, cgroup, incoming_fd and tap_fd are filled in here,
+				  * and its disk_mode is settled */
+	bool has_disk;           /* a work disk of its own: */
+	const char *disk;        /* the raw image that is copied for it; NULL: a new one */
+	uint64_t disk_bytes;     /* of a new one; 0: as the recipe says */
 	const char *disk_folder; /* where the copy goes: the filesystem under test */
 	const json_t *hello;     /* of the guest that was saved; NULL: boot */
 	int state_fd;            /* its state; -1: boot */
@@ -49,7 +52,8 @@ struct guest {
 	json_t *limits;        /* as the kernel has them; NULL: none */
 	struct net *net;       /* NULL: none */
 	char *disk;
-	bool disk_direct;
+	struct disk_mode disk_mode; /* as it came out */
+	bool disk_direct;           /* QEMU has it open with O_DIRECT */
 	bool lines;
 	bool input_owed;         /* the end of the last command's input, see stdio.h */
 	uint64_t hello_ns;       /* clock_now_ns() at the first message */

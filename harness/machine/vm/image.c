@@ -19,11 +19,9 @@
 #include "machine/vm/image_index.h"
 #include "machine/vm/image_initramfs.h"
 #include "machine/vm/image_kernel.h"
-#include "machine/vm/image_mke2fs.h"
 #include "machine/vm/image_modules.h"
 #include "vm_images.h"
 
-#define MKE2FS_MS   120000
 /* Of 10 MB each, besides the kernel, which they share. */
 #define IMAGES_KEPT 8
 
@@ -99,17 +97,11 @@ static int make_work_disk(const struct image_config *config, const char *folder,
 			  struct tare_err *err)
 {
 	cleanup_free char *path = text_format("%s/work.img", folder);
-	const struct image_mke2fs disk = {
-		.recipe = VM_IMAGES_WORK_DISK,
-		.path = path,
-		.timeout_ms = MKE2FS_MS,
-		.journal = config->journal,
-	};
 	int r;
 
 	if (!path)
 		return err_set(err, ENOMEM, "out of memory");
-	r = image_mke2fs(&disk, err);
+	r = disk_make_file(path, 0, config->journal, err);
 	/* The cache believes what is there, and image.json says that all is. */
 	if (r == 0)
 		r = fd_sync_file(path, err);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "kernel/program.h"
+#include "machine/vm/disk_mode.h"
 
 struct tare_err;
 struct cgroup;
@@ -36,6 +37,7 @@ struct qemu_config {
 	uint64_t memory_bytes;
 	bool hugepages;
 	bool network; /* a device, whose other side is tap_fd */
+	bool balloon;
 	unsigned int vcpus;
 	const char *cpu;             /* a model; NULL: by the accelerator */
 	const char *cmdline;         /* added to the kernel's; NULL: nothing */
@@ -45,7 +47,7 @@ struct qemu_config {
 	const char *entry;           /* what is entered before it, see entry.h; NULL: nothing */
 	const char *initrd;          /* initramfs; NULL: none */
 	const char *disk;            /* raw image for /work */
-	bool disk_direct;            /* past the host's page cache */
+	struct disk_mode disk_mode;  /* settled */
 	const char *root_disk;       /* raw image, only read: others may have it too; NULL: none */
 	int incoming_fd;             /* a saved guest to go on with; -1: boot */
 	int tap_fd;                  /* a tap device with IFF_VNET_HDR */

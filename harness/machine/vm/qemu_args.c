@@ -158,8 +158,8 @@ static void add_disk(struct qemu_args *args, const struct qemu_config *config)
 		args->failed = -ENOMEM;
 		return;
 	}
-	add_option(args, "-drive", "if=none,id=work,format=raw,file=%s,%s", path,
-		   config->disk_direct ? "cache=none,aio=native" : "cache=writeback,aio=threads");
+	add_option(args, "-drive", "if=none,id=work,format=raw,file=%s,cache=%s,aio=%s", path,
+		   disk_cache_name(config->disk_mode.cache), disk_aio_name(config->disk_mode.aio));
 	add_option(args, "-device", "virtio-blk-pci,drive=work,serial=work");
 }
 
@@ -204,6 +204,8 @@ int qemu_args_make(struct qemu_args *args, const struct qemu_config *config, str
 		add_option(args, "-serial", "chardev:channel");
 	else
 		add_ports(args);
+	if (config->balloon)
+		add_option(args, "-device", "virtio-balloon-pci,id=balloon");
 	if (config->disk)
 		add_disk(args, config);
 	if (config->root_disk)

@@ -7,9 +7,11 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/units.h"
 #include "box/common/imaged.h"
 #include "machine/vm/cmdline.h"
+#include "machine/vm/disk.h"
 #include "machine/vm/hugepages.h"
 #include "machine/vm/tsc.h"
 
@@ -31,6 +33,8 @@ const struct machine_option vm_options[] = {
 	{"accel", "auto|kvm|tcg", "auto", "KVM where it is real, else QEMU's own emulation", false},
 	{"machine", "auto|microvm|q35", "auto", "QEMU's machine: microvm, or a whole PC", false},
 	{"guest-memory", "SIZE", "256M", "the guest's memory; --memory has precedence", false},
+	{"balloon", "on|off", "off",
+	 "boot with guest-memory, and hold it down to --memory by a balloon", false},
 	{"hugepages", "on|off", "off", "the guest's memory in huge pages of the host", false},
 	{"vcpus", "COUNT", AUTO, "virtual CPUs: auto: as many as --cpuset-cpus has, else 1", false},
 	{"pin", "on|off", "on", "each virtual CPU on one of the host's, QEMU's threads elsewhere",
@@ -44,6 +48,11 @@ const struct machine_option vm_options[] = {
 	 "the root of what runs in it: of 'tare image list', as an ext4 disk", true},
 	{"guest-net", "none|tap", NONE,
 	 "the guest's network device: none, or virtio-net on a tap (10.254.0.2, the other end .1)",
+	 false},
+	{"disk", "SIZE", "512M", "the work disk's size", false},
+	{"disk-cache", DISK_CACHES, "none", "QEMU's cache mode of it; none: past the host's cache",
+	 false},
+	{"disk-aio", DISK_AIOS, AUTO, "how QEMU does its I/O; auto: native past the host's cache",
 	 false},
 	{"boot", "cold|restore", "cold",
 	 "boot anew, or go on with a guest saved once, as exec does", false},
@@ -95,14 +104,23 @@ static int read_memory(const struct machine_ops *ops, const struct machine_confi
 
 	if (r < 0)
 		return r;
-	if (config->limits.memory_bytes)
+	s->balloon = strcmp(json_string_or(config->options, "balloon", "off"), "on") == 0;
+	if (s->balloon && config->limits.memory_bytes > s->memory_bytes)
+		return err_set(err, EINVAL,
+			       "balloon=on: --memory is what is left of guest-memory, which is "
+			       "less: give guest-memory=%lluM or more",
+			       (unsigned long long)(config->limits.memory_bytes / MIB));
+	if (s->balloon)
+		s->balloon_bytes = config->limits.memory_bytes;
+	else if (config->limits.memory_bytes)
 		s->memory_bytes = config->limits.memory_bytes;
-	if (s->memory_bytes < MEMORY_LEAST)
+	if (s->memory_bytes < MEMORY_LEAST || (s->balloon_bytes && s->balloon_bytes < MEMORY_LEAST))
 		return err_set(err, EINVAL,
 			       "a guest needs 128M of memory: for less, limit a container in it "
 			       "(environment %s+container)",
 			       ops->name);
 	s->memory_bytes -= s->memory_bytes % MIB; /* QEMU's unit; never above the limit */
+	s->balloon_bytes -= s->balloon_bytes % MIB;
 	return 0;
 }
 
@@ -112,8 +130,33 @@ static int read_hugepages(const struct machine_config *config, struct vm_setting
 	s->hugepages = strcmp(option(config, "hugepages"), "on") == 0;
 	if (!s->hugepages)
 		return 0;
+	if (s->balloon)
+		return err_set(err, EINVAL,
+			       "balloon=on: a balloon gives back small pages, of which huge pages "
+			       "have none: leave out hugepages=on");
 	s->memory_bytes -= s->memory_bytes % HUGEPAGE_BYTES;
 	return hugepages_check(HUGEPAGES_FREE, s->memory_bytes, err);
+}
+
+/* Not asked for: the image has one. */
+static int read_disk(const struct machine_ops *ops, const struct machine_config *config,
+		     struct vm_settings *s, struct tare_err *err)
+{
+	const char *text = json_string_or(config->options, "disk", NULL);
+	char what[64];
+
+	(void)snprintf(what, sizeof(what), "machine %.32s: option disk", ops->name);
+	return text ? disk_parse_size(what, text, &s->disk_bytes, err) : 0;
+}
+
+static int read_disk_mode(const struct machine_config *config, struct vm_settings *s,
+			  struct tare_err *err)
+{
+	int r = disk_mode_read(option(config, "disk-cache"), option(config, "disk-aio"),
+			       &s->disk_mode, err);
+
+	s->disk_mode.asked = json_object_get(config->options, "disk-cache");
+	return r;
 }
 
 static int read_time(const struct machine_ops *ops, const struct machine_config *config,
@@ -157,6 +200,8 @@ int vm_settings_read_common(const struct machine_ops *ops, const struct machine_
 		r = read_memory(ops, config, &s, err);
 	if (r == 0)
 		r = read_limits(ops, config, &s, err);
+	if (r == 0)
+		r = read_disk(ops, config, &s, err);
 	if (r == 0)
 		r = read_time(ops, config, "silence", &s.silence_ns, err);
 	if (r == 0)
@@ -235,11 +280,13 @@ static int read_boot(const struct machine_config *config, struct vm_settings *s,
 		return err_set(err, ENOTSUP,
 			       "hugepages=on: a saved guest's memory is in a file, which has no "
 			       "huge pages; leave out boot=restore");
-	if (s->smoke && (s->restore || s->root || s->cmdline || s->network))
+	if (s->smoke &&
+	    (s->restore || s->root || s->cmdline || s->network || s->disk_bytes || s->balloon))
 		return err_set(err, ENOTSUP,
 			       "kernel=smoke: without Linux there is nothing to restore, no root "
-			       "filesystem, no network and no command line; leave out "
-			       "boot=restore, image=, guest-net= and cmdline+=");
+			       "filesystem, no disk, no balloon, no network and no command line; "
+			       "leave out boot=restore, image=, disk=, balloon=, guest-net= and "
+			       "cmdline+=");
 	return 0;
 }
 
@@ -251,6 +298,8 @@ int vm_settings_read(const struct machine_config *config, struct vm_settings *re
 
 	if (r == 0)
 		r = read_hugepages(config, &s, err);
+	if (r == 0)
+		r = read_disk_mode(config, &s, err);
 	if (r == 0)
 		r = read_cpus(config, &s, err);
 	if (r == 0)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "machine/machine.h"
+#include "machine/vm/disk_mode.h"
 #include "machine/vm/kvm_verdict.h"
 #include "machine/vm/qemu.h"
 
@@ -21,6 +22,7 @@ struct vm_settings {
 	enum qemu_machine machine;
 	char machine_why[160];
 	uint64_t memory_bytes;
+	uint64_t balloon_bytes; /* what a balloon leaves of it; 0: all */
 	unsigned int vcpus;
 	uint64_t cpus;        /* where they run: mask; 0: anywhere */
 	const char *cpu;      /* QEMU's model; NULL: by the accelerator. Of the options */
@@ -30,18 +32,21 @@ struct vm_settings {
 	const char *root;     /* an image of the store as a disk; NULL: none. Of the options */
 	uint64_t patience_ns; /* how long it may take to boot, to its hello */
 	uint64_t silence_ns;  /* how long the guest may take over a call */
-	struct limits limits; /* what is left for QEMU's cgroup: memory is memory_bytes */
+	uint64_t disk_bytes;  /* of the work disk; 0: as the recipe says */
+	struct disk_mode disk_mode;
+	struct limits limits;     /* what is left for QEMU's cgroup: memory is memory_bytes */
 	bool accel_may_fall_back; /* accel=auto */
 	bool accel_fell_back;     /* KVM was wanted, and this is TCG */
 	bool hugepages;
 	bool network;        /* a network device */
+	bool balloon;        /* it has the device */
 	bool kernel_of_host; /* the running kernel's image */
 	bool smoke;          /* our own guest without Linux instead */
 	bool restore;        /* go on with a saved guest */
 };
 
-/* The part that all guests have: options guest-memory, image, patience and silence, and the limits.
- */
+/* The part that all guests have: options guest-memory, disk, image, patience and silence, and the
+ * limits. */
 int vm_settings_read_common(const struct machine_ops *ops, const struct machine_config *config,
 			    struct vm_settings *ret, struct tare_err *err);
 
