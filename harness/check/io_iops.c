@@ -62,6 +62,7 @@ const struct check_ops check_ops_io_iops = {
 		"operations per second of direct I/O over the limit, the worse of reads and writes",
 	.claim = "direct reads and writes go at the limit's rate",
 	.limits = "device-read-iops device-write-iops",
+	.of_machines = true,
 	.unit = "x",
 	.low = LOW,
 	.high = HIGH,

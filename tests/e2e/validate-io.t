@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2317 # functions are called by ok
 # tare validate of block I/O and the network: each check passes in the container or says what is
-# missing, passes on cgroup v2 in a guest, and fails where limits are ignored or taken away.
+# missing, passes on cgroup v2 in a guest and on a guest as a whole, and fails where limits are ignored or taken away.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/run.sh
@@ -93,6 +93,21 @@ if guest; then
 	for check in io-bps io-buffered io-iops io-weight; do
 		ok "$check fails on a box in a guest that ignores limits" verdict "$work/broken" "$check" fail
 	done
+fi
+
+# A guest as a whole, by QEMU's group on the disk that its image is on; then one whose QEMU is taken
+# out of that group.
+if guest; then
+	validate "$work/whole" -e vm io-bps io-iops
+	for check in io-bps io-iops; do
+		ok "$check passes on a guest as a whole" passes "$work/whole" "$check"
+	done
+	ok "the limit was on the machine" jq -e 'all(.results[]; .limit_at == "machine")' "$work/whole"
+	if [ -n "$(v1_mount blkio)" ]; then
+		"$tare" validate -q --scale 0.3 -o "$work/whole" -e vm io-bps >"$work/said" 2>&1 &
+		take_out $! blkio
+		ok "io-bps fails on a guest that leaves its group" catches "$work/whole" io-bps
+	fi
 fi
 ok "nothing is left" nothing_left
 finish

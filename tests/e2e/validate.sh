@@ -21,3 +21,19 @@ of_the_machine() {
 # What gets more than its share cannot blame the machine: a broken box has to fail.
 catches() { verdict "$1" "$2" fail; }
 passes() { verdict "$1" "$2" pass || of_the_machine "$1" "$2"; }
+
+# v1_mount CONTROLLER: where its hierarchy of version 1 is, if it has one.
+v1_mount() { awk -v c="$1" '$0 ~ " - cgroup " { n = split($NF, o, ","); for (i = 1; i <= n; i++) if (o[i] == c) print $5 }' /proc/self/mountinfo; }
+
+# take_out PID CONTROLLER...: each QEMU of it out of its groups, as long as PID runs. The guests die
+# with it, and with them their place at the top.
+take_out() {
+	of=$1
+	shift
+	while kill -0 "$of" 2>/dev/null; do
+		for qemu in $(pgrep -P "$of" -f qemu-system); do
+			for controller; do echo "$qemu" >"$(v1_mount "$controller")/cgroup.procs"; done
+		done
+		sleep 0.05
+	done 2>/dev/null
+}

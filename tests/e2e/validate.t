@@ -66,16 +66,6 @@ if guest; then
 fi
 
 # A guest as a whole, by QEMU's group; then one whose QEMU is taken out of it again and again.
-v1_mount() { awk -v c="$1" '$0 ~ " - cgroup " { n = split($NF, o, ","); for (i = 1; i <= n; i++) if (o[i] == c) print $5 }' /proc/self/mountinfo; }
-# take_out PID: while it runs. The guests die with it, and with them their place at the top.
-take_out() {
-	while kill -0 "$1" 2>/dev/null; do
-		for qemu in $(pgrep -P "$1" -f qemu-system); do
-			for of in cpu cpuset; do echo "$qemu" >"$(v1_mount $of)/cgroup.procs"; done
-		done
-		sleep 0.05
-	done 2>/dev/null
-}
 if guest; then
 	checks="cpu-quota cpu-weight cpuset"
 	validate "$work/whole" -e vm >"$work/said" 2>&1
@@ -90,7 +80,7 @@ if guest; then
 		checks="cpu-quota cpuset"
 		# shellcheck disable=SC2086 # words
 		"$tare" validate -q --scale 0.1 -o "$work/whole" -e vm $checks >"$work/said" 2>&1 &
-		take_out $!
+		take_out $! cpu cpuset
 		for check in $checks; do
 			ok "$check fails on a guest that leaves its group" catches "$work/whole" "$check"
 		done
