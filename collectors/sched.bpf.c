@@ -5,6 +5,7 @@
 
 #include <bpf/kernel_types.h>
 #include <bpf/target.h>
+#include <bpf/times.h>
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
@@ -45,21 +46,6 @@ static __always_inline struct sched_cell *cell_of(const struct task_struct *task
 	__u32 target = (__u32)target_number(task, targets, n_targets, SCHED_TARGETS);
 
 	return target < SCHED_TARGETS ? bpf_map_lookup_elem(&cells, &target) : NULL;
-}
-
-static __always_inline void add(struct sched_times *times, __u64 ns)
-{
-	__u64 bucket = loglin_bucket(ns);
-
-	times->n += 1;
-	times->sum_ns += ns;
-	if (ns > times->max_ns)
-		times->max_ns = ns;
-	/* Again, in 64 bits, for the verifier of 6.1. */
-	barrier_var(bucket);
-	if (bucket >= LOGLIN_BUCKETS)
-		bucket = LOGLIN_BUCKETS - 1;
-	times->buckets[bucket] += 1;
 }
 
 static __always_inline bool is_throttled(const struct task_struct *task)
@@ -107,7 +93,7 @@ static __always_inline void come(struct task_struct *task, __u64 now)
 	if (!cell)
 		return;
 	if (queued && clock >= queued)
-		add(&cell->queue, clock - queued);
+		times_add(&cell->queue, clock - queued);
 	out = bpf_task_storage_get(&outs, task, NULL, 0);
 	if (!out || !out->on)
 		return;
@@ -115,7 +101,7 @@ static __always_inline void come(struct task_struct *task, __u64 now)
 	cause = out->cause;
 	barrier_var(cause);
 	if (cause < SCHED_CAUSES && now > out->ts)
-		add(&cell->off[cause], now - out->ts);
+		times_add(&cell->off[cause], now - out->ts);
 }
 
 SEC("tp_btf/sched_switch")

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "collector.h"
+#include "common/times_json.h"
 #include "sched/switches.h"
 
 static const char *const cause_names[SCHED_CAUSES] = {
@@ -58,27 +59,6 @@ static int sched_snapshot(struct collector *collector, enum collector_moment mom
 
 	s->taken[moment] = r == 0;
 	return r;
-}
-
-static json_t *times_to_json(const struct sched_times *begin, const struct sched_times *end)
-{
-	json_t *buckets = json_array();
-	uint64_t highest = 0;
-
-	for (unsigned int i = 0; i < LOGLIN_BUCKETS; i++) {
-		uint64_t n = end->buckets[i] - begin->buckets[i];
-
-		if (n == 0)
-			continue;
-		highest = loglin_lower(i + 1) - 1;
-		(void)json_array_append_new(buckets, json_pack("[i,o]", (int)i, json_u64(n)));
-	}
-	/* The longest ever may be from before the first snapshot. */
-	if (end->max_ns < highest || highest == 0)
-		highest = highest == 0 ? 0 : end->max_ns;
-	return json_pack("{s:o,s:o,s:o,s:o}", "n", json_u64(end->n - begin->n), "sum_ns",
-			 json_u64(end->sum_ns - begin->sum_ns), "max_ns", json_u64(highest),
-			 "buckets", buckets);
 }
 
 /* Times off the CPU that have begun and not ended: what was open at the first snapshot and ended

@@ -4,7 +4,7 @@
 
 #include <linux/types.h>
 
-#include "base/loglin.h"
+#include "common/times.h"
 
 #define SCHED_TARGETS 16 /* groups watched at a time */
 
@@ -18,16 +18,11 @@ enum sched_cause {
 	SCHED_CAUSES,
 };
 
-struct sched_times {
-	__u64 n, sum_ns, max_ns;
-	__u64 buckets[LOGLIN_BUCKETS];
-};
-
 /* What one CPU has seen of one group. */
 struct sched_cell {
-	struct sched_times off[SCHED_CAUSES];
-	struct sched_times queue; /* from becoming runnable to running */
-	__u64 switches;           /* away from a task of the group */
+	struct times off[SCHED_CAUSES];
+	struct times queue; /* from becoming runnable to running */
+	__u64 switches;     /* away from a task of the group */
 	__u64 migrations;
 	__u64 create_failed; /* no room for when a task left: its time off the CPU is not counted */
 };

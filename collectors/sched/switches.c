@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "common/skeleton.h"
+#include "common/times_json.h"
 #include "kernel/cgroup.h"
 #include "sched.skel.h"
 
@@ -101,21 +102,11 @@ void switches_unwatch(int slot)
 	release();
 }
 
-static void add_times(struct sched_times *sum, const struct sched_times *times)
-{
-	sum->n += times->n;
-	sum->sum_ns += times->sum_ns;
-	if (times->max_ns > sum->max_ns)
-		sum->max_ns = times->max_ns;
-	for (size_t i = 0; i < LOGLIN_BUCKETS; i++)
-		sum->buckets[i] += times->buckets[i];
-}
-
 static void add_cell(struct sched_cell *sum, const struct sched_cell *cell)
 {
 	for (size_t i = 0; i < SCHED_CAUSES; i++)
-		add_times(&sum->off[i], &cell->off[i]);
-	add_times(&sum->queue, &cell->queue);
+		times_join(&sum->off[i], &cell->off[i]);
+	times_join(&sum->queue, &cell->queue);
 	sum->switches += cell->switches;
 	sum->migrations += cell->migrations;
 	sum->create_failed += cell->create_failed;
