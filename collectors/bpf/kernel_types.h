@@ -29,6 +29,10 @@ struct css_set {
 	struct cgroup *dfl_cgrp; /* the group in the v2 hierarchy */
 } CORE;
 
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+} CORE;
+
 struct thread_info {
 	__u32 status;
 } CORE;
@@ -50,11 +54,30 @@ struct sched_info {
 	unsigned long long last_queued; /* rq's clock; 0: it is not waiting */
 } CORE;
 
+struct hrtimer {
+	int (*function)(struct hrtimer *);
+} CORE;
+
+struct cfs_bandwidth {
+	__u64 quota, burst; /* ns; no quota: all bits set */
+	long long period;
+	struct hrtimer period_timer;
+	int nr_periods, nr_throttled, nr_burst;
+	__u64 throttled_time, burst_time;
+} CORE;
+
+struct task_group {
+	struct cgroup_subsys_state css;
+	struct cfs_bandwidth cfs_bandwidth;
+} CORE;
+
 struct bpf_local_storage;
 
 struct task_struct {
 	struct thread_info thread_info;
 	void *stack;
+	int pid, tgid;
+	char comm[16];
 	struct css_set *cgroups;
 	struct sched_entity se;
 	struct sched_info sched_info;

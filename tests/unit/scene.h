@@ -88,7 +88,7 @@ static inline void scene_open(struct scene *scene, unsigned int controllers,
 
 static inline struct collector *scene_attach(struct scene *scene, const char *name)
 {
-	struct collector_target target = {.cgroup = scene->cgroup};
+	struct collector_target target = {.cgroup = scene->cgroup, .named = true};
 	const struct collector_ops *ops = NULL;
 	struct tare_err err = {0};
 	struct collector *collector = NULL;
