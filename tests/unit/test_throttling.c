@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "disk_of.h"
 #include "scene.h"
 
 #define PERIOD_MS 50
@@ -270,6 +271,90 @@ static void memory_high_holds_back_as_long_as_pressure_says(void **state)
 	json_decref(seen);
 }
 
+static char disk[32];
+
+static void limit_write(const struct cgroup *cgroup)
+{
+	char v1[64], v2[64];
+
+	(void)snprintf(v1, sizeof(v1), "%s %lu", disk, 4 * MIB);
+	(void)snprintf(v2, sizeof(v2), "%s wbps=%lu", disk, 4 * MIB);
+	write_limit(cgroup, CGROUP_IO, "blkio.throttle.write_bps_device", v1, "io.max", v2);
+}
+
+/* How long the child waited for its disk, in memory of both. */
+static uint64_t *waited_ns;
+
+static void part_write_direct(void)
+{
+	int fd = open(file_path, O_WRONLY | O_DIRECT | O_CLOEXEC);
+	void *buf = mmap(NULL, 6 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t begin;
+
+	if (fd < 0 || buf == MAP_FAILED)
+		_exit(1);
+	memset(buf, 1, 6 * MIB);
+	begin = clock_now_ns();
+	if (pwrite(fd, buf, 6 * MIB, 0) != (ssize_t)(6 * MIB))
+		_exit(1);
+	*waited_ns = clock_now_ns() - begin;
+}
+
+/* A file of 6 MiB on a disk whose I/O is controlled; false: it cannot be had. */
+static bool make_file(void)
+{
+	struct cgroup_layout layout;
+	struct tare_err err = {0};
+	int fd;
+	bool is;
+
+	(void)snprintf(file_path, sizeof(file_path), "/var/tmp/tare-test-disk-%d", getpid());
+	fd = open(file_path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	scene_need(cgroup_layout_read(&layout, &err), &err);
+	is = disk_of(file_path, disk, sizeof(disk)) && layout.controllers[CGROUP_IO].version != 0 &&
+	     fallocate(fd, 0, 0, 6 * MIB) == 0;
+	(void)close(fd);
+	if (!is)
+		(void)unlink(file_path);
+	return is;
+}
+
+static void a_disk_s_limit_holds_back_as_long_as_the_writer_waits(void **state)
+{
+	double held, waited, service;
+	json_t *seen, *device;
+	int status;
+
+	(void)state;
+	if (!make_file())
+		skip();
+	seen = watch("io", CGROUP_BIT(CGROUP_IO), limit_write, part_write_direct, &status);
+	(void)unlink(file_path);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	device = json_object_get(json_object_get(seen, "devices"), disk);
+	held = number_in(device, "held", "sum_ns");
+	waited = (double)*waited_ns;
+	service = number_in(json_object_get(device, "service"), "write", "sum_ns");
+	assert_true(json_u64_or(json_object_get(device, "held"), "n", 0) >= 1);
+	assert_within(held, waited, 0.03);
+	if (json_object_get(seen, "pressure"))
+		assert_within(held / 1e3, number_in(seen, "pressure", "some_us"), 0.03);
+	/* The disk itself was quick. */
+	assert_true(service > 0 && service < held);
+	assert_true(number_in(device, NULL, "wbytes") >= (double)(6 * MIB));
+	assert_nothing_lost(seen);
+	json_decref(seen);
+}
+
+static int share_memory(void **state)
+{
+	(void)state;
+	waited_ns = mmap(NULL, sizeof(*waited_ns), PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	return waited_ns == MAP_FAILED;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -279,7 +364,9 @@ int main(void)
 		cmocka_unit_test_teardown(who_dies_for_lack_of_memory_is_named, scene_teardown),
 		cmocka_unit_test_teardown(memory_high_holds_back_as_long_as_pressure_says,
 					  scene_teardown),
+		cmocka_unit_test_teardown(a_disk_s_limit_holds_back_as_long_as_the_writer_waits,
+					  scene_teardown),
 	};
 
-	return geteuid() == 0 ? cmocka_run_group_tests(tests, NULL, NULL) : 77;
+	return geteuid() == 0 ? cmocka_run_group_tests(tests, share_memory, NULL) : 77;
 }
