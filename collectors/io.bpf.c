@@ -18,7 +18,6 @@
 
 const volatile __u64 io_group; /* id of the group in the hierarchy of the I/O controller */
 const volatile __u64 group;    /* id of the v2 group */
-const volatile __u64 tick_ns;
 
 __u32 devices[BLOCKS_DEVICES]; /* major << 20 | minor; 0: free */
 struct blocks_held held[BLOCKS_DEVICES];
@@ -57,6 +56,16 @@ struct {
 	__type(key, int);
 	__type(value, __u64);
 } queued SEC(".maps");
+
+/* When the task was told to pause; 0: it was not. */
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, __u64);
+} pauses SEC(".maps");
+
+__u64 n_paused; /* tasks; while there is none, a switch costs one look at this */
 
 extern const void throtl_pending_timer_fn __ksym __weak;
 
@@ -276,27 +285,57 @@ int BPF_PROG(on_request, struct bio *bio)
 }
 
 /* pause: ticks. None: the writer may go on at once. */
-static __always_inline void add_pause(__s64 pause)
+static __always_inline void pause(__s64 pause)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct blocks_cell *c = cell();
+	struct blocks_cell *c;
+	__u64 *since;
 
-	if (c && pause > 0 && task->cgroups->dfl_cgrp->kn->id == group)
-		times_add(&c->dirty_pauses, (__u64)pause * tick_ns);
+	if (pause <= 0 || task->cgroups->dfl_cgrp->kn->id != group)
+		return;
+	since = bpf_task_storage_get(&pauses, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!since) {
+		c = cell();
+		if (c)
+			c->create_failed += 1;
+		return;
+	}
+	if (*since == 0)
+		__sync_fetch_and_add(&n_paused, 1);
+	*since = bpf_ktime_get_ns();
 }
 
 /* The pause is the last argument but one, of 12 up to Linux 6.15 and of 8 since then. */
 SEC("tp_btf/balance_dirty_pages")
 int on_pause_of_12(__u64 *ctx)
 {
-	add_pause((__s64)ctx[10]);
+	pause((__s64)ctx[10]);
 	return 0;
 }
 
 SEC("tp_btf/balance_dirty_pages")
 int on_pause_of_8(__u64 *ctx)
 {
-	add_pause((__s64)ctx[6]);
+	pause((__s64)ctx[6]);
+	return 0;
+}
+
+/* The pause ends when its task runs again: to be preempted before it slept is no end. */
+SEC("tp_btf/sched_switch")
+int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
+{
+	struct blocks_cell *c;
+	__u64 *since;
+
+	if (n_paused == 0 || !BPF_CORE_READ_BITFIELD(next, in_iowait))
+		return 0;
+	since = bpf_task_storage_get(&pauses, next, NULL, 0);
+	c = cell();
+	if (!since || !*since || !c)
+		return 0;
+	times_add(&c->dirty_pauses, bpf_ktime_get_ns() - *since);
+	*since = 0;
+	__sync_fetch_and_sub(&n_paused, 1);
 	return 0;
 }
 

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -77,12 +76,13 @@ static int choose(struct blocks *blocks)
 	if (r == 0)
 		r = bpf_program__set_autoload(blocks->bpf->progs.on_timer, blocks->holds);
 	blocks->pauses = n == 12 || n == 8;
+	if (r == 0)
+		r = bpf_program__set_autoload(blocks->bpf->progs.on_switch, blocks->pauses);
 	return r;
 }
 
 static int load(struct blocks *blocks, uint64_t io_group, uint64_t group, struct tare_err *err)
 {
-	struct timespec tick;
 	int r;
 
 	skeleton_quiet();
@@ -92,10 +92,6 @@ static int load(struct blocks *blocks, uint64_t io_group, uint64_t group, struct
 	blocks->bpf = io_bpf__open();
 	if (!blocks->bpf)
 		return skeleton_error(err, -errno, "open the BPF programs of disks");
-	/* The coarse clock goes by ticks. */
-	if (clock_getres(CLOCK_MONOTONIC_COARSE, &tick) < 0)
-		return err_errno(err, "ask how long a tick is");
-	blocks->bpf->rodata->tick_ns = (uint64_t)tick.tv_nsec;
 	blocks->bpf->rodata->io_group = io_group;
 	blocks->bpf->rodata->group = group;
 	r = choose(blocks);
@@ -276,7 +272,9 @@ static int put_lost(const struct blocks *blocks, json_t *lost)
 	return json_put(lost, "create_failed",
 			json_u64(b->sum.create_failed - a->sum.create_failed)) |
 	       json_put(lost, "recursion_misses", json_u64(b->misses - a->misses)) |
-	       json_put(lost, "in_flight", json_u64(b->sum.begun - b->sum.ended)) |
+	       json_put(lost, "in_flight",
+			json_u64(b->sum.begun - b->sum.ended +
+				 __atomic_load_n(&blocks->bpf->bss->n_paused, __ATOMIC_RELAXED))) |
 	       json_put(lost, "untraced", json_u64(b->sum.devices - a->sum.devices));
 }
 
