@@ -183,31 +183,42 @@ static int io_probe(struct tare_err *err)
 	return 0;
 }
 
+static int name_missing(int version, json_t *figures, struct tare_err *err)
+{
+	int r = 0;
+
+	if (version == 0)
+		r |= json_put(figures, "devices", json_string("there is no controller 'io'"));
+	if (version == 1)
+		r |= json_put(figures, "cost",
+			      json_string("io.cost is of cgroup v2, and 'io' is of v1 here"));
+	return r < 0 ? err_set(err, ENOMEM, "out of memory") : 0;
+}
+
 static int io_missing(json_t *figures, struct tare_err *err)
 {
-	return trace_missing(&blocks_trace, figures, err);
+	struct cgroup_layout layout;
+	int r = cgroup_layout_read(&layout, err);
+
+	if (r == 0)
+		r = name_missing(layout.controllers[CGROUP_IO].version, figures, err);
+	return r < 0 ? r : trace_missing(&blocks_trace, figures, err);
 }
 
 /* What only a named collector does: to trace, and to say what it lacks. */
 static int start_trace(struct io *io, const struct cgroup *cgroup, struct tare_err *err)
 {
-	int r = 0;
+	int r;
 
 	io->unsupported = json_object();
-	if (io->version == 0)
-		r |= json_put(io->unsupported, "devices",
-			      json_string("the group has no controller 'io'"));
-	if (io->version == 1)
-		r |= json_put(io->unsupported, "cost",
-			      json_string("io.cost is of cgroup v2, and 'io' is of v1 here"));
-	if (io->pressure_fd < 0)
-		r |= json_put(io->unsupported, "pressure",
-			      json_string(cgroup_v2_fd(cgroup) < 0
-						  ? "no cgroup v2 is mounted"
-						  : "the kernel has no 'io.pressure'"));
-	if (!io->unsupported || r < 0)
-		return err_set(err, ENOMEM, "out of memory");
-	r = blocks_trace.open(cgroup, io->unsupported, &io->blocks, err);
+	r = name_missing(io->version, io->unsupported, err);
+	if (r == 0 && io->pressure_fd < 0 &&
+	    json_put(io->unsupported, "pressure",
+		     json_string(cgroup_v2_fd(cgroup) < 0 ? "no cgroup v2 is mounted"
+							  : "the kernel has no 'io.pressure'")) < 0)
+		r = err_set(err, ENOMEM, "out of memory");
+	if (r == 0)
+		r = blocks_trace.open(cgroup, io->unsupported, &io->blocks, err);
 	if (io->blocks && !json_object_get(io->unsupported, "held"))
 		series_add_column(&io->series, "held_us");
 	return r;

@@ -388,6 +388,34 @@ static void writers_of_dirty_pages_are_paused(void **state)
 	json_decref(seen);
 }
 
+static void part_nothing(void)
+{
+}
+
+static void who_is_not_named_only_reads_files(void **state)
+{
+	static const char *const names[] = {"cpu", "memory", "io"};
+	static const char *const traced[] = {"periods", "stalls", "request_wait"};
+	struct collector *collector;
+	struct scene scene;
+	json_t *seen;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		for (int named = 0; named < 2; named++) {
+			scene_open(&scene, CGROUP_BIT(CGROUP_CPU) | CGROUP_BIT(CGROUP_IO), NULL);
+			collector = scene_attach_as(&scene, names[i], named);
+			scene_start(&scene, part_nothing);
+			scene_play(&scene);
+			seen = scene_read(collector);
+			scene_close(&scene);
+			assert_int_equal(json_object_get(seen, traced[i]) != NULL, named);
+			assert_int_equal(json_object_get(seen, "unsupported") != NULL, named);
+			json_decref(seen);
+		}
+	}
+}
+
 static int share_memory(void **state)
 {
 	(void)state;
@@ -407,6 +435,7 @@ int main(void)
 					  scene_teardown),
 		cmocka_unit_test_teardown(a_disk_s_limit_holds_back_as_long_as_the_writer_waits,
 					  scene_teardown),
+		cmocka_unit_test_teardown(who_is_not_named_only_reads_files, scene_teardown),
 		cmocka_unit_test_teardown(writers_of_dirty_pages_are_paused, scene_teardown),
 	};
 
