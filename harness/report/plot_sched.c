@@ -114,7 +114,7 @@ static void put_queue(const struct histogram *h, FILE *data, double range[2])
 
 static void put_legend(FILE *s, int height)
 {
-	double x = 100;
+	double x = 90;
 
 	for (size_t i = 0; i < CAUSES; i++) {
 		(void)fprintf(s,
@@ -123,8 +123,16 @@ static void put_legend(FILE *s, int height)
 			      100 + i, causes[i].shown, x / WIDTH, 1 - 14.0 / height);
 		plot_colour(s, causes[i].colour);
 		(void)fprintf(s, " textcolor rgb '#222222'\n");
-		x += 36 + 8.8 * (double)strlen(causes[i].shown);
+		x += 38 + 8.8 * (double)strlen(causes[i].shown);
 	}
+}
+
+static void put_env(FILE *s, const struct run_env *env)
+{
+	char text[RUN_NAME_MAX + 16];
+
+	(void)snprintf(text, sizeof(text), "%s%s", env->label, plot_apart(env));
+	plot_quote(s, text);
 }
 
 static void put_shares_panel(FILE *s, const struct run *run, const struct run_cell *const *cells,
@@ -132,7 +140,7 @@ static void put_shares_panel(FILE *s, const struct run *run, const struct run_ce
 {
 	(void)fprintf(
 		s,
-		"set lmargin at screen 0.17\nset rmargin at screen 0.51\n"
+		"set lmargin at screen 0.22\nset rmargin at screen 0.53\n"
 		"set tmargin at screen %.4f\nset bmargin at screen %.4f\n"
 		"set title 'share of the time off the CPU' offset 0,-0.3\n"
 		"set xrange [0:1]\nset yrange [%zu.6:-0.6]\n"
@@ -141,7 +149,7 @@ static void put_shares_panel(FILE *s, const struct run *run, const struct run_ce
 		1 - 58.0 / height, 42.0 / height, n - 1);
 	for (size_t i = 0; i < n; i++) {
 		(void)fprintf(s, "%s", i ? ", " : "");
-		plot_quote(s, run->envs[cells[i]->env].label);
+		put_env(s, &run->envs[cells[i]->env]);
 		(void)fprintf(s, " %zu", i);
 	}
 	(void)fprintf(s, ")\nset style fill solid 1 noborder\nplot ");
@@ -162,7 +170,7 @@ static void put_queue_panel(FILE *s, const struct run_cell *const *cells, size_t
 			    const struct run *run, const struct plot *plot, const double range[2])
 {
 	(void)fprintf(s,
-		      "set lmargin at screen 0.61\nset rmargin at screen 0.97\n"
+		      "set lmargin at screen 0.63\nset rmargin at screen 0.97\n"
 		      "set title 'waits in the run queue not longer' offset 0,-0.3\n"
 		      "set logscale x\nset yrange [0:1]\nset ytics 0.25\nset xrange [%.9g:%.9g]\n"
 		      "set key bottom right textcolor rgb '#222222'\n",
@@ -173,7 +181,7 @@ static void put_queue_panel(FILE *s, const struct run_cell *const *cells, size_t
 			      i ? ", \\\n  " : "plot ", plot->name, 2 * i + 1);
 		plot_colour(s, style_env(cells[i]->env));
 		(void)fprintf(s, " title ");
-		plot_quote(s, run->envs[cells[i]->env].shown);
+		put_env(s, &run->envs[cells[i]->env]);
 	}
 	(void)fprintf(s, "\n");
 }

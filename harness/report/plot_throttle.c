@@ -50,11 +50,11 @@ enum panel { CPU, MEMORY, IO, PANELS };
 #define BLOCKS (2 * PANELS)
 
 static const struct {
-	const char *collector, *title, *unit;
+	const char *collector, *title;
 } panel_of[PANELS] = {
-	[CPU] = {"cpu", "CPU, cores", "CPU"},
-	[MEMORY] = {"memory", "memory, MiB", "MiB"},
-	[IO] = {"io", "disk, MiB/s", "MiB/s"},
+	[CPU] = {"cpu", "CPU, cores"},
+	[MEMORY] = {"memory", "memory, MiB"},
+	[IO] = {"io", "disk, MiB/s"},
 };
 
 /* Of the counters that are added up, what is used in a second; scale: into the panel's unit. */
@@ -146,10 +146,21 @@ struct panels {
 	double end_s;
 };
 
-/* A line, and what it is in the title's height, where no curve passes. */
-static void put_limit(FILE *s, double limit, const char *unit)
+/* The row's environment over its first panel, and over each what it shows and the limit, where no
+ * curve passes. */
+static void put_titles(FILE *s, const char *env, const char *title, double limit)
 {
 	(void)fprintf(s, "unset arrow\nunset label\n");
+	if (*env) {
+		(void)fprintf(s, "set label 1 ");
+		plot_quote(s, env);
+		(void)fprintf(s,
+			      " at graph 0, graph 1 left offset 0,1.9 textcolor rgb '#222222'\n");
+	}
+	(void)fprintf(s,
+		      "set label 2 '%s' at graph 0, graph 1 left offset 0,0.6 "
+		      "textcolor rgb '#5c5c5c'\n",
+		      title);
 	if (!(limit > 0))
 		return;
 	(void)fprintf(s,
@@ -157,9 +168,9 @@ static void put_limit(FILE *s, double limit, const char *unit)
 		      limit, limit);
 	plot_colour(s, "limit");
 	(void)fprintf(s,
-		      " front\nset label 1 'limit %.4g %s' at graph 1, graph 1 right offset "
-		      "0,0.7 textcolor rgb '#cc0033'\n",
-		      limit, unit);
+		      " front\nset label 3 'limit %.4g' at graph 1, graph 1 right offset 0,0.6 "
+		      "textcolor rgb '#cc0033'\n",
+		      limit);
 }
 
 /* A round step that gives about four ticks. */
@@ -172,6 +183,11 @@ static double tick_of(double top)
 	return step;
 }
 
+static int height_of(size_t n_rows)
+{
+	return 40 + 176 * (int)n_rows;
+}
+
 static void put_place(FILE *s, const struct panels *p, size_t column, enum panel panel)
 {
 	double height = 0.90 / (double)p->n_rows, top = 0.97 - (double)p->row * height;
@@ -182,9 +198,8 @@ static void put_place(FILE *s, const struct panels *p, size_t column, enum panel
 		      "set lmargin at screen %.4f\nset rmargin at screen %.4f\n"
 		      "set tmargin at screen %.4f\nset bmargin at screen %.4f\n"
 		      "set xrange [0:%.6g]\nset yrange [0:%.6g]\nset ytics %.3g\n",
-		      left, left + wide - 0.06, top - 30.0 / (40 + 150 * (double)p->n_rows),
-		      top - height + 34.0 / (40 + 150 * (double)p->n_rows), p->end_s, high,
-		      tick_of(high));
+		      left, left + wide - 0.06, top - 46.0 / height_of(p->n_rows),
+		      top - height + 34.0 / height_of(p->n_rows), p->end_s, high, tick_of(high));
 	(void)fprintf(s, "set xlabel %s offset 0,0.5\n",
 		      p->row + 1 == p->n_rows ? "'seconds'" : "''");
 }
@@ -193,7 +208,6 @@ static void put_panels(const struct run *run, const struct plot *plot, const str
 		       const struct run_cell *cell)
 {
 	FILE *s = plot->script;
-	char title[RUN_NAME_MAX + 192];
 	size_t column = 0;
 
 	for (enum panel panel = 0; panel < PANELS; panel++) {
@@ -201,14 +215,11 @@ static void put_panels(const struct run *run, const struct plot *plot, const str
 
 		if (!p->shown[panel])
 			continue;
-		(void)snprintf(title, sizeof(title), "%s: %s", run->envs[cell->env].shown,
-			       panel_of[panel].title);
+		put_titles(s, column == 0 ? run->envs[cell->env].shown : "", panel_of[panel].title,
+			   p->limit[panel]);
 		put_place(s, p, column++, panel);
-		put_limit(s, p->limit[panel], panel_of[panel].unit);
-		(void)fprintf(s, "set title ");
-		plot_quote(s, title);
 		(void)fprintf(s,
-			      " offset 0,-0.5\nset style fill solid 1 noborder\nplot '%s.tsv' "
+			      "set style fill solid 1 noborder\nplot '%s.tsv' "
 			      "index %zu using 1:2:3 with boxes ",
 			      plot->name, block + 1);
 		plot_colour(s, "shade");
@@ -316,7 +327,7 @@ static int plot_set(const char *dir, const struct run *run, size_t first, struct
 		p.row++;
 	}
 	(void)fprintf(plot.script, "unset multiplot\n");
-	return plot_end(&plot, 860, 40 + 150 * (int)p.n_rows, err);
+	return plot_end(&plot, 860, height_of(p.n_rows), err);
 }
 
 int plot_throttles(const char *dir, const struct run *run, struct tare_err *err)
