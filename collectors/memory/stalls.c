@@ -162,19 +162,18 @@ static json_t *victims_to_json(const struct stalls *stalls)
 	for (uint64_t i = first; i < end && i < STALLS_VICTIMS; i++) {
 		const struct stalls_victim *v = &stalls->bpf->bss->victims[i];
 		char comm[sizeof(v->comm) + 1];
-		json_t *raw;
 
 		/* A task names itself, in whatever bytes. */
 		(void)snprintf(comm, sizeof(comm), "%.16s", v->comm);
 		for (char *c = comm; *c; c++)
-			*c = *c >= ' ' && *c < 0x7f ? *c : '?';
-		raw = json_string(comm);
+			if (*c < ' ' || *c >= 0x7f)
+				*c = '?';
 		(void)json_array_append_new(
 			list,
 			json_pack("{s:o,s:o,s:o}", "t_ns",
 				  json_u64(v->t_ns > stalls->begin_ns ? v->t_ns - stalls->begin_ns
 								      : 0),
-				  "pid", json_u64(v->pid), "comm", raw));
+				  "pid", json_u64(v->pid), "comm", json_string(comm)));
 	}
 	return list;
 }

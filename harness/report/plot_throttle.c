@@ -47,7 +47,7 @@ static double at(const json_t *series, const char *key, size_t i)
 
 /* What a panel shows, and its blocks of data: a curve, and the times that are shaded. */
 enum panel { CPU, MEMORY, IO, PANELS };
-#define BLOCKS (2 * PANELS)
+#define BLOCKS ((size_t)2 * PANELS)
 
 static const struct {
 	const char *collector, *title;
