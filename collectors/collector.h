@@ -24,6 +24,9 @@ struct collector_target {
 	uint64_t cpus;               /* where it may run: mask */
 	pid_t guest; /* the process that runs the guest; 0: there is none, or this is in it */
 	const char *argument; /* "counters=cycles:instructions" -> the text after '='; or NULL */
+	/* The trial asked for it by name, and so is an observed one: a collector that is always on
+	 * may trace as well. */
+	bool named;
 };
 
 enum collector_moment { COLLECTOR_BEGIN, COLLECTOR_END };
@@ -31,7 +34,8 @@ enum collector_moment { COLLECTOR_BEGIN, COLLECTOR_END };
 struct collector_ops {
 	const char *name, *summary;
 	/* True: it taxes what it watches, so it works only in observed trials, never in those that
-	 * give the central figure. False: it reads files at the two snapshots and is always on. */
+	 * give the central figure. False: it reads files at the two snapshots and is always on;
+	 * what it has to trace for, it adds where it is named. */
 	bool traces;
 	/* It watches a guest from the kernel that runs it: `guest` is its target, a group it needs
 	 * none, and what it sees is of all that the guest does meanwhile. */
@@ -39,6 +43,8 @@ struct collector_ops {
 	/* The controllers whose files it reads; the group is made with those that are to be had. */
 	unsigned int controllers;
 	int (*probe)(struct tare_err *err); /* 0, or -ENOTSUP and the reason in one sentence */
+	/* Figures that it cannot give on this system although it works: {NAME: why}. NULL: none. */
+	int (*missing)(json_t *figures, struct tare_err *err);
 	/* Before the player starts: the group exists, and is empty. */
 	int (*attach)(const struct collector_target *target, struct collector **ret,
 		      struct tare_err *err);
@@ -47,8 +53,9 @@ struct collector_ops {
 	/* One point of a time series, in trials that ask for one. May be NULL. */
 	int (*sample)(struct collector *collector, uint64_t now_ns, struct tare_err *err);
 	/* What was seen, as this collector's object in the record; "lost": {...} holds its losses
-	 * by kind, all zero when nothing was lost; "series": {"t_ns": [...], ...} its time series,
-	 * t_ns counted from the first snapshot. */
+	 * by kind, all zero when nothing was lost; "unsupported": {FIGURE: why} what could not be
+	 * had; "series": {"t_ns": [...], ...} its time series, t_ns counted from the first
+	 * snapshot. */
 	int (*read)(struct collector *collector, json_t **ret, struct tare_err *err);
 	void (*detach)(struct collector *collector); /* NULL is fine */
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* io: bytes and operations on each block device, from the kernel's own accounts. */
+/* io: bytes and operations on each block device, from the kernel's own accounts; named, also how
+ * long requests took, and how long they were held back. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,15 +13,22 @@
 #include "collector.h"
 #include "common/series.h"
 #include "common/statfile.h"
+#include "io/blocks.h"
 
 #define DEVICES_MAX 32
 
 enum amount { RBYTES, WBYTES, RIOS, WIOS, AMOUNTS };
 static const char *const amount_names[AMOUNTS] = {"rbytes", "wbytes", "rios", "wios"};
 
+/* Of io.cost, in microseconds, where it is enabled on the disk (block/blk-iocost.c). */
+enum cost { USAGE, WAIT, INDEBT, INDELAY, COSTS };
+static const char *const cost_names[COSTS] = {"usage", "wait", "indebt", "indelay"};
+
 struct device {
 	unsigned int major, minor;
 	uint64_t amounts[AMOUNTS];
+	uint64_t costs[COSTS];
+	bool has_cost[COSTS];
 };
 
 struct view {
@@ -40,6 +48,8 @@ struct io {
 	bool begun, ended;
 	struct view begin, now;
 	struct series series;
+	void *blocks;        /* NULL: it does not trace */
+	json_t *unsupported; /* NULL: it was not named */
 	char text[STATFILE_SIZE];
 };
 
@@ -56,6 +66,19 @@ static struct device *device_of(struct view *view, unsigned int major, unsigned 
 	return &view->devices[view->n++];
 }
 
+/* The number behind " NAME=" in a line, or behind " PREFIX.NAME=". */
+static bool find_value(const char *line, const char *prefix, const char *name, uint64_t *ret)
+{
+	const char *at;
+	char key[32];
+
+	(void)snprintf(key, sizeof(key), " %s%s=", prefix, name);
+	at = strstr(line, key);
+	if (at)
+		*ret = strtoull(at + strlen(key), NULL, 10);
+	return at != NULL;
+}
+
 /* The lines are the kernel's own: no number in them is out of range.
  * v2, io.stat: "259:0 rbytes=4096 wbytes=0 rios=1 wios=0 ..." */
 static void parse_stat(char *text, struct view *view)
@@ -65,20 +88,16 @@ static void parse_stat(char *text, struct view *view)
 	while ((line = strsep(&rest, "\n"))) {
 		unsigned int major, minor;
 		struct device *device;
-		char key[32];
 
 		/* NOLINTNEXTLINE(cert-err34-c) */
 		if (sscanf(line, "%u:%u", &major, &minor) != 2)
 			continue;
 		device = device_of(view, major, minor);
-		for (size_t i = 0; device && i < AMOUNTS; i++) {
-			const char *at;
-
-			(void)snprintf(key, sizeof(key), " %s=", amount_names[i]);
-			at = strstr(line, key);
-			if (at)
-				device->amounts[i] = strtoull(at + strlen(key), NULL, 10);
-		}
+		for (size_t i = 0; device && i < AMOUNTS; i++)
+			(void)find_value(line, "", amount_names[i], &device->amounts[i]);
+		for (size_t i = 0; device && i < COSTS; i++)
+			device->has_cost[i] =
+				find_value(line, "cost.", cost_names[i], &device->costs[i]);
 	}
 }
 
@@ -137,15 +156,23 @@ static int read_view(struct io *io, struct view *ret, struct tare_err *err)
 	return 0;
 }
 
-static uint64_t begin_amount(const struct io *io, const struct device *device, enum amount amount)
+/* The device as it was at the first snapshot; all 0: it had not been used. */
+static const struct device *begin_of(const struct io *io, const struct device *device)
 {
+	static const struct device unused;
+
 	for (size_t i = 0; i < io->begin.n; i++) {
 		const struct device *d = &io->begin.devices[i];
 
 		if (d->major == device->major && d->minor == device->minor)
-			return d->amounts[amount];
+			return d;
 	}
-	return 0;
+	return &unused;
+}
+
+static uint64_t amount_since(const struct io *io, const struct device *device, size_t amount)
+{
+	return device->amounts[amount] - begin_of(io, device)->amounts[amount];
 }
 
 extern const struct collector_ops collector_ops_io;
@@ -156,11 +183,54 @@ static int io_probe(struct tare_err *err)
 	return 0;
 }
 
+static int name_missing(int version, json_t *figures, struct tare_err *err)
+{
+	int r = 0;
+
+	if (version == 0)
+		r |= json_put(figures, "devices", json_string("there is no controller 'io'"));
+	if (version == 1)
+		r |= json_put(figures, "cost",
+			      json_string("io.cost is of cgroup v2, and 'io' is of v1 here"));
+	return r < 0 ? err_set(err, ENOMEM, "out of memory") : 0;
+}
+
+static int io_missing(json_t *figures, struct tare_err *err)
+{
+	struct cgroup_layout layout;
+	int r = cgroup_layout_read(&layout, err);
+
+	if (r == 0)
+		r = name_missing(layout.controllers[CGROUP_IO].version, figures, err);
+	return r < 0 ? r : trace_missing(&blocks_trace, figures, err);
+}
+
+/* What only a named collector does: to trace, and to say what it lacks. */
+static int start_trace(struct io *io, const struct cgroup *cgroup, struct tare_err *err)
+{
+	int r;
+
+	io->unsupported = json_object();
+	r = name_missing(io->version, io->unsupported, err);
+	if (r == 0 && io->pressure_fd < 0 &&
+	    json_put(io->unsupported, "pressure",
+		     json_string(cgroup_v2_fd(cgroup) < 0 ? "no cgroup v2 is mounted"
+							  : "the kernel has no 'io.pressure'")) < 0)
+		r = err_set(err, ENOMEM, "out of memory");
+	if (r == 0)
+		r = blocks_trace.open(cgroup, io->unsupported, &io->blocks, err);
+	if (io->blocks && !json_object_get(io->unsupported, "held"))
+		series_add_column(&io->series, "held_us");
+	return r;
+}
+
+static void io_detach(struct collector *collector);
+
 static int io_attach(const struct collector_target *target, struct collector **ret,
 		     struct tare_err *err)
 {
 	struct io *io = calloc(1, sizeof(*io));
-	int dirfd;
+	int dirfd, r;
 
 	if (!io)
 		return err_set(err, ENOMEM, "out of memory");
@@ -179,6 +249,11 @@ static int io_attach(const struct collector_target *target, struct collector **r
 	if (io->version != 0)
 		for (size_t i = 0; i < AMOUNTS; i++)
 			series_add_column(&io->series, amount_names[i]);
+	r = target->named ? start_trace(io, target->cgroup, err) : 0;
+	if (r < 0) {
+		io_detach(&io->collector);
+		return r;
+	}
 	*ret = &io->collector;
 	return 0;
 }
@@ -189,6 +264,8 @@ static int io_snapshot(struct collector *collector, enum collector_moment moment
 	struct io *io = (struct io *)collector;
 	int r = read_view(io, moment == COLLECTOR_BEGIN ? &io->begin : &io->now, err);
 
+	if (r == 0 && io->blocks)
+		r = blocks_trace.snapshot(io->blocks, moment, err);
 	if (r < 0)
 		return r;
 	if (moment == COLLECTOR_BEGIN) {
@@ -203,7 +280,7 @@ static int io_snapshot(struct collector *collector, enum collector_moment moment
 static int io_sample(struct collector *collector, uint64_t now_ns, struct tare_err *err)
 {
 	struct io *io = (struct io *)collector;
-	uint64_t row[AMOUNTS] = {0};
+	uint64_t row[AMOUNTS + 1] = {0};
 	int r;
 
 	if (io->version == 0 || !io->begun)
@@ -213,9 +290,28 @@ static int io_sample(struct collector *collector, uint64_t now_ns, struct tare_e
 		return r;
 	for (size_t d = 0; d < io->now.n; d++)
 		for (size_t i = 0; i < AMOUNTS; i++)
-			row[i] += io->now.devices[d].amounts[i] -
-				  begin_amount(io, &io->now.devices[d], (enum amount)i);
+			row[i] += amount_since(io, &io->now.devices[d], i);
+	if (io->series.n_columns > AMOUNTS)
+		row[AMOUNTS] = blocks_held_us(io->blocks);
 	return series_add(&io->series, now_ns > io->begin_ns ? now_ns - io->begin_ns : 0, row, err);
+}
+
+static int put_costs(const struct io *io, const struct device *device, json_t *object)
+{
+	json_t *costs = NULL;
+	char name[32];
+	int r = 0;
+
+	for (size_t i = 0; i < COSTS; i++) {
+		if (!device->has_cost[i])
+			continue;
+		if (!costs)
+			r |= json_put(object, "cost", costs = json_object());
+		(void)snprintf(name, sizeof(name), "%s_us", cost_names[i]);
+		r |= json_put(costs, name,
+			      json_u64(device->costs[i] - begin_of(io, device)->costs[i]));
+	}
+	return r;
 }
 
 /* Only devices that were used. */
@@ -230,12 +326,11 @@ static json_t *devices_to_json(const struct io *io)
 		uint64_t used = 0;
 
 		for (size_t i = 0; i < AMOUNTS; i++) {
-			uint64_t amount =
-				device->amounts[i] - begin_amount(io, device, (enum amount)i);
-
-			used |= amount;
-			(void)json_put(object, amount_names[i], json_u64(amount));
+			used |= amount_since(io, device, i);
+			(void)json_put(object, amount_names[i],
+				       json_u64(amount_since(io, device, i)));
 		}
+		(void)put_costs(io, device, object);
 		(void)snprintf(name, sizeof(name), "%u:%u", device->major, device->minor);
 		if (used)
 			(void)json_put(devices, name, object);
@@ -245,16 +340,29 @@ static json_t *devices_to_json(const struct io *io)
 	return devices;
 }
 
+/* Nobody's io.cost is enabled: there is no figure of it. */
+static int name_no_cost(const struct io *io)
+{
+	for (size_t d = 0; d < io->now.n; d++)
+		if (io->now.devices[d].has_cost[USAGE])
+			return 0;
+	return io->version != 2
+		       ? 0
+		       : json_put(io->unsupported, "cost",
+				  json_string("io.cost is enabled on no disk that was used "
+					      "(io.cost.qos of the root group)"));
+}
+
 static int io_read(struct collector *collector, json_t **ret, struct tare_err *err)
 {
 	struct io *io = (struct io *)collector;
-	cleanup_json json_t *object = NULL;
-	int r = 0;
+	cleanup_json json_t *object = json_object();
+	json_t *lost = json_pack("{s:o,s:o}", "points", json_u64(io->series.lost), "devices",
+				 json_u64(io->now.more));
+	int r = json_put(object, "lost", lost);
 
 	if (!io->begun || !io->ended)
 		return err_set(err, EINVAL, "read before its two snapshots");
-	object = json_pack("{s:{s:o,s:o}}", "lost", "points", json_u64(io->series.lost), "devices",
-			   json_u64(io->now.more));
 	if (io->version != 0)
 		r |= json_put(object, "devices", devices_to_json(io));
 	if (io->begin.has_pressure && io->now.has_pressure)
@@ -264,10 +372,15 @@ static int io_read(struct collector *collector, json_t **ret, struct tare_err *e
 					json_u64(io->now.full_us - io->begin.full_us)));
 	if (io->series.n_points > 0)
 		r |= json_put(object, "series", series_to_json(&io->series));
-	if (!object || r != 0)
+	if (io->unsupported)
+		r |= name_no_cost(io) |
+		     json_put(object, "unsupported", json_incref(io->unsupported));
+	if (r != 0)
 		return err_set(err, ENOMEM, "out of memory");
-	*ret = take_pointer(object);
-	return 0;
+	r = io->blocks ? blocks_trace.read(io->blocks, object, lost, err) : 0;
+	if (r == 0)
+		*ret = take_pointer(object);
+	return r;
 }
 
 static void io_detach(struct collector *collector)
@@ -280,15 +393,19 @@ static void io_detach(struct collector *collector)
 	cleanup_closep(&io->bytes_fd);
 	cleanup_closep(&io->ops_fd);
 	cleanup_closep(&io->pressure_fd);
+	blocks_trace.close(io->blocks);
+	json_decref(io->unsupported);
 	series_clear(&io->series);
 	free(io);
 }
 
 const struct collector_ops collector_ops_io = {
 	.name = "io",
-	.summary = "bytes and operations on each block device, and pressure, from cgroup files",
+	.summary = "bytes and operations on each disk, pressure, from cgroup files; named: "
+		   "latency, throttling",
 	.controllers = CGROUP_BIT(CGROUP_IO),
 	.probe = io_probe,
+	.missing = io_missing,
 	.attach = io_attach,
 	.snapshot = io_snapshot,
 	.sample = io_sample,

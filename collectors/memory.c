@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* memory: use, peak, events and pressure of memory, from the kernel's own accounts. */
+/* memory: use, peak, events and pressure of memory, from the kernel's own accounts; named, also how
+ * long tasks were held up for it, and who was killed. */
 
 #include "common/meter.h"
+#include "memory/stalls.h"
 
 #define EVENT(name)                                                                                \
 	{                                                                                          \
@@ -58,7 +60,7 @@ static const struct meter_field fields[] = {
 	COUNT("workingset_refault_anon", 2, "workingset_refault_anon"),
 	COUNT("workingset_refault_file", 2, "workingset_refault_file"),
 	{"pressure", "some_us", METER_UNIFIED, 2, "memory.pressure", "some total", 0, METER_COUNTER,
-	 false},
+	 true},
 	{"pressure", "full_us", METER_UNIFIED, 2, "memory.pressure", "full total", 0, METER_COUNTER,
 	 false},
 	{0},
@@ -69,14 +71,21 @@ extern const struct collector_ops collector_ops_memory;
 static int memory_attach(const struct collector_target *target, struct collector **ret,
 			 struct tare_err *err)
 {
-	return meter_attach(&collector_ops_memory, fields, target, ret, err);
+	return meter_attach(&collector_ops_memory, fields, &stalls_trace, target, ret, err);
+}
+
+static int memory_missing(json_t *figures, struct tare_err *err)
+{
+	return trace_missing(&stalls_trace, figures, err);
 }
 
 const struct collector_ops collector_ops_memory = {
 	.name = "memory",
-	.summary = "memory in use, its peak, OOM and limit events, pressure, from cgroup files",
+	.summary = "memory in use, peak, events, pressure, from cgroup files; named: stalls, OOM "
+		   "victims",
 	.controllers = CGROUP_BIT(CGROUP_MEMORY),
 	.probe = meter_probe,
+	.missing = memory_missing,
 	.attach = memory_attach,
 	.snapshot = meter_snapshot,
 	.sample = meter_sample,

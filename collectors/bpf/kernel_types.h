@@ -25,8 +25,13 @@ struct cgroup {
 	struct kernfs_node *kn;
 } CORE;
 
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+} CORE;
+
 struct css_set {
-	struct cgroup *dfl_cgrp; /* the group in the v2 hierarchy */
+	struct cgroup_subsys_state *subsys[1]; /* by enum cgroup_subsys_id; as many as there are */
+	struct cgroup *dfl_cgrp;               /* the group in the v2 hierarchy */
 } CORE;
 
 struct thread_info {
@@ -50,11 +55,99 @@ struct sched_info {
 	unsigned long long last_queued; /* rq's clock; 0: it is not waiting */
 } CORE;
 
+struct hrtimer {
+	int (*function)(struct hrtimer *);
+} CORE;
+
+struct cfs_bandwidth {
+	__u64 quota, burst; /* ns; no quota: all bits set */
+	long long period;
+	struct hrtimer period_timer;
+	int nr_periods, nr_throttled, nr_burst;
+	__u64 throttled_time, burst_time;
+} CORE;
+
+struct task_group {
+	struct cgroup_subsys_state css;
+	struct cfs_bandwidth cfs_bandwidth;
+} CORE;
+
+struct gendisk {
+	int major, first_minor;
+} CORE;
+
+struct block_device {
+	struct gendisk *bd_disk;
+} CORE;
+
+struct request_queue {
+	struct gendisk *disk;
+} CORE;
+
+struct hlist_node {
+	struct hlist_node *next;
+} CORE;
+
+struct hlist_head {
+	struct hlist_node *first;
+} CORE;
+
+struct blkcg {
+	struct cgroup_subsys_state css;
+	struct hlist_head blkg_list;
+} CORE;
+
+struct blkg_policy_data;
+
+/* A group on a disk; what each policy keeps of it. */
+struct blkcg_gq {
+	struct request_queue *q;
+	struct hlist_node blkcg_node;
+	struct blkcg *blkcg;
+	struct blkg_policy_data *pd[6];
+} CORE;
+
+struct bio {
+	struct block_device *bi_bdev;
+	struct blkcg_gq *bi_blkg;
+} CORE;
+
+struct request {
+	struct request_queue *q;
+	unsigned int cmd_flags;
+	unsigned int __data_len; /* bytes left */
+	struct bio *bio;
+} CORE;
+
+struct timer_list {
+	void (*function)(struct timer_list *);
+} CORE;
+
+struct throtl_service_queue {
+	struct throtl_service_queue *parent_sq;
+	unsigned int nr_queued[2];
+	struct timer_list pending_timer;
+} CORE;
+
+/* Since Linux 6.16 they are held back by bytes and by operations apart. */
+struct throtl_service_queue___apart {
+	unsigned int nr_queued_bps[2];
+	unsigned int nr_queued_iops[2];
+} CORE;
+
+struct throtl_grp {
+	struct throtl_service_queue service_queue;
+} CORE;
+
+enum cgroup_subsys_id { io_cgrp_id = 0 /* the running kernel's is put in */ };
+
 struct bpf_local_storage;
 
 struct task_struct {
 	struct thread_info thread_info;
 	void *stack;
+	int pid, tgid;
+	char comm[16];
 	struct css_set *cgroups;
 	struct sched_entity se;
 	struct sched_info sched_info;

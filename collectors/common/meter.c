@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/meter.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +35,9 @@ struct meter {
 	uint64_t begin_ns, end_ns;
 	bool begun, ended;
 	struct series series;
+	const struct trace_ops *trace_ops;
+	void *trace;         /* NULL: it does not */
+	json_t *unsupported; /* NULL: it was not named */
 	char text[STATFILE_SIZE];
 };
 
@@ -48,16 +52,17 @@ static int directory_of(const struct meter_field *field, const struct cgroup *cg
 	return version == field->version ? fd : -1;
 }
 
+static bool same_figure(const struct meter_field *a, const struct meter_field *b)
+{
+	return !a->group == !b->group && (!a->group || strcmp(a->group, b->group) == 0) &&
+	       strcmp(a->name, b->name) == 0;
+}
+
 static bool is_known(const struct meter *meter, const struct meter_field *field)
 {
-	for (size_t i = 0; i < meter->n_figures; i++) {
-		const struct meter_field *other = meter->figures[i].field;
-		bool same_group = !other->group == !field->group &&
-				  (!field->group || strcmp(other->group, field->group) == 0);
-
-		if (same_group && strcmp(other->name, field->name) == 0)
+	for (size_t i = 0; i < meter->n_figures; i++)
+		if (same_figure(meter->figures[i].field, field))
 			return true;
-	}
 	return false;
 }
 
@@ -108,17 +113,33 @@ static void add_figure(struct meter *meter, const struct meter_field *field,
 	series_add_column(&meter->series, field->name);
 }
 
+static int start_trace(struct meter *meter, const struct meter_field *fields,
+		       const struct cgroup *cgroup, struct tare_err *err)
+{
+	meter->unsupported = json_object();
+	if (!meter->unsupported || meter_missing(fields, cgroup, meter->unsupported) < 0)
+		return err_set(err, ENOMEM, "out of memory");
+	return meter->trace_ops->open(cgroup, meter->unsupported, &meter->trace, err);
+}
+
 int meter_attach(const struct collector_ops *ops, const struct meter_field *fields,
-		 const struct collector_target *target, struct collector **ret,
-		 struct tare_err *err)
+		 const struct trace_ops *trace_ops, const struct collector_target *target,
+		 struct collector **ret, struct tare_err *err)
 {
 	struct meter *meter = calloc(1, sizeof(*meter));
+	int r;
 
 	if (!meter)
 		return err_set(err, ENOMEM, "out of memory");
 	meter->collector.ops = ops;
+	meter->trace_ops = trace_ops;
 	for (const struct meter_field *field = fields; field->name; field++)
 		add_figure(meter, field, target->cgroup);
+	r = target->named ? start_trace(meter, fields, target->cgroup, err) : 0;
+	if (r < 0) {
+		meter_detach(&meter->collector);
+		return r;
+	}
 	*ret = &meter->collector;
 	return 0;
 }
@@ -150,6 +171,8 @@ int meter_snapshot(struct collector *collector, enum collector_moment moment, st
 	struct meter *meter = (struct meter *)collector;
 	int r = read_sources(meter, false, err);
 
+	if (r == 0 && meter->trace)
+		r = meter->trace_ops->snapshot(meter->trace, moment, err);
 	if (r < 0)
 		return r;
 	if (moment == COLLECTOR_END) {
@@ -178,10 +201,12 @@ int meter_sample(struct collector *collector, uint64_t now_ns, struct tare_err *
 	struct meter *meter = (struct meter *)collector;
 	uint64_t row[SERIES_COLUMNS];
 	size_t n = 0;
-	int r;
+	int r = 0;
 
-	if (meter->series.n_columns == 0 || !meter->begun)
-		return 0;
+	if (meter->trace && meter->trace_ops->sample)
+		r = meter->trace_ops->sample(meter->trace, err);
+	if (r < 0 || meter->series.n_columns == 0 || !meter->begun)
+		return r;
 	r = read_sources(meter, true, err);
 	if (r < 0)
 		return r;
@@ -215,18 +240,23 @@ int meter_read(struct collector *collector, json_t **ret, struct tare_err *err)
 {
 	struct meter *meter = (struct meter *)collector;
 	cleanup_json json_t *object = json_object();
+	json_t *lost = json_pack("{s:o}", "points", json_u64(meter->series.lost));
+	int r = 0;
 
+	if (json_put(object, "lost", lost) < 0 || put_figures(meter, object) < 0)
+		return err_set(err, ENOMEM, "out of memory");
 	if (!meter->begun || !meter->ended)
 		return err_set(err, EINVAL, "read before its two snapshots");
-	if (!object || put_figures(meter, object) < 0 ||
-	    json_put(object, "lost", json_pack("{s:o}", "points", json_u64(meter->series.lost))) <
-		    0)
+	if (meter->series.n_points > 0)
+		r |= json_put(object, "series", series_to_json(&meter->series));
+	if (meter->unsupported)
+		r |= json_put(object, "unsupported", json_incref(meter->unsupported));
+	if (r < 0)
 		return err_set(err, ENOMEM, "out of memory");
-	if (meter->series.n_points > 0 &&
-	    json_put(object, "series", series_to_json(&meter->series)) < 0)
-		return err_set(err, ENOMEM, "out of memory");
-	*ret = take_pointer(object);
-	return 0;
+	r = meter->trace ? meter->trace_ops->read(meter->trace, object, lost, err) : 0;
+	if (r == 0)
+		*ret = take_pointer(object);
+	return r;
 }
 
 void meter_detach(struct collector *collector)
@@ -237,6 +267,9 @@ void meter_detach(struct collector *collector)
 		return;
 	for (size_t i = 0; i < meter->n_sources; i++)
 		cleanup_closep(&meter->sources[i].fd);
+	if (meter->trace_ops)
+		meter->trace_ops->close(meter->trace);
+	json_decref(meter->unsupported);
 	series_clear(&meter->series);
 	free(meter);
 }
@@ -244,5 +277,68 @@ void meter_detach(struct collector *collector)
 int meter_probe(struct tare_err *err)
 {
 	(void)err;
+	return 0;
+}
+
+/* Why one way to a figure leads nowhere; 0: it does not. */
+static int try_way(const struct meter_field *field, const struct cgroup *cgroup, char *text,
+		   struct tare_err *err)
+{
+	int version = 2, dirfd = cgroup_v2_fd(cgroup);
+	uint64_t value;
+
+	if (field->controller != METER_UNIFIED)
+		dirfd = cgroup_controller_fd(cgroup, (enum cgroup_controller)field->controller,
+					     &version);
+	if (dirfd < 0 && field->controller == METER_UNIFIED)
+		return err_set(err, ENOTSUP, "no cgroup v2 is mounted");
+	if (dirfd < 0)
+		return err_set(err, ENOTSUP, "the group has no controller '%s'",
+			       cgroup_controller_name((enum cgroup_controller)field->controller));
+	if (version != field->version)
+		return err_set(err, ENOTSUP, "only cgroup v%d has it, and '%s' is of v%d here",
+			       field->version,
+			       cgroup_controller_name((enum cgroup_controller)field->controller),
+			       version);
+	cleanup_close int fd = statfile_open(dirfd, field->file);
+	if (fd < 0)
+		return err_set(err, ENOTSUP, "the kernel has no '%s'", field->file);
+	if (statfile_read(fd, field->file, text, STATFILE_SIZE, err) < 0)
+		return -err->code;
+	if (!statfile_find(text, field->key, &value))
+		return err_set(err, ENOTSUP, "the kernel's '%s' has no '%s'", field->file,
+			       field->key);
+	return 0;
+}
+
+/* The ways to a figure are listed one after the other. */
+int meter_missing(const struct meter_field *fields, const struct cgroup *cgroup, json_t *figures)
+{
+	cleanup_free char *text = malloc(STATFILE_SIZE);
+	char name[64];
+
+	if (!text)
+		return -ENOMEM;
+	for (const struct meter_field *field = fields, *next; field->name; field = next) {
+		struct tare_err why = {0};
+		int r = -ENOTSUP;
+
+		for (next = field; next->name && same_figure(next, field); next++) {
+			struct tare_err its = {0};
+
+			if (next->kind == METER_WALL || try_way(next, cgroup, text, &its) == 0)
+				r = 0;
+			/* v1's own figures are what it has instead of v2's. */
+			if (next->version == 1 && its.code && strstr(its.msg, "only cgroup v1"))
+				continue;
+			/* The way of the version that is here says most. */
+			if (r < 0 && (why.code == 0 || !strstr(its.msg, "only cgroup")))
+				why = its;
+		}
+		(void)snprintf(name, sizeof(name), "%s%s%s", field->group ? field->group : "",
+			       field->group ? "." : "", field->name);
+		if (r < 0 && why.code && json_put(figures, name, json_string(why.msg)) < 0)
+			return -ENOMEM;
+	}
 	return 0;
 }

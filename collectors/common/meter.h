@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "collector.h"
+#include "common/trace.h"
 
 #define METER_UNIFIED (-1) /* instead of a controller: the v2 directory, controllers or none */
 
@@ -30,10 +31,11 @@ struct meter_field {
 	bool series;
 };
 
-/* The functions of such a collector; fields ends with name NULL. */
+/* The functions of such a collector; fields ends with name NULL. Where the trial names it, it also
+ * traces, and says why it lacks what it lacks. */
 int meter_attach(const struct collector_ops *ops, const struct meter_field *fields,
-		 const struct collector_target *target, struct collector **ret,
-		 struct tare_err *err);
+		 const struct trace_ops *trace_ops, const struct collector_target *target,
+		 struct collector **ret, struct tare_err *err);
 int meter_snapshot(struct collector *collector, enum collector_moment moment, struct tare_err *err);
 int meter_sample(struct collector *collector, uint64_t now_ns, struct tare_err *err);
 int meter_read(struct collector *collector, json_t **ret, struct tare_err *err);
@@ -41,3 +43,5 @@ void meter_detach(struct collector *collector);
 
 /* 0: they need nothing but files, and what is missing is left out. */
 int meter_probe(struct tare_err *err);
+/* Put {FIGURE: why} for each figure that none of its ways gives in this group. */
+int meter_missing(const struct meter_field *fields, const struct cgroup *cgroup, json_t *figures);

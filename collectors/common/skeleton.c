@@ -59,3 +59,21 @@ int skeleton_misses(const struct bpf_program *program, uint64_t *ret, struct tar
 	*ret = info.recursion_misses;
 	return 0;
 }
+
+int skeleton_all_misses(struct bpf_object *object, uint64_t *ret, struct tare_err *err)
+{
+	struct bpf_program *program;
+	uint64_t sum = 0;
+
+	bpf_object__for_each_program(program, object)
+	{
+		uint64_t misses = 0;
+		int r = bpf_program__fd(program) < 0 ? 0 : skeleton_misses(program, &misses, err);
+
+		if (r < 0)
+			return r;
+		sum += misses;
+	}
+	*ret = sum;
+	return 0;
+}

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+struct bpf_object;
 struct bpf_program;
 struct tare_err;
 
@@ -16,3 +17,5 @@ int skeleton_error(struct tare_err *err, int r, const char *doing);
 
 /* How often the kernel has skipped the program because it ran already on that CPU. */
 int skeleton_misses(const struct bpf_program *program, uint64_t *ret, struct tare_err *err);
+/* Of all programs of an object that were loaded. */
+int skeleton_all_misses(struct bpf_object *object, uint64_t *ret, struct tare_err *err);

@@ -25,6 +25,7 @@ int content_loads(struct content *c, struct tare_err *err);
 int content_syscalls(struct content *c, struct tare_err *err);
 int content_limits(struct content *c, struct tare_err *err);
 int content_same_limit(struct content *c, struct tare_err *err);
+int content_sched(struct content *c, struct tare_err *err);
 int content_startup(struct content *c, struct tare_err *err);
 int content_boundaries(struct content *c, struct tare_err *err);
 int content_idle(struct content *c, struct tare_err *err);

@@ -100,13 +100,26 @@ int content_syscalls(struct content *c, struct tare_err *err)
 	return 0;
 }
 
-/* "--cpus 0.5 --memory 64 MiB" */
+/* "write 4 MiB/s " of the first disk that is limited so; empty: none is. */
+static void rate_text(const json_t *limits, const char *flag, const char *what, char *buf,
+		      size_t size)
+{
+	double rate = json_double_or(json_array_get(json_object_get(limits, flag), 0), "rate", 0);
+	char bytes[32];
+
+	buf[0] = '\0';
+	if (rate > 0)
+		(void)snprintf(buf, size, "%s %s/s ", what,
+			       units_print_bytes(rate, bytes, sizeof(bytes)));
+}
+
+/* "0.5 CPU write 4 MiB/s 64 MiB" */
 static char *limits_text(const json_t *limits)
 {
 	double cpus = json_double_or(limits, "cpus", 0),
 	       memory = json_double_or(limits, "memory", 0);
 	double pids = json_double_or(limits, "pids-limit", 0);
-	char size[32] = "", cpu[32] = "", number[32] = "";
+	char size[32] = "", cpu[32] = "", number[32] = "", reads[64], writes[64];
 
 	if (cpus > 0)
 		(void)snprintf(cpu, sizeof(cpu), "%.4g CPU ", cpus);
@@ -114,7 +127,9 @@ static char *limits_text(const json_t *limits)
 		(void)snprintf(number, sizeof(number), "%.0f pids ", pids);
 	if (memory > 0)
 		(void)units_print_bytes(memory, size, sizeof(size));
-	return text_format("%s%s%s", cpu, number, *size ? size : "");
+	rate_text(limits, "device-read-bps", "read", reads, sizeof(reads));
+	rate_text(limits, "device-write-bps", "write", writes, sizeof(writes));
+	return text_format("%s%s%s%s%s", cpu, number, reads, writes, size);
 }
 
 static int add_limited(const struct content *c, struct table *t, const json_t *row,
@@ -161,15 +176,18 @@ static int draw_throttles(struct content *c, struct tare_err *err)
 
 		if (!trial || !run_is_first_of_set(c->run, i))
 			continue;
-		cleanup_free char *what =
-			text_format("%s in group %s: one trial of each environment (of %zu "
-				    "rounds), as its kernel "
-				    "counted. Thin: CPU used in each interval; bold: over half a "
-				    "second; dashed: all of a guest's QEMU, as the host counted; "
-				    "shaded: intervals in which it was throttled, by its own "
-				    "kernel (warm) or, the whole guest, by the host's (cold); "
-				    "red: the limit.",
-				    cell->name, cell->group, cell->n_trials);
+		cleanup_free char *what = text_format(
+			"%s in group %s: one trial of each environment (of %zu "
+			"rounds), as its kernel "
+			"counted. Thin: what was used in each interval; bold: over half a "
+			"second, of memory what is in use; dashed: all of a guest's QEMU, as the "
+			"host counted; red: the limit. Shaded: when "
+			"it was held back: periods of the quota (intervals, where cpu was "
+			"not among the collectors) that ended throttled, by its own kernel (warm) "
+			"or, the whole guest, by the host's (cold); intervals half "
+			"of which tasks waited for memory, or a disk's limits held "
+			"something back (io among the collectors).",
+			cell->name, cell->group, cell->n_trials);
 		plot_set_name("throttle", i, name, sizeof(name));
 		r = draw(c, name, what, err);
 		if (r < 0)

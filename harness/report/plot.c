@@ -195,7 +195,7 @@ int plot_end(struct plot *plot, int width, int height, struct tare_err *err)
 	if (full && errno)
 		r = err_errno(err, "write '%s/%s.tsv'", plot->dir, plot->name);
 	else if (full || !script)
-		r = err_set(err, EIO, "write '%s/%s.tsv': the disk or the memory is full",
+		r = err_set(err, EIO, "write '%s/%s.tsv': no space left on device, or no memory",
 			    plot->dir, plot->name);
 	else
 		r = write_script(plot, err);

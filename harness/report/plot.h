@@ -59,6 +59,7 @@ int plot_latencies(const char *dir, const struct run *run, struct tare_err *err)
 int plot_heatmap(const char *dir, const struct run *run, const json_t *summary,
 		 struct tare_err *err);
 int plot_throttles(const char *dir, const struct run *run, struct tare_err *err);
+int plot_scheds(const char *dir, const struct run *run, struct tare_err *err);
 int plot_startup(const char *dir, const struct run *run, const json_t *summary,
 		 struct tare_err *err);
 int plot_boundaries(const char *dir, const struct run *run, const json_t *summary,
@@ -70,3 +71,5 @@ int plot_order(const char *dir, const struct run *run, struct tare_err *err);
 void plot_set_name(const char *kind, size_t cell, char *buf, size_t size);
 /* The trial whose series are drawn; NULL: none has one. */
 const struct run_trial *plot_series_trial(const struct run *run, const struct run_cell *cell);
+/* Is it the first cell of a set that the collector sched watched? Its picture is "sched-CELL". */
+bool plot_begins_sched(const struct run *run, size_t cell);

@@ -79,10 +79,11 @@ static bool is_cell(const struct run_cell *cell, const struct record_key *key, s
 	       strcmp(cell->collectors, key->collectors) == 0;
 }
 
-/* These only read files before and after. What is not known is taken to trace. */
+/* These only read files before and after, also where they are named. What is not known is taken to
+ * trace. */
 static bool is_observed(const char *collectors)
 {
-	static const char *const files_only[] = {"cpu", "footprint", "io", "memory", "net"};
+	static const char *const files_only[] = {"footprint", "net"};
 	const size_t n_files = sizeof(files_only) / sizeof(files_only[0]);
 
 	while (*collectors) {

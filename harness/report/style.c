@@ -18,6 +18,9 @@ const struct style_colour style_colours[] = {
 	{"heatn1", 0xdfedf6, 0x21303d}, {"heat0", 0xf7f7f7, 0x26262c},
 	{"heatp1", 0xfdeadb, 0x3a2f26}, {"heatp2", 0xfdd2ae, 0x543a24},
 	{"heatp3", 0xfdb57c, 0x704420}, {"heatp4", 0xf79a50, 0x8f4d17},
+	{"cause0", 0xc1440e, 0xff8a5c}, {"cause1", 0x7b3294, 0xb98fd0},
+	{"cause2", 0x2b7bba, 0x6fb3e8}, {"cause3", 0xd9a400, 0xe8c34a},
+	{"cause4", 0xb4b4b4, 0x55555f},
 };
 const size_t style_n_colours = sizeof(style_colours) / sizeof(*style_colours);
 

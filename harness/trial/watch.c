@@ -8,7 +8,7 @@
 #include "base/json.h"
 
 static int add(struct watch *watch, const struct collector_ops *ops, const char *argument,
-	       struct tare_err *err)
+	       bool named, struct tare_err *err)
 {
 	for (size_t i = 0; i < watch->n; i++) {
 		if (watch->entries[i].ops == ops)
@@ -16,7 +16,8 @@ static int add(struct watch *watch, const struct collector_ops *ops, const char 
 	}
 	if (watch->n == WATCH_MAX)
 		return err_set(err, E2BIG, "a trial takes at most %d collectors", WATCH_MAX);
-	watch->entries[watch->n++] = (struct watch_entry){.ops = ops, .argument = argument};
+	watch->entries[watch->n++] =
+		(struct watch_entry){.ops = ops, .argument = argument, .named = named};
 	return 0;
 }
 
@@ -33,11 +34,11 @@ int watch_choose(struct watch *watch, const json_t *names, struct tare_err *err)
 		const char *argument;
 
 		r = collector_find(json_string_value(name), &ops, &argument, err);
-		if (r < 0 || (r = add(watch, ops, argument, err)) < 0)
+		if (r < 0 || (r = add(watch, ops, argument, true, err)) < 0)
 			return r;
 	}
 	for (const struct collector_ops *const *ops = collector_ops_table; *ops; ops++) {
-		if (!(*ops)->traces && (r = add(watch, *ops, NULL, err)) < 0)
+		if (!(*ops)->traces && (r = add(watch, *ops, NULL, false, err)) < 0)
 			return r;
 	}
 	return 0;
@@ -56,7 +57,7 @@ int watch_choose_outside(struct watch *watch, const json_t *names, struct tare_e
 		int r = collector_find(json_string_value(name), &ops, &argument, err);
 
 		if (r == 0 && ops->of_guest)
-			r = add(watch, ops, argument, err);
+			r = add(watch, ops, argument, true, err);
 		if (r < 0)
 			return r;
 	}
@@ -71,7 +72,7 @@ int watch_choose_only(struct watch *watch, const char *const *names, struct tare
 		const char *argument;
 		int r = collector_find(*names, &ops, &argument, err);
 
-		if (r < 0 || (r = add(watch, ops, argument, err)) < 0)
+		if (r < 0 || (r = add(watch, ops, argument, false, err)) < 0)
 			return r;
 	}
 	return 0;
@@ -116,6 +117,7 @@ int watch_attach(struct watch *watch, const struct collector_target *target, str
 				    "without rights to make a cgroup there is none "
 				    "to look at");
 		its.argument = e->argument;
+		its.named = e->named;
 		if (r == 0)
 			r = e->ops->attach(&its, &e->collector, &why);
 		if (r == -ENOTSUP) {

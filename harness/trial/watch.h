@@ -15,6 +15,7 @@ struct tare_err;
 struct watch_entry {
 	const struct collector_ops *ops;
 	const char *argument;
+	bool named; /* not only because it is always on */
 	struct collector *collector;
 	char why[256]; /* why it does not run, "" when it does */
 };

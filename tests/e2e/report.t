@@ -33,6 +33,11 @@ ok "there is a latency plot for each load in latency mode" \
 	test "$(find "$run/report/plots" -name 'latency-*.svg' | wc -l)" = 4
 ok "there is a throttling plot for each load under limits" \
 	test "$(find "$run/report/plots" -name 'throttle-*.svg' | wc -l)" = 2
+ok "each limit is drawn" sh -c "cd '$run/report/plots' && cat throttle-*.gp | grep -q \"'limit 0.5'\" &&
+	cat throttle-*.gp | grep -q \"'limit 64'\" && cat throttle-*.gp | grep -q \"'limit 3.815'\""
+ok "there is a picture of where the time went for each load that sched watched" \
+	test "$(find "$run/report/plots" -name 'sched-*.svg' | wc -l)" = 1
+ok "and a section" says "Off the CPU" "$page"
 
 # What make-run has drawn around.
 truth() { # ENV LOAD RATIO

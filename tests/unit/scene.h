@@ -86,9 +86,9 @@ static inline void scene_open(struct scene *scene, unsigned int controllers,
 		limit(scene->cgroup);
 }
 
-static inline struct collector *scene_attach(struct scene *scene, const char *name)
+static inline struct collector *scene_attach_as(struct scene *scene, const char *name, bool named)
 {
-	struct collector_target target = {.cgroup = scene->cgroup};
+	struct collector_target target = {.cgroup = scene->cgroup, .named = named};
 	const struct collector_ops *ops = NULL;
 	struct tare_err err = {0};
 	struct collector *collector = NULL;
@@ -98,6 +98,11 @@ static inline struct collector *scene_attach(struct scene *scene, const char *na
 	scene_need(ops->attach(&target, &collector, &err), &err);
 	scene->collectors[scene->n_collectors++] = collector;
 	return collector;
+}
+
+static inline struct collector *scene_attach(struct scene *scene, const char *name)
+{
+	return scene_attach_as(scene, name, true);
 }
 
 static inline _Noreturn void scene_child(const struct scene *scene, int in, int out,

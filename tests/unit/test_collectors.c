@@ -7,14 +7,13 @@
 #include <cmocka.h>
 
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
 #include "common/names.h"
 #include "common/statfile.h"
+#include "disk_of.h"
 #include "scene.h"
 
 #define MIB (1UL << 20)
@@ -321,32 +320,6 @@ static void part_write_direct(void)
 
 	if (fd >= 0 && buf != MAP_FAILED)
 		(void)!pwrite(fd, buf, 4 * MIB, 0);
-}
-
-/* "MAJ:MIN" of the whole disk that the file is on; false: it is on none. */
-static bool disk_of(const char *path, char *buf, size_t size)
-{
-	char link[64], target[256];
-	struct stat st;
-	ssize_t n;
-
-	if (stat(path, &st) < 0)
-		return false;
-	(void)snprintf(link, sizeof(link), "/sys/dev/block/%u:%u/partition", major(st.st_dev),
-		       minor(st.st_dev));
-	if (access(link, F_OK) < 0) {
-		(void)snprintf(buf, size, "%u:%u", major(st.st_dev), minor(st.st_dev));
-		link[strlen(link) - strlen("/partition")] = '\0';
-		return access(link, F_OK) == 0;
-	}
-	(void)snprintf(link, sizeof(link), "/sys/dev/block/%u:%u/../dev", major(st.st_dev),
-		       minor(st.st_dev));
-	n = fd_read_file_quiet(AT_FDCWD, link, target, sizeof(target));
-	if (n <= 0)
-		return false;
-	target[strcspn(target, "\n")] = '\0';
-	(void)snprintf(buf, size, "%.*s", (int)size - 1, target);
-	return true;
 }
 
 static char io_rule[64];

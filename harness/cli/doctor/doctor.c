@@ -10,7 +10,7 @@
 const struct doctor_group doctor_groups[] = {
 	{"containers", "boxes on this kernel, and limits", doctor_containers},
 	{"vm", "guests", doctor_vm},
-	{"ebpf", "the collector syscalls", doctor_ebpf},
+	{"ebpf", "collectors that trace", doctor_ebpf},
 	{"perf", "the collector counters", doctor_perf},
 	{"noise", "what disturbs timing", doctor_noise},
 	{"storage", "loads that do I/O", doctor_storage},

@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/json.h"
 #include "cli/doctor/doctor.h"
 #include "collector.h"
 
@@ -30,6 +31,51 @@ static void probe_collector(struct doctor *doctor, const char *name, const char 
 		doctor_say(doctor, DOCTOR_OK, name, NULL, "its probe succeeds here");
 }
 
+/* Each reason once, with all figures that are missing for it. */
+static void say_missing(struct doctor *doctor, const char *collector, json_t *figures)
+{
+	const char *figure, *other;
+	const json_t *why, *its;
+
+	json_object_foreach(figures, figure, why)
+	{
+		char names[200] = "";
+		bool said = false;
+
+		json_object_foreach(figures, other, its)
+		{
+			size_t used = strlen(names);
+
+			if (!json_equal(why, its))
+				continue;
+			said |= used == 0 && other != figure;
+			(void)snprintf(names + used, sizeof(names) - used, "%s%s", used ? ", " : "",
+				       other);
+		}
+		if (!said)
+			doctor_say(doctor, DOCTOR_DEGRADED, collector, NULL, "without %s: %s",
+				   names, json_string_value(why));
+	}
+}
+
+static void probe_figures(struct doctor *doctor)
+{
+	for (const struct collector_ops *const *c = collector_ops_table; *c; c++) {
+		cleanup_json json_t *figures = json_object();
+		struct tare_err err = {0};
+
+		if (!(*c)->missing)
+			continue;
+		if ((*c)->missing(figures, &err) < 0)
+			doctor_say(doctor, DOCTOR_DEGRADED, (*c)->name, NULL, "%s", err.msg);
+		else if (json_object_size(figures) == 0)
+			doctor_say(doctor, DOCTOR_OK, (*c)->name, NULL,
+				   "all its figures are to be had");
+		else
+			say_missing(doctor, (*c)->name, figures);
+	}
+}
+
 void doctor_ebpf(struct doctor *doctor)
 {
 	char lockdown[128] = "";
@@ -43,6 +89,8 @@ void doctor_ebpf(struct doctor *doctor)
 	else
 		doctor_say(doctor, DOCTOR_OK, "btf", NULL, "the kernel describes its types");
 	probe_collector(doctor, "syscalls", doctor->root ? NULL : "sudo tare doctor ebpf");
+	probe_collector(doctor, "sched", doctor->root ? NULL : "sudo tare doctor ebpf");
+	probe_figures(doctor);
 	if (fd_read_file_quiet(AT_FDCWD, LOCKDOWN, lockdown, sizeof(lockdown)) > 0 &&
 	    strstr(lockdown, "[confidentiality]"))
 		doctor_say(doctor, DOCTOR_BLOCKED, "lockdown",
