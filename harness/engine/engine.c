@@ -418,6 +418,8 @@ int engine_run(const struct engine_config *config, struct engine_result *ret, st
 		.config = config,
 		.players_cpu = config->players_cpu < 0 ? last_cpu() : config->players_cpu,
 	};
+	if (sched_getaffinity(0, sizeof(e.instances.cpus), &e.instances.cpus) < 0)
+		return err_errno(err, "sched_getaffinity");
 	r = begin(&e, err);
 	if (r == 0)
 		r = play_rounds(&e, err);

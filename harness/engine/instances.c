@@ -41,6 +41,23 @@ static void warn(struct instances *instances, const struct env_choice *env, cons
 	c->progress(&progress, c->context);
 }
 
+/* A conductor that sits on the players' CPU must not leave a guest's other threads no CPU but that.
+ */
+static int open_anywhere(const struct instances *instances, const struct machine_ops *ops,
+			 const struct machine_config *config, struct machine **ret,
+			 struct tare_err *err)
+{
+	cpu_set_t seat;
+	int r;
+
+	if (sched_getaffinity(0, sizeof(seat), &seat) < 0)
+		return err_errno(err, "sched_getaffinity");
+	(void)sched_setaffinity(0, sizeof(instances->cpus), &instances->cpus);
+	r = ops->open(config, ret, err);
+	(void)sched_setaffinity(0, sizeof(seat), &seat);
+	return r;
+}
+
 static int open_machine(struct instances *instances, const struct env_choice *env,
 			const struct limits *limits, struct instance *ret, struct tare_err *err)
 {
@@ -64,7 +81,7 @@ static int open_machine(struct instances *instances, const struct env_choice *en
 		.cache_dir = c->cache_dir,
 		.libexec_dir = c->libexec_dir,
 	};
-	r = ops->open(&config, &ret->machine, err);
+	r = open_anywhere(instances, ops, &config, &ret->machine, err);
 	if (r < 0)
 		return err_wrap(err, r, "machine '%s'", env->machine);
 	ret->described = ops->describe(ret->machine);

@@ -3,6 +3,7 @@
 /* instances: the machines of one round. Environments on the same machine with the same options
  * and the same limits share one; a broken one is replaced at its next use. */
 
+#include <sched.h>
 #include <stdbool.h>
 
 #include "engine/engine.h"
@@ -19,6 +20,7 @@ struct instance {
 struct instances {
 	const struct engine_config *config;
 	int players_cpu;
+	cpu_set_t cpus;      /* that we may use as a whole, wherever we sit at the moment */
 	bool warned;         /* of what a machine is not */
 	unsigned int number; /* of those made so far: part of their names */
 	struct instance items[INSTANCES_MAX];

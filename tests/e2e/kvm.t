@@ -78,11 +78,11 @@ nested() {
 
 # What changes the price of a system call is said with every ratio.
 marked() {
-	"$tare" run -q -e native -e 'm=vm,accel=tcg,cpu=qemu64,cmdline+=mitigations=off foo=a,b' -w getppid \
+	"$tare" run -q -e native -e 'm=vm,accel=tcg,cpu=qemu64,cmdline+=mitigations=off foo=a,b module.sig_enforce=1' -w getppid \
 		--rounds 2 --passes 5 -o "$runs/marked" && all_ok "$runs/marked" &&
 		"$tare" report "$runs/marked" >/dev/null &&
 		jq -e -s 'all(.[] | select(.trial.env == "m") | .instance;
-			.["cmdline+"] == "mitigations=off foo=a,b" and .marks == ["mitigations=off"] and .cpu == "qemu64")' \
+			.["cmdline+"] == "mitigations=off foo=a,b module.sig_enforce=1" and .marks == ["mitigations=off"] and .cpu == "qemu64")' \
 			"$runs/marked/records.jsonl" &&
 		jq -e '(.ratios | length) > 0 and all(.ratios[] | select(.env == "m"); .marks == "mitigations=off") and
 			any(.envs[]; .shown == "m (TCG, emulated; mitigations=off)")' "$runs/marked/summary.json"

@@ -34,6 +34,10 @@ ends_are_told() {
 }
 ok "how each guest ended is in the manifest, and its spans are in order" ends_are_told
 
+# While players take turns, tare sits on the CPU of theirs, and guests are opened meanwhile.
+elsewhere() { jq -e -s 'all(.[] | select(.trial.machine == "vm") | .instance.pinning; .others != .vcpus[0])' "$runs/observed/records.jsonl"; }
+[ "$(nproc)" = 1 ] || ok "a guest's other threads run where its virtual CPU does not" elsewhere
+
 payloads_are_placed() {
 	jq -e -s 'all(.[] | select(.trial.machine == "vm"); .spans.payload > .instance.boot.spans.hello and
 		.spans.payload_exit > .spans.payload and .host_collectors.idle.wall_ns > 0)' "$runs/observed/records.jsonl"

@@ -40,7 +40,7 @@ uint64_t check_swap_free_bytes(void)
 /* Blocks that were never written would be made ready one by one while a group waits for memory. */
 static int write_all(int fd, uint64_t bytes, struct tare_err *err)
 {
-	static const char zeros[1 << 20];
+	static char zeros[1 << 20]; /* const, they would be a megabyte of the program's file */
 
 	for (uint64_t at = 0; at < bytes; at += sizeof(zeros)) {
 		ssize_t n = pwrite(fd, zeros, sizeof(zeros), (off_t)at);
