@@ -71,6 +71,10 @@ exact() {
 		}' "$work/declared" "$work/a" "$work/b"
 }
 
+# A partner that is killed at the end may have begun one call more, or not: who is right now and then
+# is right, and who is wrong is so each time.
+is_exact() { exact "$@" || exact "$@" || exact "$@"; }
+
 # exact_solo CALL LOAD [NAME=VALUE]...: as many calls as operations are told.
 exact_solo() {
 	call=$1 played=$2; shift 2
@@ -107,7 +111,7 @@ while read -r name variant; do
 			test "$(wc -c <"$work/refusal")" -gt 48 && continue ;;
 	esac
 	# shellcheck disable=SC2086 # none or one
-	ok "each call of $name${variant:+,$variant} is declared" exact "$name" $variant
+	ok "each call of $name${variant:+,$variant} is declared" is_exact "$name" $variant
 done <"$work/variants"
 ok "each write of io-stream is an operation" exact_solo pwrite64 io-stream size=256K
 ok "each read of io-stream is an operation" exact_solo pread64 io-stream rw=read size=256K

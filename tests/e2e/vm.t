@@ -21,7 +21,7 @@ ok "the counts of the guest's kernel are exact" counts_are_exact "$runs/observed
 ok "one program ran in all" one_program "$runs/observed"
 
 guests_are_labelled() {
-	jq -e -s 'all(.[] | select(.trial.machine == "vm");
+	jq -e -s 'all(.[] | select(.trial.machine == "vm" and .status == "ok");
 		(.instance.accel == "tcg" or .instance.accel == "kvm") and .instance.boot.kind == "cold" and
 		.instance.boot.spans.kernel > 0 and .instance.boot.spans.userspace > .instance.boot.spans.kernel and .instance.boot.spans.hello > .instance.boot.spans.userspace and
 		.validity.clock.rtt_ns > 0)' "$runs/observed/records.jsonl"
@@ -35,16 +35,16 @@ ends_are_told() {
 ok "how each guest ended is in the manifest, and its spans are in order" ends_are_told
 
 # While players take turns, tare sits on the CPU of theirs, and guests are opened meanwhile.
-elsewhere() { jq -e -s 'all(.[] | select(.trial.machine == "vm") | .instance.pinning; .others != .vcpus[0])' "$runs/observed/records.jsonl"; }
+elsewhere() { jq -e -s 'all(.[] | select(.trial.machine == "vm" and .status == "ok") | .instance.pinning; .others != .vcpus[0])' "$runs/observed/records.jsonl"; }
 [ "$(nproc)" = 1 ] || ok "a guest's other threads run where its virtual CPU does not" elsewhere
 
 payloads_are_placed() {
-	jq -e -s 'all(.[] | select(.trial.machine == "vm"); .spans.payload > .instance.boot.spans.hello and
+	jq -e -s 'all(.[] | select(.trial.machine == "vm" and .status == "ok"); .spans.payload > .instance.boot.spans.hello and
 		.spans.payload_exit > .spans.payload and .host_collectors.idle.wall_ns > 0)' "$runs/observed/records.jsonl"
 }
 # What the guest's kernel saw of each trial, and what the host's saw of QEMU.
 both_sides() {
-	jq -e -s 'map(select(.trial.machine == "vm")) | length > 0 and all(.[];
+	jq -e -s 'map(select(.trial.machine == "vm" and .status == "ok")) | length > 0 and all(.[];
 		(.collectors.syscalls.calls | length) > 0 and .collectors.sched.switches > 0 and .collectors.cpu.usage_us > 0 and
 		(.collectors | has("memory") and has("io")) and .collectors.footprint.pss > 0 and .stolen.wall_ns > 0 and
 		.host_collectors.footprint.pss > 0 and .host_collectors.cpu.usage_us > 0 and
