@@ -31,6 +31,16 @@ static int open_pipes(struct exec_stdio *stdio, int theirs[3], struct tare_err *
 	return make_pipe(&stdio->err, &theirs[2], 0, err);
 }
 
+static int open_null(int theirs[3], struct tare_err *err)
+{
+	for (int i = 0; i < 3; i++) {
+		theirs[i] = open("/dev/null", O_RDWR | O_CLOEXEC);
+		if (theirs[i] < 0)
+			return err_errno(err, "exec: open /dev/null");
+	}
+	return 0;
+}
+
 static int open_terminal(struct exec_stdio *stdio, const struct trial_spec *spec,
 			 const struct stdio_window *window, struct exec_theirs *theirs,
 			 struct tare_err *err)
@@ -54,17 +64,19 @@ static int open_terminal(struct exec_stdio *stdio, const struct trial_spec *spec
 }
 
 int exec_stdio_open(struct exec_stdio *ret, const struct trial_spec *spec,
-		    const struct stdio_window *window, struct exec_theirs *ret_theirs,
+		    const struct stdio_window *window, bool none, struct exec_theirs *ret_theirs,
 		    struct tare_err *err)
 {
 	int r;
 
 	*ret = (struct exec_stdio){.in = -1, .out = -1, .err = -1};
 	*ret_theirs = (struct exec_theirs){.fds = {-1, -1, -1}, .devpts_fd = -1};
-	r = window ? open_terminal(ret, spec, window, ret_theirs, err)
-		   : open_pipes(ret, ret_theirs->fds, err);
+	if (window)
+		r = open_terminal(ret, spec, window, ret_theirs, err);
+	else
+		r = none ? open_null(ret_theirs->fds, err) : open_pipes(ret, ret_theirs->fds, err);
 	/* Of a terminal `in` and `out` are one open file: both are non-blocking then. */
-	if (r == 0 && fcntl(ret->in, F_SETFL, O_NONBLOCK) < 0)
+	if (r == 0 && ret->in >= 0 && fcntl(ret->in, F_SETFL, O_NONBLOCK) < 0)
 		r = err_errno(err, "exec: make stdin non-blocking");
 	if (r < 0) {
 		exec_stdio_close_theirs(ret_theirs);

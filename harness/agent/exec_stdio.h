@@ -22,9 +22,9 @@ struct exec_theirs {
 	int devpts_fd; /* as of struct box_exec */
 };
 
-/* window NULL: pipes; else a terminal for that command. */
+/* window NULL: pipes, or with `none` /dev/null; else a terminal for that command. */
 int exec_stdio_open(struct exec_stdio *ret, const struct trial_spec *spec,
-		    const struct stdio_window *window, struct exec_theirs *ret_theirs,
+		    const struct stdio_window *window, bool none, struct exec_theirs *ret_theirs,
 		    struct tare_err *err);
 void exec_stdio_close_theirs(struct exec_theirs *theirs);
 void exec_stdio_close(struct exec_stdio *stdio);

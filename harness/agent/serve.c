@@ -170,11 +170,7 @@ static int call_abort(struct server *s, const json_t *arguments, json_t **ret, s
 
 static int call_exec(struct server *s, const json_t *arguments, json_t **ret, struct tare_err *err)
 {
-	int status = 0;
-	int r = serve_exec(s->config->place, &s->stdio, arguments, &status, err);
-
-	*ret = json_pack("{s:i}", "status", status);
-	return r;
+	return serve_exec(s->config->place, &s->stdio, arguments, ret, err);
 }
 
 static int carry_out_check(struct server *s, const struct check_request *request, json_t **ret,

@@ -33,6 +33,7 @@ struct relay {
 	bool in_ended;         /* close its stdin when nothing is pending */
 	bool ended;            /* the command */
 	size_t left;           /* bytes of output since then */
+	struct trial_account account;
 	size_t pending;
 	char buf[PENDING_MAX];
 };
@@ -169,6 +170,8 @@ static int wait_and_relay(struct relay *relay, bool *ret_idle, struct tare_err *
 	if (n < 0)
 		return errno == EINTR ? 0 : err_errno(err, "exec: poll");
 	*ret_idle = !p[0].revents && !p[1].revents;
+	if (p[4].revents)
+		trial_exec_note_end(relay->exec);
 	relay->ended = relay->ended || p[4].revents;
 	for (int i = 0; i < 2 && r == 0; i++)
 		r = p[i].revents ? send_output(relay, i, err) : 0;
@@ -224,8 +227,8 @@ static int start(const struct trial_place *place, const struct trial_spec *spec,
 		return r;
 	if (!argv[0])
 		return err_set(err, EINVAL, "exec: no command");
-	r = exec_stdio_open(&relay->fds, spec, json_is_object(terminal) ? &window : NULL, &theirs,
-			    err);
+	r = exec_stdio_open(&relay->fds, spec, json_is_object(terminal) ? &window : NULL,
+			    json_is_true(json_object_get(arguments, "none")), &theirs, err);
 	if (r == 0) {
 		const struct trial_exec_config config = {
 			.spec = spec,
@@ -235,6 +238,7 @@ static int start(const struct trial_place *place, const struct trial_spec *spec,
 			.stdio = {theirs.fds[0], theirs.fds[1], theirs.fds[2]},
 			.terminal = relay->fds.terminal,
 			.devpts_fd = theirs.devpts_fd,
+			.account = &relay->account,
 		};
 		if (place->box.in_guest)
 			oom_as_payload();
@@ -266,11 +270,19 @@ static int run(const struct trial_place *place, const json_t *arguments, struct 
 	return r;
 }
 
+static json_t *answer(int status, const struct trial_account *a)
+{
+	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:I}", "status", status, "up_ns",
+			 json_u64(a->up_ns), "exec_ns", json_u64(a->exec_ns), "end_ns",
+			 json_u64(a->end_ns), "user_us", json_u64(a->user_us), "system_us",
+			 json_u64(a->system_us), "epoch_ns", (json_int_t)a->epoch_ns);
+}
+
 int serve_exec(const struct trial_place *place, struct serve_stdio *stdio, const json_t *arguments,
-	       int *ret_status, struct tare_err *err)
+	       json_t **ret, struct tare_err *err)
 {
 	cleanup_free struct relay *relay = NULL;
-	int r;
+	int status = 0, r;
 
 	if (stdio->fd < 0)
 		return err_set(err, ENOTSUP, "exec: there is no port for its stdio");
@@ -281,7 +293,9 @@ int serve_exec(const struct trial_place *place, struct serve_stdio *stdio, const
 	relay->fds = (struct exec_stdio){.in = -1, .out = -1, .err = -1};
 	relay->skip = stdio->input_open;
 	stdio->input_open = true;
-	r = run(place, arguments, relay, ret_status, err);
+	r = run(place, arguments, relay, &status, err);
 	exec_stdio_close(&relay->fds);
+	if (r == 0)
+		*ret = answer(status, &relay->account);
 	return r;
 }

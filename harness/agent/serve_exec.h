@@ -18,5 +18,6 @@ struct serve_stdio {
 	bool input_open; /* the end of the last command's input is still to come */
 };
 
+/* *ret: what message.h says of the answer; a new reference. */
 int serve_exec(const struct trial_place *place, struct serve_stdio *stdio, const json_t *arguments,
-	       int *ret_status, struct tare_err *err);
+	       json_t **ret, struct tare_err *err);

@@ -67,6 +67,7 @@ struct box_process {
 	int pidfd;
 	uint64_t up_ns;   /* clock_now_ns() when the box stood around it, before exec */
 	uint64_t exec_ns; /* when execve had succeeded */
+	uint64_t up_user_us, up_system_us; /* its CPU time until up_ns, which is the box's */
 };
 
 struct box_ops {

@@ -7,6 +7,7 @@
  * the reason and its console's last words; the engine closes it and opens another. */
 
 #include <jansson.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -16,6 +17,7 @@
 struct tare_err;
 struct journal;
 struct machine;
+struct trial_account;
 
 struct machine_option {
 	const char *name;     /* "accel" */
@@ -37,10 +39,17 @@ struct machine_config {
 	const char *libexec_dir; /* where tare-load and tare-agent are */
 };
 
-/* Descriptors for a command's 0, 1 and 2, and when it is killed (clock_now_ns(); 0: never). */
+/* Descriptors for a command's 0, 1 and 2, when it is killed (clock_now_ns(); 0: never), and what
+ * is told of it. */
 struct machine_stdio {
 	int fds[3];
+	bool none; /* /dev/null of its own kernel instead: nothing is carried to and fro meanwhile
+		    */
 	uint64_t deadline_ns;
+	/* A signal that would end us is put here, and the command is killed; NULL: it is passed on
+	 * to the command. */
+	volatile sig_atomic_t *stopped;
+	struct trial_account *account; /* NULL: none */
 };
 
 struct machine_outside {

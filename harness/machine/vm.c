@@ -23,6 +23,7 @@
 #include "machine/vm/qemu_args.h"
 #include "machine/vm/qmp.h"
 #include "machine/vm/vm.h"
+#include "trial/exec.h"
 
 #define VM_PINGS    8
 #define VM_CLOSE_NS (30 * NS_PER_S)
@@ -465,6 +466,19 @@ int vm_abort(struct machine *machine, machine_player player, struct tare_err *er
 	return finish_call(vm, r, &why, err);
 }
 
+/* How far our clock is ahead of the guest's, for the moments that it told. */
+static int compare_clocks(const struct vm *vm, struct trial_account *account, struct tare_err *err)
+{
+	struct channel_clock clock;
+	int r = channel_ping(vm->boot.guest.channel, VM_PINGS, deadline_after(vm, 0), &clock, err);
+
+	if (r < 0)
+		return r;
+	account->ahead_ns = (int64_t)(clock.host_ns - clock.guest_ns);
+	account->uncertain_ns = clock.rtt_ns / 2;
+	return 0;
+}
+
 int vm_run(struct machine *machine, const struct trial_spec *spec, char *const *argv,
 	   char *const *envp, const char *cwd, const struct machine_stdio *stdio, int *ret_status,
 	   struct tare_err *err)
@@ -478,6 +492,8 @@ int vm_run(struct machine *machine, const struct trial_spec *spec, char *const *
 	r = vm_exec(&vm->boot.guest, spec, argv, envp, cwd, stdio, ret_status, &why);
 	if (r == 0 && WIFSIGNALED(*ret_status) && WTERMSIG(*ret_status) == SIGKILL)
 		r = check_memory(vm, &why);
+	if (r == 0 && stdio && stdio->account)
+		r = compare_clocks(vm, stdio->account, &why);
 	return finish_call(vm, r, &why, err);
 }
 

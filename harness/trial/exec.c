@@ -6,17 +6,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "box/common/controllers.h"
 #include "trial/trial.h"
 
 #define KILL_TIMEOUT_MS 10000
+#define US_PER_S        1000000ULL
 
 struct trial_exec {
 	char name[64];
@@ -24,6 +27,8 @@ struct trial_exec {
 	struct cgroup *cgroup;
 	struct limits safety, limits;
 	struct box_process process;
+	struct trial_account *account;
+	uint64_t end_ns; /* 0: not seen yet */
 };
 
 /* Where nothing has to be limited, a group only serves to end what the process leaves behind:
@@ -131,6 +136,7 @@ int trial_exec_start(const struct trial_place *place, const struct trial_exec_co
 	if (!exec)
 		return err_set(err, ENOMEM, "out of memory");
 	exec->process.pidfd = -1;
+	exec->account = config->account;
 	(void)snprintf(exec->name, sizeof(exec->name), "%.50s-x%u", place->group_prefix,
 		       atomic_fetch_add(&number, 1));
 	r = box_find(config->spec->box, &ops, err);
@@ -164,13 +170,50 @@ int trial_exec_signal(const struct trial_exec *exec, int signal, struct tare_err
 	return 0;
 }
 
-static int wait_for_end(const struct trial_exec *exec, int *ret_status, struct tare_err *err)
+void trial_exec_note_end(struct trial_exec *exec)
+{
+	if (!exec->end_ns)
+		exec->end_ns = clock_now_ns();
+}
+
+static uint64_t time_us(const struct timeval *t)
+{
+	return (uint64_t)t->tv_sec * US_PER_S + (uint64_t)t->tv_usec;
+}
+
+static uint64_t less(uint64_t all, uint64_t part)
+{
+	return all > part ? all - part : 0;
+}
+
+static void fill_account(const struct trial_exec *exec, const struct rusage *used)
+{
+	struct timespec real;
+	uint64_t now = clock_now_ns();
+
+	(void)clock_gettime(CLOCK_REALTIME, &real);
+	*exec->account = (struct trial_account){
+		.up_ns = exec->process.up_ns,
+		.exec_ns = exec->process.exec_ns,
+		.end_ns = exec->end_ns,
+		.user_us = less(time_us(&used->ru_utime), exec->process.up_user_us),
+		.system_us = less(time_us(&used->ru_stime), exec->process.up_system_us),
+		.epoch_ns = (int64_t)real.tv_sec * (int64_t)NS_PER_S + real.tv_nsec - (int64_t)now,
+	};
+}
+
+/* waitid(2) itself, whose last argument glibc leaves out. */
+static int wait_for_end(struct trial_exec *exec, int *ret_status, struct tare_err *err)
 {
 	siginfo_t info = {0};
+	struct rusage used = {0};
 
-	while (waitid(P_PIDFD, (id_t)exec->process.pidfd, &info, WEXITED) < 0)
+	while (syscall(SYS_waitid, P_PIDFD, exec->process.pidfd, &info, WEXITED, &used) < 0)
 		if (errno != EINTR)
 			return err_errno(err, "wait for process %d", exec->process.pid);
+	trial_exec_note_end(exec);
+	if (exec->account)
+		fill_account(exec, &used);
 	if (info.si_code == CLD_EXITED)
 		*ret_status = (info.si_status & 0xff) << 8;
 	else

@@ -17,9 +17,11 @@
 #include "agent_scene.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "machine/machine.h"
 #include "machine/vm/console.h"
 #include "machine/vm/exec.h"
 #include "machine/vm/guest.h"
+#include "trial/exec.h"
 
 struct scene {
 	struct agent agent;
@@ -178,6 +180,34 @@ static void signals_are_passed_on(void **state)
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
 }
 
+/* Nothing of it comes to us, though it writes more than all pipes hold and reads. */
+static void a_command_of_no_streams_is_accounted_for(void **state)
+{
+	char script[] = "cat && head -c 3000000 /dev/zero && "
+			"(i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done)";
+	char shell[] = "/bin/sh", flag[] = "-c", path[] = "PATH=/usr/bin:/bin";
+	char *const argv[] = {shell, flag, script, NULL}, *const envp[] = {path, NULL};
+	struct trial_spec spec = agent_getppid_in("bare");
+	struct trial_account account = {0};
+	const struct machine_stdio stdio = {.fds = {-1, -1, -1}, .none = true, .account = &account};
+	struct scene *scene = *state;
+	struct tare_err err = {0};
+	int status = -1;
+
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(
+			vm_exec(&scene->guest, &spec, argv, envp, NULL, &stdio, &status, &err), 0);
+		assert_int_equal(status, 0);
+	}
+	trial_spec_clear(&spec);
+	assert_true(account.up_ns > 0 && account.up_ns < account.end_ns);
+	assert_true(account.user_us > 0 && account.epoch_ns != 0);
+	/* The end of its input, which was never sent, does not stand in the way of the next. */
+	write_file(scene->in, "mine\n", 5);
+	assert_int_equal(run_with_files(scene, scene->in, "cat"), 0);
+	assert_output(scene, "mine\n");
+}
+
 static void a_child_that_keeps_the_pipes_open_does_not_keep_us(void **state)
 {
 	struct scene *scene = *state;
@@ -266,6 +296,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_status_tells_exits_from_signals, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(signals_are_passed_on, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_command_of_no_streams_is_accounted_for, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(a_child_that_keeps_the_pipes_open_does_not_keep_us,
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_terminal_reaches_into_the_guest, set_up,

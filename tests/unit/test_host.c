@@ -19,6 +19,7 @@
 #include "base/json.h"
 #include "cli/places.h"
 #include "machine/machine.h"
+#include "trial/exec.h"
 
 static struct places places;
 static struct machine *host;
@@ -58,7 +59,8 @@ static int close_host(void **state)
 	return 0;
 }
 
-static int run(const char *script, int *ret_status, struct tare_err *err)
+static int run_with(const char *script, const struct machine_stdio *stdio, int *ret_status,
+		    struct tare_err *err)
 {
 	const struct trial_spec spec = {
 		.env = "x", .machine = "host", .box = "bare", .load = "exec"};
@@ -66,7 +68,12 @@ static int run(const char *script, int *ret_status, struct tare_err *err)
 	char *argv[] = {sh, c, text, NULL}, *envp[] = {NULL};
 
 	(void)snprintf(text, sizeof(text), "%s", script);
-	return host->ops->exec(host, &spec, argv, envp, NULL, NULL, ret_status, err);
+	return host->ops->exec(host, &spec, argv, envp, NULL, stdio, ret_status, err);
+}
+
+static int run(const char *script, int *ret_status, struct tare_err *err)
+{
+	return run_with(script, NULL, ret_status, err);
 }
 
 /* On a machine of its own: its command sees the new filesystem, and afterwards there is none. */
@@ -217,6 +224,42 @@ static void what_a_command_leaves_behind_is_ended(void **state)
 	(void)close(fds[0]);
 }
 
+/* CPU time of its children counts, and so does that of nobody else: not what we took meanwhile. */
+static void a_command_is_accounted_for(void **state)
+{
+	struct trial_account idle = {0}, busy = {0};
+	struct machine_stdio stdio = {.none = true, .account = &idle};
+	struct tare_err err = {0};
+	int status = -1;
+
+	(void)state;
+	need(run_with("read x; sleep 0.2", &stdio, &status, &err), &err);
+	assert_int_equal(status, 0);
+	assert_true(idle.up_ns > 0 && idle.up_ns <= idle.exec_ns && idle.exec_ns <= idle.end_ns);
+	assert_true(idle.end_ns - idle.up_ns >= 200000000);
+	stdio.account = &busy;
+	need(run_with("(i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done)", &stdio, &status, &err),
+	     &err);
+	assert_true(busy.user_us > 4 * (idle.user_us + idle.system_us));
+	assert_true((busy.user_us + busy.system_us) * 1000 < 2 * (busy.end_ns - busy.up_ns));
+	assert_true(busy.ahead_ns == 0 && busy.uncertain_ns == 0);
+}
+
+static void a_signal_to_us_ends_what_is_measured(void **state)
+{
+	volatile sig_atomic_t stopped = 0;
+	const struct machine_stdio stdio = {.none = true, .stopped = &stopped};
+	struct tare_err err = {0};
+	int status = -1;
+
+	(void)state;
+	need(run_with("trap 'exit 7' TERM; kill -TERM $PPID; while :; do sleep 0.05; done", &stdio,
+		      &status, &err),
+	     &err);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	assert_int_equal(stopped, SIGTERM);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +271,8 @@ int main(void)
 		cmocka_unit_test(a_commands_status_and_signal_come_back),
 		cmocka_unit_test(a_signal_to_us_reaches_the_command),
 		cmocka_unit_test(what_a_command_leaves_behind_is_ended),
+		cmocka_unit_test(a_command_is_accounted_for),
+		cmocka_unit_test(a_signal_to_us_ends_what_is_measured),
 	};
 
 	return cmocka_run_group_tests(tests, open_host, close_host);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@
 
 #define ABOVE_STDIO 10
 #define PROGRAM_MAX 4096
+#define US_PER_S    1000000ULL
 
 /* The parent may have died before the prctl. getppid() is 0 in a pid namespace whoever lives,
  * so its end of the socket is asked instead, or its pidfd. */
@@ -199,6 +201,19 @@ static __attribute__((noinline)) _Noreturn void run_order(const struct child_lin
 	_exit(127);
 }
 
+/* The box stands: when, and what it took. */
+static void note_up(struct child_report *up)
+{
+	struct rusage used;
+
+	(void)getrusage(RUSAGE_SELF, &used);
+	up->up_user_us =
+		(uint64_t)used.ru_utime.tv_sec * US_PER_S + (uint64_t)used.ru_utime.tv_usec;
+	up->up_system_us =
+		(uint64_t)used.ru_stime.tv_sec * US_PER_S + (uint64_t)used.ru_stime.tv_usec;
+	up->up_ns = clock_now_ns();
+}
+
 static int child_steps(const struct spawn *spawn, const struct box_exec *exec,
 		       struct child_link *link, struct child_report *report)
 {
@@ -207,8 +222,8 @@ static int child_steps(const struct spawn *spawn, const struct box_exec *exec,
 
 	if (r < 0)
 		return r;
-	up.up_ns = clock_now_ns();
-	report->up_ns = up.up_ns;
+	note_up(&up);
+	*report = up;
 	tell(link, &up);
 	if (!exec)
 		_exit(0);

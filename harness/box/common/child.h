@@ -14,6 +14,7 @@
 /* One message to the parent: err.code 0 says that the box stands. */
 struct child_report {
 	uint64_t up_ns; /* 0 until then: a failure before it is the box's, not the program's */
+	uint64_t up_user_us, up_system_us; /* its CPU time until then */
 	struct tare_err err;
 };
 

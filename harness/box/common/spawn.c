@@ -86,6 +86,13 @@ int spawn_not_execve(int r, struct tare_err *err)
 	return -EIO;
 }
 
+static void take_up(struct box_process *ret, const struct child_report *report)
+{
+	ret->up_ns = report->up_ns;
+	ret->up_user_us = report->up_user_us;
+	ret->up_system_us = report->up_system_us;
+}
+
 /* Hear what the child says until it has called execve or failed. */
 static int follow(int sock, int pidfd, bool until_up, struct box_process *ret, struct tare_err *err)
 {
@@ -113,7 +120,7 @@ static int follow(int sock, int pidfd, bool until_up, struct box_process *ret, s
 
 			return up ? r : spawn_not_execve(r, err);
 		}
-		ret->up_ns = report.up_ns;
+		take_up(ret, &report);
 		up = true;
 		if (until_up)
 			return 0;
@@ -271,7 +278,7 @@ static int accompany_together(struct together *t, struct box_process *process, s
 	if (r < 0)
 		return r;
 	process->exec_ns = clock_now_ns();
-	process->up_ns = shared->report.up_ns;
+	take_up(process, &shared->report);
 	if (shared->report.err.code) {
 		r = err_set(err, shared->report.err.code, "%s", shared->report.err.msg);
 		return shared->report.up_ns ? r : spawn_not_execve(r, err);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine/common/exec.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "machine/common/relay.h"
@@ -20,7 +22,8 @@ struct host_run {
 	struct trial_exec *exec;
 	int signal_fd;
 	struct terminal_state terminal;
-	struct relay *relay; /* NULL: the program has our streams themselves */
+	struct relay *relay;            /* NULL: the program has our streams themselves */
+	volatile sig_atomic_t *stopped; /* as of struct machine_stdio */
 };
 
 /* The terminal sends its signals to the whole foreground group: if the process is in ours, it
@@ -31,10 +34,14 @@ static void forward(const struct host_run *run)
 	struct terminal_signal s;
 
 	while (terminal_next_signal(run->signal_fd, &s)) {
-		if (s.number == SIGWINCH && run->relay)
+		if (s.number == SIGWINCH && run->relay) {
 			relay_resize(run->relay, &run->terminal);
-		else if (!(s.from_terminal && in_our_group))
+		} else if (run->stopped && terminal_signal_ends(s.number)) {
+			*run->stopped = s.number;
+			(void)trial_exec_signal(run->exec, SIGKILL, NULL);
+		} else if (!(s.from_terminal && in_our_group)) {
 			(void)trial_exec_signal(run->exec, s.number, NULL);
+		}
 	}
 }
 
@@ -69,6 +76,7 @@ static void wait_and_forward(const struct host_run *run, uint64_t deadline_ns)
 		if (run->relay)
 			relay_move(run->relay, fds + 2);
 	} while (!fds[0].revents);
+	trial_exec_note_end(run->exec);
 	if (run->relay)
 		relay_drain(run->relay);
 }
@@ -126,18 +134,25 @@ int host_exec(const struct trial_place *place, const struct trial_spec *spec, ch
 	      char *const *envp, const char *cwd, const struct machine_stdio *stdio,
 	      int *ret_status, struct tare_err *err)
 {
-	static const struct machine_stdio ours = {{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}, 0};
+	static const struct machine_stdio ours = {
+		.fds = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}};
 	const struct machine_stdio *s = stdio ? stdio : &ours;
+	cleanup_close int null = s->none ? open("/dev/null", O_RDWR | O_CLOEXEC) : -1;
 	const struct trial_exec_config config = {
 		.spec = spec,
 		.argv = argv,
 		.envp = envp,
 		.cwd = cwd,
-		.stdio = {s->fds[0], s->fds[1], s->fds[2]},
+		.stdio = {s->none ? null : s->fds[0], s->none ? null : s->fds[1],
+			  s->none ? null : s->fds[2]},
+		.account = s->account,
 	};
-	struct host_run run = {.signal_fd = terminal_catch_signals(err)};
+	struct host_run run = {.stopped = s->stopped};
 	int r;
 
+	if (s->none && null < 0)
+		return err_errno(err, "open /dev/null");
+	run.signal_fd = terminal_catch_signals(err);
 	if (run.signal_fd < 0)
 		return run.signal_fd;
 	if (!stdio && must_be_kept_apart(spec)) {

@@ -53,6 +53,11 @@ void terminal_release_signals(int fd)
 	(void)close(fd);
 }
 
+bool terminal_signal_ends(int number)
+{
+	return number == SIGINT || number == SIGQUIT || number == SIGTERM || number == SIGHUP;
+}
+
 int terminal_next_signal(int fd, struct terminal_signal *ret)
 {
 	/* Smaller than PIPE_BUF, so it is there whole or not at all. */

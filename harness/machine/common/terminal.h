@@ -21,6 +21,8 @@ struct terminal_signal {
 int terminal_catch_signals(struct tare_err *err);
 /* Put the handlers back; closes the fd. */
 void terminal_release_signals(int fd);
+/* True: it asks us to end. */
+bool terminal_signal_ends(int number);
 /* The next one: 1, or 0 when there is none. Does not block. */
 int terminal_next_signal(int fd, struct terminal_signal *ret);
 

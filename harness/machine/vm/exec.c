@@ -17,9 +17,11 @@
 #include "machine/vm/console.h"
 #include "machine/vm/guest.h"
 #include "machine/vm/stdio.h"
+#include "trial/exec.h"
 #include "trial/trial.h"
 
-#define ANSWER_NS (30 * NS_PER_S) /* for what takes a guest that lives no time */
+#define ANSWER_NS   (30 * NS_PER_S) /* for what takes a guest that lives no time */
+#define CLOCK_STRAY 100 /* a guest's clock is not off by more than one part in so many */
 
 struct relay {
 	struct guest *guest;
@@ -117,8 +119,13 @@ static int send_signals(struct relay *relay, struct tare_err *err)
 	struct terminal_signal s;
 	int r = 0;
 
-	while (r == 0 && terminal_next_signal(relay->signal_fd, &s))
-		r = send_signal(relay, s.number, err);
+	while (r == 0 && terminal_next_signal(relay->signal_fd, &s)) {
+		bool ends = relay->stdio.stopped && terminal_signal_ends(s.number);
+
+		if (ends)
+			*relay->stdio.stopped = s.number;
+		r = send_signal(relay, ends ? SIGKILL : s.number, err);
+	}
 	return r;
 }
 
@@ -215,11 +222,35 @@ static int end_last_input(struct relay *relay, struct tare_err *err)
 	return r;
 }
 
+/* A stranger's words: what cannot be so is refused. asked_ns: of our clock. */
+static int take_account(const json_t *answer, uint64_t asked_ns, struct trial_account *ret,
+			struct tare_err *err)
+{
+	json_int_t epoch = json_integer_value(json_object_get(answer, "epoch_ns"));
+	struct trial_account a = {.epoch_ns = (int64_t)epoch};
+	uint64_t passed = clock_now_ns() - asked_ns;
+	int r;
+
+	if ((r = json_read_u64(answer, "up_ns", &a.up_ns, err)) < 0 ||
+	    (r = json_read_u64(answer, "exec_ns", &a.exec_ns, err)) < 0 ||
+	    (r = json_read_u64(answer, "end_ns", &a.end_ns, err)) < 0 ||
+	    (r = json_read_u64(answer, "user_us", &a.user_us, err)) < 0 ||
+	    (r = json_read_u64(answer, "system_us", &a.system_us, err)) < 0)
+		return r;
+	if (a.end_ns < a.up_ns || a.end_ns - a.up_ns > passed + passed / CLOCK_STRAY)
+		return err_set(err, EBADMSG,
+			       "the guest says that its command took %.6f s, within %.6f s of ours",
+			       ((double)a.end_ns - (double)a.up_ns) / NS_PER_S,
+			       (double)passed / NS_PER_S);
+	*ret = a;
+	return 0;
+}
+
 static int run(struct relay *relay, json_t *taken_arguments, int *ret_status, struct tare_err *err)
 {
 	struct channel *channel = relay->guest->channel;
 	cleanup_json json_t *answer = NULL;
-	uint64_t status;
+	uint64_t status, asked_ns = clock_now_ns();
 	int r = channel_ask(channel, "exec", taken_arguments, answer_by(relay), err);
 
 	if (r == 0)
@@ -232,6 +263,9 @@ static int run(struct relay *relay, json_t *taken_arguments, int *ret_status, st
 		r = drain_output(relay, err);
 	if (r == 0)
 		r = json_read_u64(answer, "status", &status, err) < 0 ? -EBADMSG : 0;
+	if (r == 0 && relay->stdio.account &&
+	    take_account(answer, asked_ns, relay->stdio.account, err) < 0)
+		r = -EBADMSG;
 	if (r == 0)
 		*ret_status = (int)(status & 0xffff);
 	return r;
@@ -245,18 +279,20 @@ static json_t *arguments_of(const struct relay *relay, const struct trial_spec *
 
 	if (relay->terminal.fd >= 0)
 		terminal = json_pack("{si si}", "rows", window.rows, "cols", window.cols);
-	return json_pack("{so so so ss* so*}", "trial", trial_spec_to_json(spec), "argv",
-			 texts(argv), "envp", texts(envp), "cwd", cwd, "terminal", terminal);
+	return json_pack("{so so so ss* so* sb}", "trial", trial_spec_to_json(spec), "argv",
+			 texts(argv), "envp", texts(envp), "cwd", cwd, "terminal", terminal, "none",
+			 relay->stdio.none);
 }
 
 int vm_exec(struct guest *guest, const struct trial_spec *spec, char *const *argv,
 	    char *const *envp, const char *cwd, const struct machine_stdio *stdio, int *ret_status,
 	    struct tare_err *err)
 {
-	static const struct machine_stdio ours = {{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}, 0};
+	static const struct machine_stdio ours = {
+		.fds = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}};
 	struct relay relay = {.guest = guest,
 			      .port_fd = guest->qemu.stdio_fd,
-			      .in_open = true,
+			      .in_open = !stdio || !stdio->none,
 			      .out_open = {true, true}};
 	json_t *arguments;
 	int r;
