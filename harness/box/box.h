@@ -117,6 +117,9 @@ int box_check_limits(const struct box_ops *ops, const json_t *limits, struct tar
 /* The value of an option, or its fallback. */
 const char *box_option(const struct box_ops *ops, const json_t *options, const char *name);
 
+/* True: inside, the root is not the one around it. */
+bool box_changes_root(const struct box_ops *ops, const json_t *options);
+
 /* Where a program inside finds tare-load, and the folder under test. */
 const char *box_load_path(const struct box *box, const struct box_place *place);
 const char *box_work_path(const struct box *box, const struct box_place *place);

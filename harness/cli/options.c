@@ -198,6 +198,7 @@ int options_parse(const struct command *command, int argc, char **argv, void *ow
 
 		if (strcmp(argv[at], "--") == 0) {
 			ret->dashes = true;
+			ret->n_before = kept - 1;
 			at++;
 			break;
 		}

@@ -18,7 +18,8 @@ struct cli_options {
 	struct limits limits; /* where the command takes limits */
 	char **args;          /* the arguments that are no options, in order; NULL-ended */
 	int n_args;
-	bool dashes; /* "--" was given */
+	bool dashes;  /* "--" was given */
+	int n_before; /* arguments before it */
 };
 
 #define OPTIONS_GO_ON (-1)

@@ -173,8 +173,7 @@ static bool has_root(const struct env_choice *env, bool guest)
 
 	if (box_find(env->box, &ops, NULL) < 0)
 		return false;
-	return (ops->has_root && strcmp(json_string_or(env->options, "rootfs", ""), "host") != 0) ||
-	       guest;
+	return guest || box_changes_root(ops, env->options);
 }
 
 static int run_captured(struct inside *inside, const struct env_choice *env, char **argv,

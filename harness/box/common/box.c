@@ -118,6 +118,13 @@ const char *box_option(const struct box_ops *ops, const json_t *options, const c
 	return option ? option->fallback : NULL;
 }
 
+bool box_changes_root(const struct box_ops *ops, const json_t *options)
+{
+	const char *root = box_option(ops, options, "rootfs");
+
+	return ops->has_root && !(root && strcmp(root, "host") == 0);
+}
+
 const char *box_load_path(const struct box *box, const struct box_place *place)
 {
 	if (box->image)

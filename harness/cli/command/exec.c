@@ -10,43 +10,16 @@
 
 #include "base/err.h"
 #include "base/text.h"
-#include "box/common/imaged.h"
+#include "box/common/stored.h"
 #include "cli/command.h"
 #include "cli/exec.h"
 #include "cli/log.h"
 #include "cli/options.h"
+#include "cli/payload.h"
 #include "cli/places.h"
 #include "engine/args.h"
 #include "kernel/journal.h"
 #include "machine/machine.h"
-
-/* Natively a command has our variables and those asked for; inside of anything only a few, as
- * nothing else of the host's is meant for it. Freed by the caller; the texts are not. */
-static char **make_environment(const struct exec_options *own, bool native, bool image)
-{
-	static char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-	static char home[] = "HOME=/root";
-	size_t n = 0, room = own->n_variables + 4;
-	char **envp;
-
-	for (char **e = environ; native && *e; e++)
-		room++;
-	envp = calloc(room, sizeof(*envp));
-	if (!envp)
-		return NULL;
-	/* The first of two with one name counts. */
-	for (size_t i = own->n_variables; i > 0; i--)
-		envp[n++] = own->variables[i - 1];
-	for (char **e = environ; *e; e++)
-		if (native || strncmp(*e, "TERM=", 5) == 0)
-			envp[n++] = *e;
-	/* An image has its own. */
-	if (!native && !image) {
-		envp[n++] = path;
-		envp[n++] = home;
-	}
-	return envp;
-}
 
 static int exit_code(int status)
 {
@@ -55,21 +28,13 @@ static int exit_code(int status)
 	return WEXITSTATUS(status);
 }
 
-/* The image that a box is asked to have as its root. */
-static const char *image_of(const json_t *options)
-{
-	const char *name = json_string_value(json_object_get(options, "image"));
-
-	return name && strcmp(name, IMAGED_NONE) != 0 ? name : NULL;
-}
-
 /* Without a command, an image's own: its Entrypoint and Cmd. The texts are ret_image's. */
 static int find_command(const struct exec_options *own, const struct cli_options *cli,
 			const struct places *places, struct stored_image *ret_image,
 			char ***ret_argv, struct tare_err *err)
 {
 	static const char *const parts[] = {"entrypoint", "cmd"};
-	const char *name = image_of(own->envs.items[0].options);
+	const char *name = payload_image(&own->envs.items[0]);
 	char store[STORED_PATH_SIZE];
 	size_t n = 0, i;
 	json_t *item;
@@ -104,7 +69,8 @@ static int exec_inside(struct machine *machine, const struct exec_options *own,
 		       const struct trial_spec *spec, char *const *argv, struct tare_err *err)
 {
 	bool native = !machine->ops->is_guest && strcmp(spec->box, "bare") == 0;
-	char **envp = make_environment(own, native, image_of(spec->options) != NULL);
+	char **envp = payload_variables(own->variables, own->n_variables, native,
+					payload_image(&own->envs.items[0]) != NULL);
 	int status = 0, r;
 
 	if (!envp)
@@ -116,22 +82,6 @@ static int exec_inside(struct machine *machine, const struct exec_options *own,
 	if (r == -EACCES)
 		return EXIT_NOT_EXECUTABLE;
 	return r < 0 ? r : exit_code(status);
-}
-
-static int fill_spec(const struct env_choice *env, const struct limits *limits, json_t *extras,
-		     struct trial_spec *ret, struct tare_err *err)
-{
-	*ret = (struct trial_spec){.limits = *limits};
-	memcpy(ret->env, env->label, sizeof(ret->env));
-	memcpy(ret->machine, env->machine, sizeof(ret->machine));
-	memcpy(ret->box, env->box, sizeof(ret->box));
-	(void)snprintf(ret->load, sizeof(ret->load), "exec");
-	ret->machine_options = json_incref(env->machine_options);
-	ret->options = json_incref(env->options);
-	ret->extras = json_incref(extras);
-	ret->params = json_object();
-	ret->collectors = json_array();
-	return ret->params && ret->collectors ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
 static int exec_in_places(const struct exec_options *own, const struct cli_options *cli,
@@ -154,7 +104,7 @@ static int exec_in_places(const struct exec_options *own, const struct cli_optio
 	struct machine *machine;
 	int r = machine_find(env->machine, &ops, err), code;
 
-	if (r < 0 || (r = fill_spec(env, &cli->limits, own->extras, &spec, err)) < 0)
+	if (r < 0 || (r = payload_spec(env, &cli->limits, own->extras, &spec, err)) < 0)
 		return r;
 	machine_split_limits(ops, env->machine_options, env->box, &cli->limits, &config.limits,
 			     &spec.limits);
@@ -192,7 +142,7 @@ static int run_checked(const struct command *command, struct exec_options *own,
 	struct places places;
 	int code;
 
-	if (cli->n_args == 0 && !(own->envs.n && image_of(own->envs.items[0].options))) {
+	if (cli->n_args == 0 && !(own->envs.n && payload_image(&own->envs.items[0]))) {
 		(void)err_set(&err, EINVAL, "which command? tare exec -e ENV -- COMMAND...");
 		return command_misuse(command, &err);
 	}
