@@ -25,6 +25,9 @@ struct exec_options {
 };
 
 extern const struct command_option exec_options_table[];
+/* Two of them, for other commands: options begins with a struct exec_options. */
+int exec_take_variable(void *options, const char *text, struct tare_err *err);
+int exec_take_workdir(void *options, const char *text, struct tare_err *err);
 
 void exec_options_clear(struct exec_options *options);
 

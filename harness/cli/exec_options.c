@@ -40,7 +40,7 @@ static const char *find_variable(const char *text)
 	return NULL;
 }
 
-static int take_variable(void *options, const char *text, struct tare_err *err)
+int exec_take_variable(void *options, const char *text, struct tare_err *err)
 {
 	struct exec_options *own = options;
 	const char *found = find_variable(text);
@@ -57,7 +57,7 @@ static int take_variable(void *options, const char *text, struct tare_err *err)
 	return 0;
 }
 
-static int take_cwd(void *options, const char *text, struct tare_err *err)
+int exec_take_workdir(void *options, const char *text, struct tare_err *err)
 {
 	if (text[0] != '/')
 		return err_set(err, EINVAL, "--workdir: '%.80s' is no absolute path", text);
@@ -198,8 +198,9 @@ const struct command_option exec_options_table[] = {
 	{"environment", 'e', "ENV", "where: native (default), container, vm, vm+container, ...",
 	 take_env},
 	{"env", 0, "NAME[=VALUE]",
-	 "a variable for the command, without a value: ours; again for more", take_variable},
-	{"workdir", 'w', "PATH", "where inside it starts (default: /; native: here)", take_cwd},
+	 "a variable for the command, without a value: ours; again for more", exec_take_variable},
+	{"workdir", 'w', "PATH", "where inside it starts (default: /; native: here)",
+	 exec_take_workdir},
 	{"volume", 'v', "SRC:DST[:ro]",
 	 "show a folder or file of the host's inside; again for more", take_volume},
 	{"tmpfs", 0, "PATH[:OPTIONS]",

@@ -42,24 +42,31 @@ int run_check_collectors(const struct campaign *campaign, bool asked, struct tar
 	return 0;
 }
 
-int run_check_rights(const struct campaign *campaign, struct tare_err *err)
+int run_check_env_rights(const struct env_list *envs, const struct limits *limits,
+			 struct tare_err *err)
 {
 	char what[128];
 
-	for (size_t g = 0; g < campaign->n_groups; g++) {
-		const struct campaign_group *group = &campaign->groups[g];
+	if (limits_any(limits) && command_needs_root("a limit", err) < 0)
+		return -EPERM;
+	for (size_t i = 0; i < envs->n; i++) {
+		const struct env_choice *env = &envs->items[i];
 
-		if (limits_any(&group->limits) && command_needs_root("a limit", err) < 0)
+		if (strcmp(env->machine, "host") == 0 && strcmp(env->box, "bare") == 0)
+			continue;
+		(void)snprintf(what, sizeof(what), "environment '%s'", env->label);
+		if (command_needs_root(what, err) < 0)
 			return -EPERM;
-		for (size_t i = 0; i < group->envs.n; i++) {
-			const struct env_choice *env = &group->envs.items[i];
-
-			if (strcmp(env->machine, "host") == 0 && strcmp(env->box, "bare") == 0)
-				continue;
-			(void)snprintf(what, sizeof(what), "environment '%s'", env->label);
-			if (command_needs_root(what, err) < 0)
-				return -EPERM;
-		}
 	}
 	return 0;
+}
+
+int run_check_rights(const struct campaign *campaign, struct tare_err *err)
+{
+	int r = 0;
+
+	for (size_t g = 0; g < campaign->n_groups && r == 0; g++)
+		r = run_check_env_rights(&campaign->groups[g].envs, &campaign->groups[g].limits,
+					 err);
+	return r;
 }

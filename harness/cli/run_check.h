@@ -5,6 +5,8 @@
 #include <stdbool.h>
 
 struct campaign;
+struct env_list;
+struct limits;
 struct tare_err;
 
 /* A collector that cannot work on this kernel stops a run that asked for it by a flag (asked); of a
@@ -13,3 +15,5 @@ int run_check_collectors(const struct campaign *campaign, bool asked, struct tar
 
 /* Without root there is native without limits; the rest is -EPERM. */
 int run_check_rights(const struct campaign *campaign, struct tare_err *err);
+int run_check_env_rights(const struct env_list *envs, const struct limits *limits,
+			 struct tare_err *err);

@@ -48,7 +48,7 @@ static int last_cpu(void)
 	return 0;
 }
 
-static int check_env(const struct env_choice *env, struct tare_err *err)
+int engine_check_env(const struct env_choice *env, struct tare_err *err)
 {
 	const struct machine_ops *machine;
 	const struct box_ops *box;
@@ -66,7 +66,7 @@ static int check_envs(const struct campaign *campaign, struct tare_err *err)
 		const struct env_list *envs = &campaign->groups[g].envs;
 
 		for (size_t i = 0; i < envs->n; i++) {
-			int r = check_env(&envs->items[i], err);
+			int r = engine_check_env(&envs->items[i], err);
 
 			if (r < 0)
 				return r;

@@ -52,6 +52,9 @@ struct engine_result {
  * -EINTR is no error: the result says "interrupted", and the run is valid and resumes. */
 int engine_run(const struct engine_config *config, struct engine_result *ret, struct tare_err *err);
 
+/* -ENOTSUP and why: it cannot be had here. */
+int engine_check_env(const struct env_choice *env, struct tare_err *err);
+
 /* The campaign of a run's folder, to resume it. -EXDEV: the run is of another machine. */
 int engine_load_campaign(const char *run_dir, const json_t *described, struct campaign *ret,
 			 struct tare_err *err);

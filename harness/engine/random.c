@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/random.h"
 
+#include <sys/random.h>
+
 /* FNV-1a, 64 bits: mixes the names in; splitmix64 below does the rest. */
 static uint64_t mix_text(uint64_t hash, const char *text)
 {
@@ -19,6 +21,14 @@ struct random random_for(uint64_t seed, const char *group, uint64_t round, const
 	random.state = mix_text(random_next(&random), purpose);
 	random.state ^= round * 0x9e3779b97f4a7c15ULL;
 	return random;
+}
+
+uint64_t random_seed(void)
+{
+	uint64_t seed = 0;
+
+	(void)!getrandom(&seed, sizeof(seed), 0);
+	return seed >> 33;
 }
 
 /* splitmix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014. */

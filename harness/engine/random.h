@@ -13,6 +13,8 @@ struct random {
 /* The source for one purpose: "players" of load "getppid" in round 3 of group "turns". */
 struct random random_for(uint64_t seed, const char *group, uint64_t round, const char *load,
 			 const char *purpose);
+/* One that nobody has chosen, short enough to be typed again. */
+uint64_t random_seed(void);
 uint64_t random_next(struct random *random);
 /* Uniform in [0, bound); bound > 0. */
 uint64_t random_below(struct random *random, uint64_t bound);

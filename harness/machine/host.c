@@ -90,6 +90,7 @@ static int host_open(const struct machine_config *config, struct machine **ret,
 		free(host);
 		return r;
 	}
+	host->machine.work_dir = host->place.box.work_dir;
 	*ret = &host->machine;
 	return 0;
 }

@@ -98,6 +98,7 @@ struct machine_ops {
 
 struct machine {
 	const struct machine_ops *ops;
+	const char *work_dir; /* the folder under test, where a box keeps the machine's root */
 };
 
 extern const struct machine_ops *const machine_ops_table[]; /* NULL-terminated, by name */

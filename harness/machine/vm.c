@@ -26,6 +26,7 @@
 #include "trial/exec.h"
 
 #define VM_PINGS    8
+#define GUEST_WORK  "/work" /* the agent mounts it there */
 #define VM_CLOSE_NS (30 * NS_PER_S)
 
 static struct vm *as_vm(struct machine *machine)
@@ -49,6 +50,7 @@ int vm_open_by(const struct machine_ops *ops, vm_booter boot, const struct machi
 	if (!vm)
 		return err_set(err, ENOMEM, "out of memory");
 	vm->machine.ops = ops;
+	vm->machine.work_dir = GUEST_WORK;
 	vm->boot.image.lock_fd = -1;
 	vm->boot.root.lock_fd = -1;
 	vm->memory_limited = config->limits.memory_bytes != 0;

@@ -42,5 +42,7 @@ int summary_put_median(const struct run *run, const struct run_cell *cell, json_
 		       struct tare_err *err);
 /* An object with the members that name a cell. */
 json_t *summary_cell_json(const struct run *run, const struct run_cell *cell);
+/* Why a ratio says nothing; a new reference. */
+json_t *summary_why_inconclusive(const struct location *location, double effect);
 /* Set `ci`, `level` and `method`; logs: low and high are logarithms. */
 void summary_put_interval(json_t *object, const struct location *location, bool logs);

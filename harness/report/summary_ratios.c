@@ -123,27 +123,33 @@ static int correct_p(struct ratios *ratios, struct tare_err *err)
 	return 0;
 }
 
-static json_t *why_json(const struct ratio *ratio, enum verdict verdict, double effect)
+json_t *summary_why_inconclusive(const struct location *l, double effect)
 {
-	const struct location *l = &ratio->location;
 	size_t needed = location_rounds_for(l, log1p(effect));
 
 	if (l->method == LOCATION_NONE)
 		return json_sprintf("%zu round%s: an interval needs %d", l->n, l->n == 1 ? "" : "s",
 				    LOCATION_ROUNDS_MIN);
-	if (verdict == VERDICT_NOT_RESOLVABLE)
-		return json_sprintf("smaller than a bucket of the histogram (%.1f %%)",
-				    100 * HISTOGRAM_RESOLUTION);
-	if (verdict != VERDICT_INCONCLUSIVE)
-		return NULL;
-	if (l->low > 0 || l->high < 0)
-		return json_sprintf("excludes 1 only without Holm's correction (p = %.2g)",
-				    ratio->corrected);
 	if (needed > l->n)
 		return json_sprintf("holds 1 and effects that matter: about %zu rounds would "
 				    "narrow it to that",
 				    needed);
 	return json_string("holds 1, and reaches beyond the smallest effect of interest");
+}
+
+static json_t *why_json(const struct ratio *ratio, enum verdict verdict, double effect)
+{
+	const struct location *l = &ratio->location;
+
+	if (verdict == VERDICT_NOT_RESOLVABLE)
+		return json_sprintf("smaller than a bucket of the histogram (%.1f %%)",
+				    100 * HISTOGRAM_RESOLUTION);
+	if (verdict != VERDICT_INCONCLUSIVE)
+		return NULL;
+	if (l->method != LOCATION_NONE && (l->low > 0 || l->high < 0))
+		return json_sprintf("excludes 1 only without Holm's correction (p = %.2g)",
+				    ratio->corrected);
+	return summary_why_inconclusive(l, effect);
 }
 
 static json_t *ratio_json(const struct run *run, const struct ratio *ratio, double effect)

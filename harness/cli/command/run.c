@@ -16,12 +16,14 @@
 #include "base/text.h"
 #include "base/units.h"
 #include "cli/command.h"
+#include "cli/interrupt.h"
 #include "cli/log.h"
 #include "cli/options.h"
 #include "cli/places.h"
 #include "cli/run.h"
 #include "cli/run_check.h"
 #include "engine/engine.h"
+#include "engine/random.h"
 
 #define LIST_MAX 64
 
@@ -38,12 +40,7 @@ struct run_options {
 	bool dry_run, one_after_the_other;
 };
 
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int number)
-{
-	interrupted = number;
-}
+static const volatile sig_atomic_t *interrupted;
 
 static int list_add(struct text_list *list, const char *what, const char *text,
 		    struct tare_err *err)
@@ -280,12 +277,8 @@ static char *new_run_dir(const char *results_dir)
 
 static void draw_seed(struct campaign *campaign)
 {
-	uint64_t seed = 0;
-
-	if (campaign->has_seed)
-		return;
-	(void)!getrandom(&seed, sizeof(seed), 0);
-	campaign->seed = seed >> 33; /* short enough to be typed again */
+	if (!campaign->has_seed)
+		campaign->seed = random_seed();
 	campaign->has_seed = true;
 }
 
@@ -304,18 +297,6 @@ static void show_progress(const struct engine_progress *p, void *context)
 	}
 	log_progress(fraction, "round %llu, %s: %s", (unsigned long long)p->round + 1, p->group,
 		     p->load);
-}
-
-static void catch_signals(void)
-{
-	struct sigaction act = {.sa_handler = on_signal};
-
-	(void)sigaction(SIGINT, &act, NULL);
-	(void)sigaction(SIGTERM, &act, NULL);
-	(void)sigaction(SIGHUP, &act, NULL);
-	/* A player that died is an answer that does not come, not our end. */
-	act.sa_handler = SIG_IGN;
-	(void)sigaction(SIGPIPE, &act, NULL);
 }
 
 /* Where the conductor sits: -1 for anywhere; the engine's players have the last CPU. */
@@ -372,7 +353,7 @@ static int carry_out(const struct run_options *options, const struct cli_options
 		.run_dir = dir,
 		.resume = options->resume_dir != NULL,
 		.solo_turns = options->one_after_the_other,
-		.interrupted = &interrupted,
+		.interrupted = interrupted,
 		.progress = cli->quiet ? NULL : show_progress,
 	};
 	struct engine_result result;
@@ -386,8 +367,8 @@ static int carry_out(const struct run_options *options, const struct cli_options
 	if (strcmp(result.end, "complete") != 0)
 		log_warn("stopped: %s; 'tare run --resume %s' goes on", result.end, dir);
 	r = print_result(cli, dir, &result);
-	if (interrupted)
-		return 128 + interrupted;
+	if (*interrupted)
+		return 128 + *interrupted;
 	return result.failed ? EXIT_FOUND : r;
 }
 
@@ -471,7 +452,7 @@ static int run_as(const struct command *command, bool ladder, int argc, char **a
 		return command_misuse(command, &err);
 	if (places_find(&places, &err) < 0)
 		return command_fail(command, &err);
-	catch_signals();
+	interrupted = interrupt_catch();
 	code = run_places(command, &options, &cli, &places);
 	if (places_close(&places, &err) < 0 && code == EXIT_OK)
 		code = command_fail(command, &err);

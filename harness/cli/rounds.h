@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* rounds: plays rounds until there are as many that count as were asked for, and notes of each
+ * what disturbed it. What the machine above us took away too much of is played again. */
+
+#include <jansson.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct tare_err;
+
+struct round {
+	json_t *validity;
+	bool complete;
+};
+
+struct rounds {
+	uint64_t asked;       /* how many that count */
+	uint64_t deadline_ns; /* none begins that would end later; 0: never */
+	int cpu;              /* whose stolen time is looked at */
+	struct round *items;
+	size_t n;
+	const char *end; /* "complete", "interrupted", "time budget", "steal" */
+	uint64_t longest_ns;
+};
+
+/* play: -EINTR and -ETIME end it and are no failure; the round is not complete. */
+int rounds_play(struct rounds *rounds,
+		int (*play)(void *context, size_t round, struct tare_err *err), void *context,
+		struct tare_err *err);
+/* False: a figure of this round counts for nothing. */
+bool rounds_count(const struct rounds *rounds, size_t round);
+size_t rounds_n_that_count(const struct rounds *rounds);
+/* [{"round", "complete", "counts", "validity"}] */
+json_t *rounds_to_json(const struct rounds *rounds);
+void rounds_clear(struct rounds *rounds);
