@@ -16,6 +16,11 @@
 
 #include "base/loglin.h"
 
+/* `tare-load` with this as its only argument writes CLOCK_REALTIME as main() found it, in
+ * nanoseconds and a newline, and ends: the payload of `tare startup`. In a time namespace no other
+ * clock is also that of outside. */
+#define PLAY_FIRST "--first"
+
 #define PLAY_MAGIC       0x74617265U /* "tare" */
 #define PLAY_WHY_MAX     256         /* bytes of a reason */
 #define PLAY_FIGURES     8

@@ -124,6 +124,24 @@ int places_find_main(char *buf, size_t size, struct tare_err *err)
 		       own, own);
 }
 
+int places_find_front(const struct places *places, char *buf, size_t size, struct tare_err *err)
+{
+	char own[PATH_MAX - 32];
+	int r = own_folder(own, sizeof(own), err);
+
+	if (r < 0)
+		return r;
+	(void)snprintf(buf, size, "%s/tare", own);
+	if (access(buf, X_OK) == 0)
+		return 0;
+	if (snprintf(buf, size, "%s/../../bin/tare", places->libexec_dir) < (int)size &&
+	    access(buf, X_OK) == 0)
+		return 0;
+	return err_set(err, ENOENT,
+		       "the program tare is neither in '%.80s' nor in '%.80s/../../bin'", own,
+		       places->libexec_dir);
+}
+
 int places_find(struct places *ret, struct tare_err *err)
 {
 	char own[PATH_MAX];

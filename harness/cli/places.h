@@ -31,5 +31,8 @@ int places_open(struct places *places, bool limits, struct tare_err *err);
 /* Take down what places_open() made and what else the journal holds; frees everything. */
 int places_close(struct places *places, struct tare_err *err);
 
+/* The path of tare, the program that users start; the same. */
+int places_find_front(const struct places *places, char *buf, size_t size, struct tare_err *err);
+
 /* The path of tare-main, the program with all commands; -ENOENT says where it was looked for. */
 int places_find_main(char *buf, size_t size, struct tare_err *err);

@@ -87,6 +87,16 @@ char *table_time(const json_t *figure, double unit_ns, char *buf, size_t size)
 	return buf;
 }
 
+char *table_median(const json_t *figure, double unit_ns, char *buf, size_t size)
+{
+	double at = json_double_or(figure, "median", NAN);
+
+	if (isfinite(at))
+		return units_print_ns(at * unit_ns, buf, size);
+	(void)snprintf(buf, size, "-");
+	return buf;
+}
+
 char *table_ratio(const json_t *ratio, char *buf, size_t size)
 {
 	const json_t *ci = json_object_get(ratio, "ci");

@@ -104,7 +104,8 @@ static void describe_end(const struct guest *guest, json_t *described)
 
 json_t *vm_describe_boot(const struct vm *vm)
 {
-	return json_pack("{ss so}", "kind", vm->boot.restored ? "restored" : "cold", "spans",
+	return json_pack("{ss so so}", "kind", vm->boot.restored ? "restored" : "cold", "begun_ns",
+			 json_u64(vm->boot.guest.qemu.process.exec_ns), "spans",
 			 describe_spans(&vm->boot.guest));
 }
 

@@ -68,18 +68,6 @@ static void put_range(struct table *t, size_t column, const json_t *wall)
 			   units_print_ns(json_double_or(wall, "max", NAN), high, sizeof(high)));
 }
 
-static void put_cpu(struct table *t, size_t column, const json_t *us)
-{
-	char text[32];
-
-	if (json_u64_or(us, "rounds", 0) == 0)
-		table_cell(t, column, TONE_PLAIN, "-");
-	else
-		table_cell(t, column, TONE_PLAIN, "%s",
-			   units_print_ns(json_double_or(us, "median", NAN) * NS_PER_US_D, text,
-					  sizeof(text)));
-}
-
 static int put_row(struct table *t, const json_t *document, const json_t *cell,
 		   struct tare_err *err)
 {
@@ -95,8 +83,10 @@ static int put_row(struct table *t, const json_t *document, const json_t *cell,
 	table_cell(t, 1, TONE_PLAIN, "%s", text);
 	table_cell(t, 2, TONE_PLAIN, "%s", table_time(wall, 1, text, sizeof(text)));
 	put_range(t, 3, wall);
-	put_cpu(t, 4, json_object_get(cell, "user_us"));
-	put_cpu(t, 5, json_object_get(cell, "system_us"));
+	for (size_t c = 4; c < 6; c++)
+		table_cell(t, c, TONE_PLAIN, "%s",
+			   table_median(json_object_get(cell, c == 4 ? "user_us" : "system_us"),
+					NS_PER_US_D, text, sizeof(text)));
 	if (!ratio) {
 		table_cell(t, 6, TONE_PLAIN, "1");
 		table_cell(t, 7, TONE_QUIET, "baseline");

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/* tare startup: how long each environment takes to start something, and where that time goes. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/units.h"
+#include "cli/command.h"
+#include "cli/interrupt.h"
+#include "cli/log.h"
+#include "cli/options.h"
+#include "cli/places.h"
+#include "cli/run_check.h"
+#include "cli/startup/play.h"
+#include "engine/engine.h"
+#include "engine/random.h"
+#include "stats/verdict.h"
+
+#define ROUNDS_DEFAULT 10
+#define ROUNDS_MAX     100000
+
+struct startup_options {
+	struct env_list envs;
+	struct startup_plan plan;
+	bool has_seed;
+};
+
+static int take_env(void *options, const char *text, struct tare_err *err)
+{
+	return args_parse_envs(text, &((struct startup_options *)options)->envs, err);
+}
+
+static int take_rounds(void *options, const char *text, struct tare_err *err)
+{
+	return units_parse_count("--rounds", text, 1, ROUNDS_MAX,
+				 &((struct startup_options *)options)->plan.rounds, err);
+}
+
+static int take_warmup(void *options, const char *text, struct tare_err *err)
+{
+	return units_parse_count("--warmup", text, 0, ROUNDS_MAX,
+				 &((struct startup_options *)options)->plan.warmup, err);
+}
+
+static int take_budget(void *options, const char *text, struct tare_err *err)
+{
+	return units_parse_time("--time-budget", text,
+				&((struct startup_options *)options)->plan.time_budget_ns, err);
+}
+
+static int take_effect(void *options, const char *text, struct tare_err *err)
+{
+	struct startup_plan *plan = &((struct startup_options *)options)->plan;
+	int r = units_parse_number("--effect", text, 0.01, 100, &plan->effect, err);
+
+	plan->effect /= 100;
+	return r;
+}
+
+static int take_seed(void *options, const char *text, struct tare_err *err)
+{
+	struct startup_options *own = options;
+
+	own->has_seed = true;
+	return units_parse_count("--seed", text, 0, INT64_MAX, &own->plan.seed, err);
+}
+
+static const struct command_option options_table[] = {
+	{"environment", 'e', "ENV", "what to start; native is put first where it is missing",
+	 take_env},
+	{"runs", 'r', "N", "starts of each, one a round of each kind (default 10)", take_rounds},
+	{"rounds", 0, "N", "the same as --runs", take_rounds},
+	{"warmup", 'w', "N", "rounds before that do not count (default 1)", take_warmup},
+	{"time-budget", 0, "TIME", "begin no round that would end later: 5m", take_budget},
+	{"effect", 0, "PCT", "smallest effect of interest (default 1)", take_effect},
+	{"seed", 0, "N", "of all that is random (default: drawn, and recorded)", take_seed},
+	{NULL, 0, NULL, NULL, NULL},
+};
+
+static bool is_native(const struct env_choice *env)
+{
+	return strcmp(env->machine, "host") == 0 && strcmp(env->box, "bare") == 0;
+}
+
+/* What everything is compared with comes first; the others stay in their order. */
+static int put_native_first(struct env_list *envs, struct tare_err *err)
+{
+	struct env_choice native;
+	size_t at = 0;
+	int r = 0;
+
+	while (at < envs->n && !is_native(&envs->items[at]))
+		at++;
+	if (at == envs->n)
+		r = args_parse_envs("native", envs, err);
+	if (r < 0)
+		return r;
+	native = envs->items[at];
+	memmove(envs->items + 1, envs->items, at * sizeof(native));
+	envs->items[0] = native;
+	return 0;
+}
+
+static int check_envs(const struct env_list *envs, struct tare_err *err)
+{
+	const struct limits none = {0};
+	int r = run_check_env_rights(envs, &none, err);
+
+	for (size_t i = 0; i < envs->n && r == 0; i++)
+		r = engine_check_env(&envs->items[i], err);
+	return r;
+}
+
+static int deliver(const struct startup_plan *plan, const struct startup_result *result,
+		   const struct cli_options *cli, struct tare_err *err)
+{
+	cleanup_json json_t *document = NULL;
+	int r = startup_document(plan, result, &document, err);
+
+	if (r < 0)
+		return r;
+	if (cli->json) {
+		(void)json_dumpf(document, stdout, JSON_INDENT(2));
+		(void)putchar('\n');
+	} else {
+		startup_print(document);
+	}
+	if (fflush(stdout) != 0)
+		return err_errno(err, "write to stdout");
+	if (strcmp(result->rounds.end, "complete") != 0)
+		log_warn("stopped early: %s", result->rounds.end);
+	return EXIT_OK;
+}
+
+static int play(const struct startup_plan *plan, const struct cli_options *cli,
+		struct places *places, struct tare_err *err)
+{
+	volatile sig_atomic_t *interrupted = interrupt_catch();
+	struct startup_result result;
+	int r = startup_play(plan, places, interrupted, &result, err);
+
+	if (r == 0 && rounds_n_that_count(&result.rounds) > 0)
+		r = deliver(plan, &result, cli, err);
+	else if (r == 0 && !*interrupted)
+		r = err_set(err, ETIME, "stopped before there was one round to tell of: %s",
+			    result.rounds.end);
+	startup_result_clear(&result);
+	return r == 0 && *interrupted ? 128 + *interrupted : r;
+}
+
+static int run_checked(const struct command *command, struct startup_options *own,
+		       const struct cli_options *cli)
+{
+	struct tare_err err = {0};
+	struct places places;
+	int code;
+
+	if (own->envs.n == 0)
+		(void)err_set(&err, EINVAL, "what? tare startup -e ENV... ('tare list envs')");
+	if (err.code || options_at_most(cli, 0, &err) < 0 || put_native_first(&own->envs, &err) < 0)
+		return command_misuse(command, &err);
+	if (check_envs(&own->envs, &err) < 0 || places_find(&places, &err) < 0)
+		return command_fail(command, &err);
+	own->plan.envs = &own->envs;
+	if (!own->has_seed)
+		own->plan.seed = random_seed();
+	code = places_open(&places, false, &err);
+	if (code == 0)
+		code = play(&own->plan, cli, &places, &err);
+	if (places_close(&places, &err) < 0 && code >= 0)
+		code = -EIO;
+	return code < 0 ? command_fail(command, &err) : code;
+}
+
+static int run_startup(const struct command *command, int argc, char **argv)
+{
+	struct startup_options own = {
+		.plan = {.rounds = ROUNDS_DEFAULT, .warmup = 1, .effect = VERDICT_EFFECT_DEFAULT}};
+	struct cli_options cli;
+	int code = options_read(command, argc, argv, &own, &cli);
+
+	if (code == OPTIONS_GO_ON)
+		code = run_checked(command, &own, &cli);
+	env_list_free(&own.envs);
+	return code;
+}
+
+const struct command command_startup = {
+	.name = "startup",
+	.usage = "-e ENV... [options]",
+	.summary = "how long each environment takes to start, and where the time goes",
+	.details = "Each round starts every environment twice, in random order: once by hyperfine, "
+		   "which times\n"
+		   "'tare exec' of a program that ends at once, from its first process to its "
+		   "last; and once\n"
+		   "by tare itself, which notes the moments on one clock. A guest starts as it "
+		   "does for exec:\n"
+		   "saved once and restored, or booted with vm,boot=cold; the table says which, "
+		   "and whether it\n"
+		   "is emulated (TCG). --warmup 0 times the first start as it is found.\n\n"
+		   "qemu, kernel, init, hello: QEMU runs, its kernel is entered, the first process "
+		   "speaks and\n"
+		   "answers. box_up: the box stands, execve is next; exec: it has succeeded, as "
+		   "its parent saw;\n"
+		   "payload: its main() began; exit: it has ended; power_off: the guest's last "
+		   "word; gone: all\n"
+		   "is taken down. Exits 77 where hyperfine is not installed.",
+	.options = options_table,
+	.run = run_startup,
+};
