@@ -60,9 +60,8 @@ int paired_figure(const struct paired *paired, size_t row, json_t **ret, struct 
 {
 	cleanup_free double *x = calloc(paired->n_rounds + 1, sizeof(*x));
 	struct location l;
-	bool logs;
 	size_t n;
-	int r;
+	int r = 0;
 
 	*ret = json_object();
 	if (!x || !*ret)
@@ -72,15 +71,17 @@ int paired_figure(const struct paired *paired, size_t row, json_t **ret, struct 
 		return json_put(*ret, "rounds", json_u64(0));
 	quantile_sort(x, n);
 	put_moments(*ret, x, n);
-	logs = x[0] > 0; /* CPU time may be too short to be counted at all */
-	for (size_t i = 0; logs && i < n; i++)
-		x[i] = log(x[i]);
-	r = location_of(x, n, &l, err);
-	if (r < 0)
-		return r;
-	(void)json_put(*ret, "location", json_number(logs ? exp(l.estimate) : l.estimate));
-	summary_put_interval(*ret, &l, logs);
-	return 0;
+	/* CPU time may be too short to be counted at all: then there is no scale for an interval.
+	 */
+	l = (struct location){.n = n, .estimate = log(quantile_type7(x, n, 0.5))};
+	if (x[0] > 0) {
+		for (size_t i = 0; i < n; i++)
+			x[i] = log(x[i]);
+		r = location_of(x, n, &l, err);
+	}
+	(void)json_put(*ret, "location", json_number(exp(l.estimate)));
+	summary_put_interval(*ret, &l, true);
+	return r;
 }
 
 int paired_ratio(const struct paired *paired, size_t row, size_t base, double effect, json_t **ret,

@@ -22,8 +22,8 @@ int paired_make(size_t n_rows, size_t n_rounds, struct paired *ret, struct tare_
 void paired_put(struct paired *paired, size_t row, size_t round, double value);
 
 /* {"rounds", "location", "ci", "level", "method", "median", "mean", "stddev", "min", "max"} of a
- * row: location and its interval are as of `tare run`, on the log scale unless there are zeros.
- * {"rounds": 0}: it is empty. */
+ * row: location and its interval are as of `tare run`, on the log scale; where there are zeros it
+ * is the median, without one. {"rounds": 0}: it is empty. */
 int paired_figure(const struct paired *paired, size_t row, json_t **ret, struct tare_err *err);
 
 /* {"ratio", "rounds", "ci", "level", "method", "p", "verdict", "why"} of two rows. */

@@ -87,6 +87,31 @@ if [ "$(id -u)" = 0 ]; then
 	breaks validate '.results[0].guess = 1' "an unknown key of a result"
 fi
 
+# A command and a start, as any bench tells them.
+if [ "$(id -u)" = 0 ]; then
+	# shellcheck disable=SC2317 # called by ok
+	bench() { "$tare" bench -q -e native -e container -r 5 -L n 1,2 -i --json -- sh -c 'exit {n}' >"$work/run/bench.json"; }
+	ok "a command is benched" bench
+	ok "the result is as its schema says" check bench "$work/run/bench.json"
+	breaks bench 'del(.seed)' "a bench without a seed"
+	breaks bench '.runs[0].exit = {}' "a run without an end"
+	breaks bench '.runs[0].exit += {signal: 9, status: 1}' "a run with two ends"
+	breaks bench '.cells[0].wall_ns.ci = [1]' "an interval with one end"
+	breaks bench '.ratios[0] += {verdict: "slower", ci: null}' "a verdict without an interval"
+	breaks bench '.rounds[0] += {complete: false, counts: true}' "half a round that counts"
+	breaks bench '.extra = 1' "an unknown key of a bench"
+fi
+# shellcheck disable=SC2317 # called by ok
+startup() { "$tare" startup -q -e container -r 1 --json >"$work/run/startup.json"; }
+if [ "$(id -u)" = 0 ] && have hyperfine hyperfine --version; then
+	ok "starts are timed" startup
+	ok "the result is as its schema says" check startup "$work/run/startup.json"
+	breaks startup '.runs[0].seen.at_ns.boxup = 1' "an unknown moment"
+	breaks startup 'del(.runs[0].seen.at_ns.gone)' "a start without an end"
+	breaks startup '.cells[0].boot = "restored"' "a boot that says not of what"
+	breaks startup '.cells[0].cache = "hot"' "an unknown state"
+fi
+
 # The committed sample, and the newest run of this checkout.
 for run in "$root/results/sample" "$root/results/sample-ladder" "${TARE_TEST_RUN-}"; do
 	[ -f "$run/manifest.json" ] || continue

@@ -64,7 +64,7 @@ static void every_word_of_the_command_is_quoted(void **state)
 	assert_int_equal(args_parse_envs("g=vm,cmdline+=quiet it's", &envs, NULL), 0);
 	command = launch_command("/a b/tare", &envs.items[0], "/x'y");
 	assert_string_equal(command,
-			    "'/a b/tare' exec -e 'g=vm,cmdline+=quiet it'\\''s' --env "
+			    "'/a b/tare' exec -e 'g=vm+bare,cmdline+=quiet it'\\''s' --env "
 			    "'PATH=/usr/sbin:/usr/bin:/sbin:/bin:/x'\\''y' -- tare-load --first");
 	free(command);
 	env_list_free(&envs);

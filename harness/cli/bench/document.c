@@ -100,9 +100,12 @@ static size_t count_failures(const struct bench_result *result, size_t env, size
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < result->n_runs; i++)
-		n += result->runs[i].env == env && result->runs[i].point == point &&
-		     result->runs[i].status != 0;
+	for (size_t i = 0; i < result->n_runs; i++) {
+		const struct bench_run *run = &result->runs[i];
+
+		n += run->env == env && run->point == point && run->status != 0 &&
+		     rounds_count(&result->rounds, run->round);
+	}
 	return n;
 }
 
