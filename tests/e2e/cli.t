@@ -35,7 +35,7 @@ same_as() { dry "$@" && grep -v '^seed' "$work/dry" >"$work/a" && cmp "$work/a" 
 
 ok "without a command it says what there is, with status 2" sh -c "'$tare' 2>&1; test \$? = 2"
 ok "--version says so" prints "tare " "$tare" --version
-for command in clean doctor exec image list report run; do
+for command in bench clean doctor exec image list report run startup; do
 	ok "$command --help is of its table" prints "usage: tare $command" "$tare" "$command" --help
 	ok "help $command is the same text" sh -c \
 		"'$tare' help $command >'$work/b' && '$tare' $command --help | cmp - '$work/b'"
