@@ -12,6 +12,7 @@
 #include "agent/exec_stdio.h"
 #include "agent/oom.h"
 #include "base/cleanup.h"
+#include "base/digest.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "trial/exec.h"
@@ -34,6 +35,7 @@ struct relay {
 	bool ended;            /* the command */
 	size_t left;           /* bytes of output since then */
 	struct trial_account account;
+	int program_fd; /* -1: not asked for, or not had */
 	size_t pending;
 	char buf[PENDING_MAX];
 };
@@ -239,6 +241,9 @@ static int start(const struct trial_place *place, const struct trial_spec *spec,
 			.terminal = relay->fds.terminal,
 			.devpts_fd = theirs.devpts_fd,
 			.account = &relay->account,
+			.program_fd = json_is_true(json_object_get(arguments, "digest"))
+					      ? &relay->program_fd
+					      : NULL,
 		};
 		if (place->box.in_guest)
 			oom_as_payload();
@@ -270,18 +275,20 @@ static int run(const struct trial_place *place, const json_t *arguments, struct 
 	return r;
 }
 
-static json_t *answer(int status, const struct trial_account *a)
+static json_t *answer(int status, const struct trial_account *a, const char *sha256)
 {
-	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:I}", "status", status, "up_ns",
+	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:s*}", "status", status, "up_ns",
 			 json_u64(a->up_ns), "exec_ns", json_u64(a->exec_ns), "end_ns",
 			 json_u64(a->end_ns), "user_us", json_u64(a->user_us), "system_us",
-			 json_u64(a->system_us), "epoch_ns", (json_int_t)a->epoch_ns);
+			 json_u64(a->system_us), "epoch_ns", (json_int_t)a->epoch_ns, "sha256",
+			 sha256);
 }
 
 int serve_exec(const struct trial_place *place, struct serve_stdio *stdio, const json_t *arguments,
 	       json_t **ret, struct tare_err *err)
 {
 	cleanup_free struct relay *relay = NULL;
+	char sha256[DIGEST_SIZE];
 	int status = 0, r;
 
 	if (stdio->fd < 0)
@@ -290,12 +297,19 @@ int serve_exec(const struct trial_place *place, struct serve_stdio *stdio, const
 	if (!relay)
 		return err_set(err, ENOMEM, "out of memory");
 	relay->stdio = stdio;
+	relay->program_fd = -1;
 	relay->fds = (struct exec_stdio){.in = -1, .out = -1, .err = -1};
 	relay->skip = stdio->input_open;
 	stdio->input_open = true;
 	r = run(place, arguments, relay, &status, err);
 	exec_stdio_close(&relay->fds);
 	if (r == 0)
-		*ret = answer(status, &relay->account);
+		*ret = answer(status, &relay->account,
+			      relay->program_fd >= 0 &&
+					      digest_fd(relay->program_fd, sha256, NULL) == 0
+				      ? sha256
+				      : NULL);
+	if (relay->program_fd >= 0)
+		(void)close(relay->program_fd);
 	return r;
 }

@@ -6,6 +6,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
+#include "base/digest.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/json.h"
@@ -175,7 +177,18 @@ static int host_run(struct machine *machine, const struct trial_spec *spec, char
 		    char *const *envp, const char *cwd, const struct machine_stdio *stdio,
 		    int *ret_status, struct tare_err *err)
 {
-	return host_exec(&as_host(machine)->place, spec, argv, envp, cwd, stdio, ret_status, err);
+	const struct trial_place *place = &as_host(machine)->place;
+	cleanup_close int program = -1;
+	struct machine_stdio with;
+	int r;
+
+	if (!stdio || !stdio->program_sha256)
+		return host_exec(place, spec, argv, envp, cwd, stdio, ret_status, err);
+	with = *stdio;
+	with.program_fd = &program;
+	with.program_sha256[0] = '\0';
+	r = host_exec(place, spec, argv, envp, cwd, &with, ret_status, err);
+	return r == 0 && program >= 0 ? digest_fd(program, with.program_sha256, err) : r;
 }
 
 static int host_check(struct machine *machine, const struct check_request *request,

@@ -50,6 +50,10 @@ struct machine_stdio {
 	 * to the command. */
 	volatile sig_atomic_t *stopped;
 	struct trial_account *account; /* NULL: none */
+	/* SHA-256 of the program that its kernel ran, of DIGEST_SIZE; "" when it ended too soon to
+	 * be looked at. It is worked out after the command's end. NULL: not asked for. */
+	char *program_sha256;
+	int *program_fd; /* of host_exec() alone, the same as a file; NULL: not asked for */
 };
 
 struct machine_outside {

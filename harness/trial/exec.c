@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "trial/exec.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -125,6 +126,18 @@ static int take_down(struct trial_exec *exec, struct tare_err *err)
 	return first;
 }
 
+/* With a process 1 of ours before it, that is not what we are asked for. */
+static int open_program(const struct trial_exec *exec, const struct trial_spec *spec)
+{
+	char path[64];
+
+	if (json_object_get(spec->extras, "init") ||
+	    strcmp(json_string_or(spec->options, "init", "off"), "off") != 0)
+		return -1;
+	(void)snprintf(path, sizeof(path), "/proc/%d/exe", exec->process.pid);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
 int trial_exec_start(const struct trial_place *place, const struct trial_exec_config *config,
 		     struct trial_exec **ret, struct tare_err *err)
 {
@@ -148,6 +161,8 @@ int trial_exec_start(const struct trial_place *place, const struct trial_exec_co
 		(void)take_down(exec, NULL);
 		return r;
 	}
+	if (config->program_fd)
+		*config->program_fd = open_program(exec, config->spec);
 	*ret = exec;
 	return 0;
 }

@@ -35,6 +35,9 @@ struct trial_exec_config {
 	bool terminal; /* as of struct box_exec */
 	int devpts_fd;
 	struct trial_account *account; /* filled by trial_exec_finish(); may be NULL */
+	/* The file of the program that runs, for its digest: opened by trial_exec_start(), -1 when
+	 * it had ended before; may be NULL. */
+	int *program_fd;
 };
 
 /* -ENOENT: no such program; -EACCES: not executable; others are tare's own failures. */

@@ -62,6 +62,9 @@ ok "a limit holds there" sh -c "'$tare' bench -q -e container -i -r 1 --memory 1
 ok "what the command writes is shown when asked, on stderr" sh -c \
 	"test \"\$('$tare' bench -q -e container -r 1 --show-output -- echo hello 2>&1 >/dev/null)\" = hello"
 
+ok "another program of the same name is told" sh -c \
+	"'$tare' bench -e container -e native -r 1 -- sleep 0.05 2>&1 >/dev/null | grep -q 'another program in .native.'"
+
 exports() {
 	bench -e native -e container -r 2 --export-json "$work/h.json" --export-csv "$work/h.csv" \
 		--export-markdown "$work/h.md" -- true &&

@@ -32,11 +32,12 @@ static void add(struct bench_plan *plan, const char *name, const char *values)
 		fail_msg("%s", err.msg);
 }
 
+static struct env_list envs;
+
 static int make_plan(void **state)
 {
 	static char run[] = "run", both[] = "{n}{size}", other[] = "--{other}";
 	static char *command[] = {run, both, other, NULL};
-	static struct env_list envs;
 	struct bench_plan *plan = calloc(1, sizeof(*plan));
 
 	envs = (struct env_list){0};
@@ -50,7 +51,7 @@ static int free_plan(void **state)
 {
 	struct bench_plan *plan = *state;
 
-	env_list_free((struct env_list *)(uintptr_t)plan->envs); /* NOLINT: ours, see make_plan */
+	env_list_free(&envs);
 	bench_clear_parameters(plan);
 	free(plan);
 	return 0;
@@ -232,6 +233,7 @@ static json_t *make_document(struct bench_plan *plan)
 		.runs = runs,
 		.rounds = {.items = rounds, .n = ROUNDS + 2, .end = "time budget"},
 		.instances = json_array(),
+		.programs = json_pack("[s, s]", "aa", "bb"),
 		.players_cpu = 1};
 	struct tare_err err = {0};
 	json_t *document = NULL;
@@ -258,6 +260,7 @@ static json_t *make_document(struct bench_plan *plan)
 	for (size_t r = 0; r < ROUNDS + 2; r++)
 		json_decref(rounds[r].validity);
 	json_decref(result.instances);
+	json_decref(result.programs);
 	return document;
 }
 
@@ -276,6 +279,10 @@ static void only_rounds_that_count_make_figures_and_all_runs_are_told(void **sta
 	assert_string_equal(json_string_or(ratio, "env", ""), "container");
 	assert_string_equal(json_string_or(ratio, "baseline", ""), "native");
 	assert_int_equal(json_u64_or(container, "failures", 0), ROUNDS);
+	assert_string_equal(bench_other_program(d), "container");
+	(void)json_put(json_array_get(json_object_get(d, "cells"), 1), "program_sha256",
+		       json_string("aa"));
+	assert_null(bench_other_program(d));
 	json_decref(d);
 }
 

@@ -135,11 +135,12 @@ static int put_cell(const struct bench_plan *plan, const struct bench_result *re
 	size_t points = bench_points(plan), env = cell / points, point = cell % points;
 	const json_t *instance = instance_of(result, env);
 	const char *boot = json_string_or(json_object_get(instance, "boot"), "kind", NULL);
-	json_t *object =
-		json_pack("{s:s, s:o, s:o, s:s*, s:s*}", "env", plan->envs->items[env].label,
-			  "parameters", bench_point_json(plan, point), "failures",
-			  json_u64(count_failures(result, env, point)), "accel",
-			  json_string_or(instance, "accel", NULL), "boot", boot);
+	const char *program = json_string_value(json_array_get(result->programs, cell));
+	json_t *object = json_pack(
+		"{s:s, s:o, s:o, s:s*, s:s*, s:s*}", "env", plan->envs->items[env].label,
+		"parameters", bench_point_json(plan, point), "failures",
+		json_u64(count_failures(result, env, point)), "accel",
+		json_string_or(instance, "accel", NULL), "boot", boot, "program_sha256", program);
 	int r = object ? 0 : err_set(err, ENOMEM, "out of memory");
 
 	for (size_t m = 0; m < N_METRICS && r == 0; m++) {
@@ -217,4 +218,28 @@ int bench_document(const struct bench_plan *plan, const struct bench_result *res
 	if (r == 0)
 		*ret = json_incref(document);
 	return r;
+}
+
+const char *bench_other_program(const json_t *document)
+{
+	const json_t *cells = json_object_get(document, "cells"), *cell, *base;
+	size_t i, k;
+
+	json_array_foreach(cells, i, cell)
+	{
+		const json_t *sha256 = json_object_get(cell, "program_sha256");
+
+		json_array_foreach(cells, k, base)
+		{
+			const json_t *of_base = json_object_get(base, "program_sha256");
+
+			if (json_equal(json_object_get(base, "env"),
+				       json_object_get(document, "baseline")) &&
+			    json_equal(json_object_get(base, "parameters"),
+				       json_object_get(cell, "parameters")) &&
+			    sha256 && of_base && !json_equal(sha256, of_base))
+				return json_string_or(cell, "env", "?");
+		}
+	}
+	return NULL;
 }

@@ -13,6 +13,10 @@ struct tare_err;
 int bench_document(const struct bench_plan *plan, const struct bench_result *result, json_t **ret,
 		   struct tare_err *err);
 
+/* The environment whose program is another file than the baseline's, so that more than the
+ * environments differs; NULL: none is known to. */
+const char *bench_other_program(const json_t *document);
+
 /* For people. */
 void bench_print(const json_t *document);
 

@@ -27,6 +27,7 @@ struct bench_result {
 	size_t n_runs;
 	struct rounds rounds;
 	json_t *instances; /* what each machine said of itself */
+	json_t *programs;  /* by cell: SHA-256 of the program that ran there, or null */
 	int players_cpu;   /* where everything ran; -1: where --cpuset-cpus says */
 };
 

@@ -255,6 +255,7 @@ static int deliver(struct bench_options *own, const struct cli_options *cli,
 		   const struct bench_result *result, struct tare_err *err)
 {
 	cleanup_json json_t *document = NULL;
+	const char *other;
 	int r = bench_document(&own->plan, result, &document, err);
 
 	if (r < 0 || (r = write_exports(own, document, err)) < 0)
@@ -267,6 +268,12 @@ static int deliver(struct bench_options *own, const struct cli_options *cli,
 	}
 	if (fflush(stdout) != 0)
 		return err_errno(err, "write to stdout");
+	other = bench_other_program(document);
+	if (other)
+		log_warn(
+			"'%s' ran another program in '%s' than in '%s': not the environments alone "
+			"are compared",
+			own->plan.command[0], other, own->plan.envs->items[0].label);
 	if (strcmp(result->rounds.end, "complete") != 0)
 		log_warn("stopped early: %s", result->rounds.end);
 	return EXIT_OK;

@@ -146,6 +146,7 @@ int host_exec(const struct trial_place *place, const struct trial_spec *spec, ch
 		.stdio = {s->none ? null : s->fds[0], s->none ? null : s->fds[1],
 			  s->none ? null : s->fds[2]},
 		.account = s->account,
+		.program_fd = s->program_fd,
 	};
 	struct host_run run = {.stopped = s->stopped};
 	int r;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/json.h"
@@ -246,6 +247,16 @@ static int take_account(const json_t *answer, uint64_t asked_ns, struct trial_ac
 	return 0;
 }
 
+/* 64 digits, or nothing. */
+static void take_digest(const json_t *answer, char ret[DIGEST_SIZE])
+{
+	const char *told = json_string_or(answer, "sha256", "");
+
+	ret[0] = '\0';
+	if (strlen(told) == DIGEST_SIZE - 1 && strspn(told, "0123456789abcdef") == DIGEST_SIZE - 1)
+		memcpy(ret, told, DIGEST_SIZE);
+}
+
 static int run(struct relay *relay, json_t *taken_arguments, int *ret_status, struct tare_err *err)
 {
 	struct channel *channel = relay->guest->channel;
@@ -266,6 +277,8 @@ static int run(struct relay *relay, json_t *taken_arguments, int *ret_status, st
 	if (r == 0 && relay->stdio.account &&
 	    take_account(answer, asked_ns, relay->stdio.account, err) < 0)
 		r = -EBADMSG;
+	if (r == 0 && relay->stdio.program_sha256)
+		take_digest(answer, relay->stdio.program_sha256);
 	if (r == 0)
 		*ret_status = (int)(status & 0xffff);
 	return r;
@@ -279,9 +292,9 @@ static json_t *arguments_of(const struct relay *relay, const struct trial_spec *
 
 	if (relay->terminal.fd >= 0)
 		terminal = json_pack("{si si}", "rows", window.rows, "cols", window.cols);
-	return json_pack("{so so so ss* so* sb}", "trial", trial_spec_to_json(spec), "argv",
+	return json_pack("{so so so ss* so* sb sb}", "trial", trial_spec_to_json(spec), "argv",
 			 texts(argv), "envp", texts(envp), "cwd", cwd, "terminal", terminal, "none",
-			 relay->stdio.none);
+			 relay->stdio.none, "digest", relay->stdio.program_sha256 != NULL);
 }
 
 int vm_exec(struct guest *guest, const struct trial_spec *spec, char *const *argv,

@@ -18,7 +18,7 @@
  * | exec     | trial, argv[], envp[], cwd, terminal {rows,   | status: as wait(2); up_ns,       |
  * |          | cols} (absent: pipes); bytes on the second    | exec_ns, end_ns, user_us,        |
  * |          | stream, see stdio.h; none: true for /dev/null | system_us, epoch_ns: as struct   |
- * |          |                                               | trial_account                    |
+ * |          | digest: true for that of the program          | trial_account; sha256            |
  * | check    | check, box, options, scale                    | account: as check_carry_out      |
  * | image    | name, about: as stored.h has it; its layer is |                                  |
  * |          | the disk MESSAGE_ROOT_DISK                    |                                  |
