@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /* command: a subcommand of `tare`. A file cli/command/NAME.c defines `const struct command
- * command_NAME`. Its options are one table, from which parsing, --help and completion come. */
+ * command_NAME`. Its options are one table, from which parsing, --help, the
+ * manual's page and completion come. */
 
 #include <stdbool.h>
 
@@ -18,10 +19,12 @@ enum command_exit {
 };
 
 struct command_option {
-	const char *name;     /* "rounds": given as --rounds N or --rounds=N */
-	char letter;          /* 'e' for -e, or 0 */
-	const char *argument; /* "N", or NULL for a switch */
-	const char *help;     /* one line, default included */
+	const char *name; /* "rounds": given as --rounds N or --rounds=N */
+	char letter;      /* 'e' for -e, or 0 */
+	/* "N", or NULL for a switch. ENV, LOAD, COLLECTORS, FILE and the like say what completion
+	 * offers (cli/pages/completion.c), and so do words: "html,md,csv". */
+	const char *argument;
+	const char *help; /* one line, default included */
 	/* Takes the text (NULL for a switch) into the command's own struct. */
 	int (*take)(void *options, const char *text, struct tare_err *err);
 };

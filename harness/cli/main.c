@@ -14,11 +14,7 @@
 
 static void print_help(FILE *to)
 {
-	(void)fputs("usage: tare COMMAND [options]\n\n"
-		    "Weighs boxes: runs the same workload natively, in containers and in virtual "
-		    "machines,\nand says what each costs and whether its limits hold.\n\n"
-		    "commands:\n",
-		    to);
+	(void)fprintf(to, "usage: tare COMMAND [options]\n\n%s\n\ncommands:\n", tare_purpose);
 	for (const struct command *const *c = command_table; *c; c++)
 		(void)fprintf(to, "  %-10s %s\n", (*c)->name, (*c)->summary);
 	(void)fputs("\n'tare COMMAND --help' explains a command; 'tare --version' says which tare "

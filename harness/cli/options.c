@@ -15,7 +15,11 @@
 
 enum common { COMMON_QUIET, COMMON_VERBOSE, COMMON_JSON, COMMON_HELP, COMMON_N };
 
-static const struct command_option common_options[] = {
+const char tare_purpose[] =
+	"Weighs boxes: runs the same workload natively, in containers and in virtual machines,\n"
+	"and says what each costs and whether its limits hold.";
+
+const struct command_option common_options[] = {
 	[COMMON_QUIET] = {"quiet", 'q', NULL, "nothing on stderr but errors", NULL},
 	[COMMON_VERBOSE] = {"verbose", 0, NULL, "say more on stderr", NULL},
 	[COMMON_JSON] = {"json", 0, NULL, "stdout is one JSON document", NULL},

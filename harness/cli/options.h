@@ -22,6 +22,11 @@ struct cli_options {
 	int n_before; /* arguments before it */
 };
 
+/* What every command takes beside its own; ended by name NULL. They have no take(). */
+extern const struct command_option common_options[];
+/* What `tare` is for, in a sentence of two lines. */
+extern const char tare_purpose[];
+
 #define OPTIONS_GO_ON (-1)
 
 /* Read argv (argv[0] is the command's name): `own` is handed to the table's take(). argv is put

@@ -28,6 +28,14 @@ installed() { (cd "$prefix" && find . -type f -perm -u+x) | sort >"$work/files" 
 	printf '%s\n' ./bin/tare ./libexec/tare/tare-agent ./libexec/tare/tare-load ./libexec/tare/tare-main ./libexec/tare/tare-smoke |
 	cmp - "$work/files"; }
 ok "one program for people, the others beside each other" installed
+manual() {
+	"$tare" help | sed -n 's/^  \([a-z]*\) .*/tare-\1.1/p' >"$work/pages"
+	test -s "$work/pages" && echo tare.1 >>"$work/pages"
+	find "$prefix/share/man/man1" -type f -size +0 -printf '%f\n' | sort >"$work/there"
+	sort "$work/pages" | diff - "$work/there"
+}
+ok "a page of the manual for each command" manual
+ok "completion for bash" test -s "$prefix/share/bash-completion/completions/tare"
 ok "a container" test "$(hidden "$tare" exec -e container -- sh -c 'echo $$')" = 1
 by_link() { ln -s "$tare" "$work/link" && test "$(hidden "$work/link" exec -e container -- hostname -s)" != ""; }
 ok "and when it is started by a link" by_link
