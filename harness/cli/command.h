@@ -34,6 +34,8 @@ struct command {
 	const char *usage;   /* after "tare NAME ": "[CAMPAIGN.yaml] [-e ENV]..." */
 	const char *summary; /* one line */
 	const char *details; /* paragraphs of --help after the summary; may be NULL */
+	/* Command lines, one a line, after the limits in --help; may be NULL. */
+	const char *examples;
 	const struct command_option *options; /* ended by name NULL */
 	bool limits;                          /* also takes the flags of limit_options[] */
 	bool command_line; /* the first argument that is no option ends the options: `exec` */

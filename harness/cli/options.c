@@ -310,6 +310,17 @@ static void print_flag(FILE *to, char letter, const char *name, const char *argu
 	(void)fputc('\n', to);
 }
 
+static void print_examples(const char *line, FILE *to)
+{
+	(void)fputs("\nexamples:\n", to);
+	for (; *line; line += strspn(line, "\n")) {
+		int n = (int)strcspn(line, "\n");
+
+		(void)fprintf(to, "  %.*s\n", n, line);
+		line += n;
+	}
+}
+
 void options_print_help(const struct command *command, FILE *to)
 {
 	(void)fprintf(to, "usage: tare %s %s\n\n%s\n", command->name, command->usage,
@@ -321,9 +332,10 @@ void options_print_help(const struct command *command, FILE *to)
 		print_flag(to, o->letter, o->name, o->argument, o->help);
 	for (const struct command_option *o = common_options; o->name; o++)
 		print_flag(to, o->letter, o->name, o->argument, o->help);
-	if (!command->limits)
-		return;
-	(void)fputs("\nlimits:\n", to);
-	for (const struct limit_option *l = limit_options; l->flag; l++)
+	if (command->limits)
+		(void)fputs("\nlimits:\n", to);
+	for (const struct limit_option *l = limit_options; command->limits && l->flag; l++)
 		print_flag(to, 0, l->flag, l->argument, l->help);
+	if (command->examples)
+		print_examples(command->examples, to);
 }

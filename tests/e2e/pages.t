@@ -37,6 +37,34 @@ for command in $commands; do
 	ok "tare-$command.1 has every option" all_options "$command"
 done
 
+# An example is a line of the page, begins with its command, and has no option that there is not;
+# what follows -- is not tare's.
+examples_of() { "$tare" help "$1" | sed '1,/^examples:/d'; }
+examples() {
+	sed 's/\\-/-/g; s/\\(dq/"/g' "$build/man/tare-$1.1" >"$work/page"
+	options_of "$1" >"$work/options"
+	examples_of "$1" | sed 's/^  //' >"$work/examples"
+	while read -r line; do
+		grep -qxF -e "$line" "$work/page" || { echo "tare-$1.1 lacks: $line"; return 1; }
+		case "$line " in "tare $1 "*) ;; *) echo "of another command: $line"; return 1 ;; esac
+		for word in ${line%% -- *}; do
+			case $word in
+			-*) grep -qxF -e "$word" "$work/options" || { echo "no option $word: $line"; return 1; } ;;
+			esac
+		done
+	done <"$work/examples"
+}
+for command in $commands; do
+	ok "the examples of $command" examples "$command"
+done
+# Those that can be read without being carried out.
+read_by_tare() {
+	examples_of "$1" | sed 's/$/ --dry-run/; s/^ *tare/"$tare"/' >"$work/lines"
+	test -s "$work/lines" && (cd "$root" && tare=$tare sh -e "$work/lines")
+}
+ok "tare run takes its examples" read_by_tare run
+ok "tare ladder takes its examples" read_by_tare ladder
+
 # What the sources read of the environment.
 variables() {
 	plain "$build/man/tare.1" >"$work/page"

@@ -188,6 +188,8 @@ const struct command command_doctor = {
 	.details = "Each check is done, not looked up. + works, ! works but something is lost, x "
 		   "does not work;\n-> says what to type. Nothing is changed. Exit: 1 when a group "
 		   "that was named is blocked.",
+	.examples = "tare doctor\n"
+		    "tare doctor vm --deep",
 	.options = doctor_options,
 	.run = run_doctor,
 };

@@ -233,6 +233,10 @@ const struct command command_exec = {
 		"time; "
 		"vm,boot=cold\nboots one. What is measured (run, bench) boots unless "
 		"boot=restore is asked for.",
+	.examples = "tare exec -e container --memory 64M -- sh\n"
+		    "tare exec -e container -v \"$PWD:/src:ro\" -w /src --user nobody --read-only "
+		    "--cap-drop ALL -- ls\n"
+		    "tare exec -e vm -- uname -a",
 	.options = exec_options_table,
 	.limits = true,
 	.command_line = true,

@@ -324,6 +324,8 @@ const struct command command_image = {
 		"The modules of a kernel's FILE are those of lib/modules/RELEASE beside it.\n"
 		"'-e vm,image=NAME' makes a disk of an image, once; it goes with the image.\n"
 		"rm takes the beginning of an ID, or a kernel's name.",
+	.examples = "tare image import oci:DIR --name app\n"
+		    "tare image list",
 	.options = image_options,
 	.run = run_image,
 };

@@ -172,6 +172,8 @@ const struct command command_isolation = {
 		"its own, with the reason; the others are shown.\nExit: 1 when a box leaks what "
 		"it claims to keep, a proof does not work or an environment\nfails that can be "
 		"had; 77 when none of them can be had.",
+	.examples = "tare isolation -e container\n"
+		    "tare isolation kill ptrace -e container --prove",
 	.options = options_table,
 	.run = run_isolation,
 };

@@ -14,6 +14,8 @@ const struct command command_ladder = {
 		   "without -e a guest where one can\nbe booted ('-e container' leaves it out). "
 		   "All steps take turns in the same passes. It is a\ncampaign as any other: "
 		   "--dry-run prints it, and 'tare report' draws each step's cost.",
+	.examples = "tare ladder -w getppid,openclose\n"
+		    "tare ladder -w getppid -e container --rounds 20",
 	.options = run_ladder_options,
 	.run = run_ladder,
 };

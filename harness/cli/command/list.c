@@ -269,5 +269,7 @@ const struct command command_list = {
 	.summary = "what there is to choose from, and why some of it cannot run here",
 	.details = "With one of the six words, or with --verbose, options and parameters are "
 		   "listed too,\neach with its default.",
+	.examples = "tare list loads\n"
+		    "tare list envs --json",
 	.run = run_list,
 };

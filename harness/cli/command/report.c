@@ -109,6 +109,7 @@ const struct command command_report = {
 		"the "
 		"tables again. Needs no privileges\nand nothing of the machine that was measured. "
 		"Prints the path of each report. With --json it\nprints the summaries.",
+	.examples = "tare report results/sample -f md",
 	.options = report_options,
 	.run = run_report,
 };

@@ -476,6 +476,10 @@ const struct command command_run = {
 	.details = "Without a campaign file and without -e or -w, the default campaign is carried "
 		   "out; --dry-run\nprints it. The last line on stdout is the run's folder, which "
 		   "'tare report' reads.",
+	.examples = "tare run -e native -e container -w getppid,openclose --rounds 10\n"
+		    "tare run -e native -e container -w cpu-burn --cpus 0.5 --duration 10s\n"
+		    "tare run -e native -e container -w pread -c syscalls\n"
+		    "tare run docs/campaigns/same-limit.yaml",
 	.options = run_options,
 	.limits = true,
 	.run = run_run,

@@ -303,6 +303,8 @@ const struct command command_validate = {
 		   "figure, its tolerance\nand the control's figure. Limits of CPUs are tried on a "
 		   "bare guest as a whole, from outside,\nunless it has limit-at=box. Exit: 1 when "
 		   "one failed, 77 when none could be tried.",
+	.examples = "tare validate -e container\n"
+		    "tare validate cpu-quota memory-max -e container --scale 0.1",
 	.options = validate_options,
 	.run = run_validate,
 };

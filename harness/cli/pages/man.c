@@ -200,5 +200,10 @@ void man_put_command(FILE *to, const struct command *command)
 		put_codes(to);
 	put_terms(to, "FILES", files);
 	put_terms(to, "ENVIRONMENT", variables);
+	if (command->examples) {
+		(void)fputs(".SH EXAMPLES\n.nf\n", to);
+		roff_put_text(to, command->examples);
+		(void)fputs(".fi\n", to);
+	}
 	put_see_also(to, command);
 }
