@@ -353,6 +353,9 @@ const struct command command_bench = {
 		"one CPU;\n"
 		"a command that needs more gets them, in every environment, by --cpuset-cpus.\n\n"
 		"A command that fails ends the bench with status 1, unless --ignore-failure.",
+	.examples = "tare bench -e native -e container,rootfs=host -- sort -n /etc/services\n"
+		    "tare bench -e native -e container,rootfs=host -w 1 -L n 1,9 -- gzip -{n} -k "
+		    "-f -c /etc/services",
 	.options = options_table,
 	.limits = true,
 	.run = run_bench,

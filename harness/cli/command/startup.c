@@ -207,6 +207,8 @@ const struct command command_startup = {
 		   "payload: its main() began; exit: it has ended; power_off: the guest's last "
 		   "word; gone: all\n"
 		   "is taken down. Exits 77 where hyperfine is not installed.",
+	.examples = "tare startup -e container -e vm\n"
+		    "tare startup -e container -e container,net=veth --runs 20",
 	.options = options_table,
 	.run = run_startup,
 };
