@@ -183,6 +183,8 @@ static void part_fill_memory(void)
 	size_t size = 64 * MIB;
 	char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
+	if (p != MAP_FAILED)
+		(void)madvise(p, size, MADV_NOHUGEPAGE); /* a fault for each page */
 	for (size_t i = 0; p != MAP_FAILED && i < size; i += 4096)
 		((volatile char *)p)[i] = 1;
 }
