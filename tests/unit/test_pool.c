@@ -234,7 +234,8 @@ static void a_pool_is_described_and_not_every_box_has_one(void **state)
 	scene_close(&s);
 }
 
-/* One that is born, set up and only then joins its groups leaves in them what the program did. */
+/* One that is born, set up and only then joins its groups, those of version 1, leaves in them what
+ * the program did. */
 static void setting_up_is_not_charged_to_the_program(void **state)
 {
 	uint64_t pooled_ns = 0, fresh_ns = 0;
@@ -247,6 +248,11 @@ static void setting_up_is_not_charged_to_the_program(void **state)
 
 	need_box("container");
 	scene_open(&s, state, "container", 1);
+	if (s.layout.controllers[CGROUP_CPUACCT].version == 2) {
+		scene_close(&s);
+		print_message("skipped: in version 2 it is born in its group\n");
+		skip();
+	}
 	run_script(s.bench, "container", "{}", "true", &o); /* makes the tree */
 	run(&s, "true", &o, &pooled_ns);
 	(void)snprintf(name, sizeof(name), "%.60s-x", s.name);
