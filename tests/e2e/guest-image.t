@@ -112,6 +112,8 @@ ok "its hard links are one file" says "1 inode" vm ,image=root \
 	'echo $(stat -c %i /links/a /links/b /other/c | sort -u | wc -l) inode'
 ok "and the disk stays as it was" unchanged
 ok "the next guest sees nothing of it" says top vm ,image=root 'cat /both'
+ok "what runs there may make namespaces of users, as in any root" says 0 vm ,image=root \
+	'busybox unshare -U -r id -u'
 ok "the entry point runs when no command is given" says "entry point" "$tare" exec -e vm,image=rich,boot=restore
 ok "User, WorkingDir and Env hold" says "101 50 /dir blue /home/app" vm ,image=rich \
 	'echo $(id -u) $(id -g) $(pwd) $COLOUR $HOME'

@@ -84,6 +84,9 @@ static int launch(const struct rooted *rooted, const struct box_exec *exec, stru
 				.overlay = rooted->kind == ROOTED_OVERLAY,
 				.writable = rooted->kind == ROOTED_COPY,
 				.sys = true,
+				/* Who has only changed its root makes no user namespaces
+				 * (create_user_ns); a guest's programs may. */
+				.root_pivot = rooted->kind == ROOTED_OVERLAY,
 			},
 		.pieces.load_fd = -1,
 		.exec = exec,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* rooted: a process with a root of its own by chroot(2). The mount namespace is only there for the
- * mounts to vanish with the process. */
+/* rooted: a process with a root of its own, by chroot(2), and by pivot_root(2) where it is the
+ * machine's (ROOTED_OVERLAY). The mount namespace is only there for the mounts to vanish with the
+ * process. */
 
 #include "box/box.h"
 #include "box/common/imaged.h"
