@@ -14,27 +14,13 @@
 #include "common/names.h"
 #include "common/statfile.h"
 #include "disk_of.h"
-#include "scene.h"
+#include "scene_limit.h"
 
 #define MIB (1UL << 20)
 
 static uint64_t number_in(const json_t *seen, const char *group, const char *name)
 {
 	return json_u64_or(group ? json_object_get(seen, group) : seen, name, UINT64_MAX);
-}
-
-/* Write a limit to the file that the hierarchy's version has for it. */
-static void write_limit(const struct cgroup *cgroup, enum cgroup_controller controller,
-			const char *v1_file, const char *v1_text, const char *v2_file,
-			const char *v2_text)
-{
-	struct tare_err err = {0};
-	int version = 0, fd = cgroup_controller_fd(cgroup, controller, &version);
-
-	assert_true(fd >= 0);
-	scene_need(fd_write_file(fd, version == 1 ? v1_file : v2_file,
-				 version == 1 ? v1_text : v2_text, &err),
-		   &err);
 }
 
 static void a_key_is_matched_whole_at_the_start_of_a_line(void **state)
