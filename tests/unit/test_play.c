@@ -209,9 +209,9 @@ static void burners_tell_how_far_they_came(void **state)
 	struct answer a;
 
 	(void)state;
-	play_solo("mem-fill", "size=2M", 20000000, &a);
+	play_solo("mem-fill", "size=2M", 300000000, &a);
 	assert_true(figure(&a, "reached") == 2 * 1048576.0);
-	play_solo("fork-many", "n=3", 20000000, &a);
+	play_solo("fork-many", "n=3", 300000000, &a);
 	assert_true(figure(&a, "children") == 3);
 	assert_true(figure(&a, "refused") == 0);
 	play_solo("cpu-burn", "threads=2", 5000000, &a);
