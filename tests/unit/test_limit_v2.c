@@ -217,10 +217,10 @@ static void io_max_is_read_by_device_and_key(void **state)
 	int fd;
 
 	(void)state;
-	assert_int_equal(limits_set(&limits, "device-write-bps", "/:4M", NULL), 0);
+	assert_int_equal(limits_set(&limits, "device-write-bps", "/var/tmp:4M", NULL), 0);
 	cgroup = make(&fd);
 	if (limits_apply(&limits, cgroup, &err) == -ENOTSUP) {
-		drop(cgroup); /* the root filesystem is on no disk */
+		drop(cgroup); /* the folder is on no disk */
 		skip();
 	}
 	assert_true(fd_read_file(fd, "io.max", number, sizeof(number), NULL) > 0);
