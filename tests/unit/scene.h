@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/json.h"
 #include "collector.h"
 #include "kernel/cgroup.h"
@@ -117,6 +118,24 @@ static inline _Noreturn void scene_child(const struct scene *scene, int in, int 
 	if (write(out, "d", 1) != 1 || read(in, &byte, 1) != 1)
 		_exit(125);
 	_exit(0);
+}
+
+/* In a part: until that process sleeps in a call. */
+static inline void scene_await_sleep(pid_t pid)
+{
+	char path[64], text[512];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	for (;;) {
+		const char *state;
+
+		if (fd_read_file_quiet(AT_FDCWD, path, text, sizeof(text)) < 0)
+			return;
+		state = strrchr(text, ')');
+		if (state && strncmp(state, ") S", 3) == 0)
+			return;
+		(void)usleep(1000);
+	}
 }
 
 /* Start the child, and wait until it has said that it is ready. */

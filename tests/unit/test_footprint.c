@@ -25,15 +25,17 @@ static void part_hold(void)
 {
 	char *shared = mmap(NULL, HELD, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	char *own = mmap(NULL, HELD, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pid_t other;
 
 	memset(shared, 1, HELD);
-	if (fork() == 0) {
+	other = fork();
+	if (other == 0) {
 		for (size_t i = 0; i < HELD; i += 4096)
 			(void)*(volatile char *)(shared + i);
 		(void)pause();
 	}
 	memset(own, 1, HELD);
-	(void)usleep(200000); /* the other one has looked at all of it */
+	scene_await_sleep(other); /* it has looked at all of it */
 }
 
 static void a_footprint_counts_shared_memory_once(void **state)

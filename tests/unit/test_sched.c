@@ -160,10 +160,22 @@ static uint64_t periods_in(const json_t *times, uint64_t period_ns)
 
 #define PERIOD_NS (50 * NS_PER_MS)
 
+static void stay_on_one_cpu(void)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	(void)sched_setaffinity(0, sizeof(one), &one);
+}
+
+/* On one CPU: who is moved to another where its group has no time left (check_enqueue_throttle,
+ * kernel/sched/fair.c) has left the first one for another reason, and is throttled by the file. */
 static void part_spin(void)
 {
 	uint64_t end = clock_now_ns() + 800 * NS_PER_MS;
 
+	stay_on_one_cpu();
 	while (clock_now_ns() < end)
 		;
 }
@@ -210,6 +222,10 @@ static void a_spinner_s_throttling_is_what_the_group_s_file_says(void **state)
 	throttled = (double)off(seen, "throttled", "sum_ns") / 1e3;
 	by_file = (double)json_u64_or(files, "throttled_us", 0);
 	/* Within 3 %, and the waits for a CPU after each, which the group's file does not know. */
+	print_message(
+		"throttled %.0f us, by the file %.0f us, preempted %llu us, moved %llu times\n",
+		throttled, by_file, (unsigned long long)off(seen, "preempted", "sum_ns") / 1000,
+		(unsigned long long)json_u64_or(seen, "migrations", 0));
 	assert_true(by_file > 0);
 	assert_true(throttled >= 0.97 * by_file);
 	assert_true(throttled <= 1.03 * by_file + (double)queue(seen, "sum_ns") / 1e3 + 5e3);
@@ -219,12 +235,9 @@ static void a_spinner_s_throttling_is_what_the_group_s_file_says(void **state)
 
 static void part_share(void)
 {
-	cpu_set_t one;
 	pid_t other;
 
-	CPU_ZERO(&one);
-	CPU_SET(0, &one);
-	(void)sched_setaffinity(0, sizeof(one), &one);
+	stay_on_one_cpu();
 	other = fork();
 	for (uint64_t end = clock_now_ns() + 300 * NS_PER_MS; clock_now_ns() < end;)
 		;
@@ -247,9 +260,12 @@ static void two_on_one_cpu_wait_for_each_other(void **state)
 
 static void part_leave_one_asleep(void)
 {
-	if (fork() == 0)
+	pid_t other = fork();
+
+	if (other == 0)
 		(void)pause();
-	(void)usleep(100000); /* the other one sleeps */
+	scene_await_sleep(other);
+	(void)usleep(1000);
 }
 
 static void a_sleep_that_goes_on_is_in_flight(void **state)

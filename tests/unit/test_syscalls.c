@@ -273,7 +273,7 @@ static void part_killed_in_pause(void)
 		(void)pause();
 		_exit(0);
 	}
-	(void)usleep(5000);
+	scene_await_sleep(pid);
 	(void)kill(pid, SIGKILL);
 	(void)waitpid(pid, NULL, 0);
 }

@@ -10,7 +10,6 @@
 #include <sched.h>
 #include <sys/mman.h>
 
-#include "base/fd.h"
 #include "syscalls_scene.h"
 
 #define SIGNALS 5
@@ -42,24 +41,6 @@ static uint64_t errors_of(const json_t *seen, const char *name, const char *erro
 	return json_u64_or(json_object_get(call_of(seen, name), "errno"), error, 0);
 }
 
-/* Until the process sleeps in a call. */
-static void await_sleep(pid_t pid)
-{
-	char path[64], text[512];
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	for (;;) {
-		const char *state;
-
-		if (fd_read_file_quiet(AT_FDCWD, path, text, sizeof(text)) < 0)
-			return;
-		state = strrchr(text, ')');
-		if (state && strncmp(state, ") S", 3) == 0)
-			return;
-		(void)usleep(1000);
-	}
-}
-
 static void on_signal(int number)
 {
 	(void)number;
@@ -77,12 +58,12 @@ static void part_restart(void)
 	child = fork();
 	if (child == 0) {
 		for (int i = 0; i < SIGNALS; i++) {
-			await_sleep(parent);
+			scene_await_sleep(parent);
 			(void)kill(parent, SIGUSR1);
 			while (*handled == i)
 				(void)usleep(1000);
 		}
-		await_sleep(parent);
+		scene_await_sleep(parent);
 		_exit(0);
 	}
 	(void)waitpid(child, NULL, 0);
@@ -111,7 +92,7 @@ static void part_stop(void)
 		(void)syscall(SYS_nanosleep, &second, NULL);
 		_exit(0);
 	}
-	await_sleep(child);
+	scene_await_sleep(child);
 	(void)kill(child, SIGSTOP);
 	(void)waitpid(child, NULL, WUNTRACED);
 	(void)kill(child, SIGCONT);
