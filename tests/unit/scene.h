@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <linux/sched.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,6 +137,17 @@ static inline void scene_await_sleep(pid_t pid)
 			return;
 		(void)usleep(1000);
 	}
+}
+
+/* In a part: of several CPUs' stalls, pressure files make a mean, weighted by what they do else
+ * (collect_percpu_times, kernel/sched/psi.c). */
+static inline void scene_stay_on_one_cpu(void)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	(void)sched_setaffinity(0, sizeof(one), &one);
 }
 
 /* Start the child, and wait until it has said that it is ready. */

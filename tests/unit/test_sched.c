@@ -160,22 +160,13 @@ static uint64_t periods_in(const json_t *times, uint64_t period_ns)
 
 #define PERIOD_NS (50 * NS_PER_MS)
 
-static void stay_on_one_cpu(void)
-{
-	cpu_set_t one;
-
-	CPU_ZERO(&one);
-	CPU_SET(0, &one);
-	(void)sched_setaffinity(0, sizeof(one), &one);
-}
-
 /* On one CPU: who is moved to another where its group has no time left (check_enqueue_throttle,
  * kernel/sched/fair.c) has left the first one for another reason, and is throttled by the file. */
 static void part_spin(void)
 {
 	uint64_t end = clock_now_ns() + 800 * NS_PER_MS;
 
-	stay_on_one_cpu();
+	scene_stay_on_one_cpu();
 	while (clock_now_ns() < end)
 		;
 }
@@ -237,7 +228,7 @@ static void part_share(void)
 {
 	pid_t other;
 
-	stay_on_one_cpu();
+	scene_stay_on_one_cpu();
 	other = fork();
 	for (uint64_t end = clock_now_ns() + 300 * NS_PER_MS; clock_now_ns() < end;)
 		;

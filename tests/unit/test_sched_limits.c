@@ -8,7 +8,6 @@
 
 #include <cmocka.h>
 
-#include <sched.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -53,11 +52,8 @@ static void part_exceed(void)
 {
 	size_t size = 35 * MIB / 2;
 	char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	cpu_set_t one;
 
-	CPU_ZERO(&one);
-	CPU_SET(0, &one);
-	(void)sched_setaffinity(0, sizeof(one), &one);
+	scene_stay_on_one_cpu();
 
 	if (p == MAP_FAILED)
 		return;

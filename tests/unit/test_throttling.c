@@ -93,9 +93,9 @@ static void throttling_is_seen(int spinners)
 	scene_close(&scene);
 	n = json_array_size(json_object_get(json_object_get(seen, "periods"), "t_ns"));
 	assert_true(n >= 20);
+	/* The last event is one behind; a timer that is late counts for two. */
 	assert_true(fabs(last_of(seen, "periods", "nr_periods") -
-			 number_in(seen, NULL, "nr_periods")) <= 1);
-	/* A timer that is late counts for two. */
+			 number_in(seen, NULL, "nr_periods")) <= 2);
 	assert_true((double)n >= 0.9 * number_in(seen, NULL, "nr_periods"));
 	assert_true(last_of(seen, "periods", "nr_throttled") ==
 		    number_in(seen, NULL, "nr_throttled"));
@@ -143,6 +143,7 @@ static void part_write(void)
 	char buf[65536] = "";
 	int fd = open(file_path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
+	scene_stay_on_one_cpu();
 	for (size_t done = 0; fd >= 0 && done < 64 * MIB; done += sizeof(buf)) {
 		if (write(fd, buf, sizeof(buf)) != sizeof(buf))
 			_exit(1);
@@ -232,6 +233,7 @@ static void who_dies_for_lack_of_memory_is_named(void **state)
 
 static void part_exceed_high(void)
 {
+	scene_stay_on_one_cpu();
 	part_fill(9 * MIB);
 }
 
