@@ -71,7 +71,8 @@ traffic() {
 			($net.series | (.backlog | max) > 0 and .tx_bytes == (.tx_bytes | sort) and .tx_bytes[-1] <= $d.tx_bytes and
 				.overlimits[-1] > 0 and .peer_overlimits[-1] == 0)'
 }
-ok "what a load sends is counted at both ends, and what its limit held back" traffic
+# Where we are in a guest ourselves: networks are the same there, and top comes too late for it.
+[ -n "${TARE_IN_GUEST-}" ] || ok "what a load sends is counted at both ends, and what its limit held back" traffic
 ok "the machine's own network is as before" sh -c "ls /sys/class/net | cmp - '$work/links'"
 
 ulimits() { # on a process, wherever it is; where it may, above what was the most
@@ -110,7 +111,7 @@ seen_by_top() {
 			.memory > 0 and .pids >= 1 and (.command | startswith("sh -c end"))))' "$work/top" &&
 		grep '0.25 .*48 MiB .* sh -c end' "$work/table"
 }
-ok "top shows what a box uses of its limits" seen_by_top
+[ -n "${TARE_IN_GUEST-}" ] || ok "top shows what a box uses of its limits" seen_by_top
 none_such() { ! "$tare" top nosuch 2>"$work/said" && grep "no run 'nosuch' is alive" "$work/said"; }
 ok "top of a run that is none is told" none_such
 ok "nothing is left" nothing_left
