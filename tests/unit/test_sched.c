@@ -121,19 +121,23 @@ static json_t *watch(void (*part)(void), unsigned int controllers,
 static void sleeps_are_counted_and_timed(void **state)
 {
 	json_t *seen = watch(part_sleep, 0, NULL);
-	uint64_t all = json_u64_or(seen, "switches", 0);
+	uint64_t all = json_u64_or(seen, "switches", 0), slept = off(seen, "sleep", "n");
 
 	(void)state;
-	/* The naps, and the wait for what begins and what ends the part. */
-	assert_in_range(off(seen, "sleep", "n"), SLEEPS, SLEEPS + 4);
-	assert_true(off(seen, "sleep", "sum_ns") >= SLEEPS * 2000000UL);
+	/* The naps, and the wait for what begins and what ends the part. Who is preempted on the
+	 * way to a nap may find its time over, and has not slept. */
+	assert_true(slept <= SLEEPS + 4);
+	assert_true(slept + off(seen, "preempted", "n") >= SLEEPS);
+	assert_true(off(seen, "sleep", "sum_ns") + off(seen, "preempted", "sum_ns") >=
+		    SLEEPS * 2000000UL);
 	assert_in_range(all, known->voluntary + known->involuntary,
 			known->voluntary + known->involuntary + 4);
 	assert_in_range(off(seen, "preempted", "n"), known->involuntary, known->involuntary + 4);
-	/* One more where there was no room for when it left before the first snapshot. */
-	assert_in_range(in_flight(seen), 0, 1);
+	/* One where there was no room for when it left before the first snapshot, and one where it
+	 * was still on its way to its wait then. */
+	assert_in_range(in_flight(seen), 0, 2);
 	/* Each nap ends in a wait for the CPU. */
-	assert_true(queue(seen, "n") >= SLEEPS);
+	assert_true(queue(seen, "n") >= slept - 4);
 	assert_true(fabs((double)queue(seen, "sum_ns") - (double)known->waited_ns) <=
 		    0.05 * (double)known->waited_ns + 2e6);
 	json_decref(seen);
@@ -265,7 +269,7 @@ static void a_sleep_that_goes_on_is_in_flight(void **state)
 
 	(void)state;
 	/* The one who plays the part sleeps at both ends. */
-	assert_in_range(in_flight(seen), 1, 2);
+	assert_in_range(in_flight(seen), 1, 3);
 	assert_true(off(seen, "sleep", "n") >= 2);
 	json_decref(seen);
 }
