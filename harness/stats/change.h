@@ -8,7 +8,7 @@
  * is as robust as they are, and nothing is assumed to be alike in both: one run may have more
  * rounds, and a noisier day, than the other. There a rank-sum interval, which takes both
  * samples for one shifted shape, misses up to a fifth of the time, and Welch's is as wide as
- * one noisy round makes it. tests/unit/test_coverage.c holds all of this against simulation.
+ * one noisy round makes it: tests/data/change.R. tests/unit/test_coverage.c simulates this one.
  *
  * p has the tails of Student's t with the degrees of freedom of the smaller run (as Welch's test
  * has at the least), and is 5 % where the interval ends at 0. */
