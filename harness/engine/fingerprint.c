@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -127,4 +128,20 @@ bool fingerprint_same_machine(const json_t *a, const json_t *b)
 			return false;
 	}
 	return true;
+}
+
+const char *fingerprint_other_machine(const json_t *a, const json_t *b)
+{
+	static const char *const keys[] = {"hostname", "cpu_model", "cpus"};
+	double memory_a = json_double_or(a, "memory_bytes", 0),
+	       memory_b = json_double_or(b, "memory_bytes", 0);
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+		const json_t *x = json_object_get(a, keys[i]), *y = json_object_get(b, keys[i]);
+
+		if ((x || y) && !json_equal(x, y))
+			return keys[i];
+	}
+	/* Another kernel keeps another part of the same memory to itself. */
+	return fabs(memory_a - memory_b) > fmax(memory_a, memory_b) / 20 ? "memory_bytes" : NULL;
 }

@@ -9,7 +9,6 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/units.h"
-#include "stats/verdict.h"
 
 void summary_put_marks(json_t *object, const char *key, const struct run_env *env)
 {
@@ -95,7 +94,7 @@ static void list_work_disk(json_t *list, const json_t *instance)
 }
 
 /* What the records of an environment say of the instance; lists, since it may change. */
-static json_t *env_json(const struct run *run, size_t env)
+json_t *summary_env_json(const struct run *run, size_t env)
 {
 	static const char *const keys[] = {"machine", "kernel", "clocksource", "accel", "qemu"};
 	json_t *object = json_pack("{s:s, s:s, s:b}", "label", run->envs[env].label, "shown",
@@ -139,7 +138,7 @@ static json_t *envs_json(const struct run *run)
 	json_t *envs = json_array();
 
 	for (size_t i = 0; i < run->n_envs; i++)
-		(void)json_array_append_new(envs, env_json(run, i));
+		(void)json_array_append_new(envs, summary_env_json(run, i));
 	return envs;
 }
 

@@ -6,6 +6,7 @@
 
 #include "report/run.h"
 #include "stats/location.h"
+#include "stats/verdict.h"
 
 struct tare_err;
 
@@ -46,3 +47,8 @@ json_t *summary_cell_json(const struct run *run, const struct run_cell *cell);
 json_t *summary_why_inconclusive(const struct location *location, double effect);
 /* Set `ci`, `level` and `method`; logs: low and high are logarithms. */
 void summary_put_interval(json_t *object, const struct location *location, bool logs);
+/* Why nothing more can be said of a log ratio, in words; NULL: there is no need. */
+json_t *summary_why(const struct location *l, double corrected, enum verdict verdict,
+		    double effect);
+/* What the records of an environment say of its instances: kernels, accel, program, ... */
+json_t *summary_env_json(const struct run *run, size_t env);

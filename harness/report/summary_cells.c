@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "report/rounds.h"
 #include "report/summary.h"
 
 static int add_cell(const struct run *run, const struct run_cell *cell, const char *metric,
@@ -34,16 +35,11 @@ static int add_time(const struct run *run, const struct run_cell *cell, json_t *
 		    struct tare_err *err)
 {
 	cleanup_free double *x = calloc(cell->n_trials + 1, sizeof(*x));
-	size_t n = 0;
+	size_t n;
 
 	if (!x)
 		return err_set(err, ENOMEM, "out of memory");
-	for (size_t i = 0; i < cell->n_trials; i++) {
-		const struct run_trial *trial = &run->trials[cell->trials[i]];
-
-		if (run_trial_counts(trial) && !isnan(trial->median_ns))
-			x[n++] = log(trial->median_ns);
-	}
+	n = rounds_time(run, cell, x);
 	return n ? add_cell(run, cell, "ns_per_op", "ns", x, n, true, cells, NULL, err) : 0;
 }
 
@@ -58,21 +54,20 @@ static int add_latency(const struct run *run, const struct run_cell *cell, json_
 	cleanup_free double *x = calloc(cell->n_trials + 1, sizeof(*x));
 	cleanup_free struct histogram *all = calloc(1, sizeof(*all));
 	json_t *object;
-	size_t n = 0;
+	size_t n;
 	int r;
 
 	if (!x || !all)
 		return err_set(err, ENOMEM, "out of memory");
+	n = rounds_latency(run, cell, 0.5, x);
+	if (n == 0)
+		return 0;
 	for (size_t i = 0; i < cell->n_trials; i++) {
 		const struct run_trial *trial = &run->trials[cell->trials[i]];
 
-		if (!run_trial_counts(trial) || !trial->latency || !trial->latency->count)
-			continue;
-		histogram_merge(all, trial->latency);
-		x[n++] = log(fmax(histogram_quantile_between(trial->latency, 0.5), 0.5));
+		if (run_trial_counts(trial) && trial->latency)
+			histogram_merge(all, trial->latency);
 	}
-	if (n == 0)
-		return 0;
 	r = add_cell(run, cell, "latency", "ns", x, n, true, cells, &object, err);
 	if (r < 0)
 		return r;
@@ -88,19 +83,11 @@ static int add_figure(const struct run *run, const struct run_cell *cell, const 
 		      const char *unit, json_t *cells, struct tare_err *err)
 {
 	cleanup_free double *x = calloc(cell->n_trials + 1, sizeof(*x));
-	size_t n = 0;
+	size_t n;
 
 	if (!x)
 		return err_set(err, ENOMEM, "out of memory");
-	for (size_t i = 0; i < cell->n_trials; i++) {
-		const struct run_trial *trial = &run->trials[cell->trials[i]];
-		const json_t *figures =
-			json_object_get(json_object_get(trial->record, "load"), "figures");
-		double value = json_double_or(json_object_get(figures, name), "value", NAN);
-
-		if (run_trial_counts(trial) && isfinite(value))
-			x[n++] = value;
-	}
+	n = rounds_figure(run, cell, name, x);
 	return n ? add_cell(run, cell, name, unit, x, n, false, cells, NULL, err) : 0;
 }
 
@@ -108,12 +95,9 @@ static int add_figure(const struct run *run, const struct run_cell *cell, const 
 static int add_figures(const struct run *run, const struct run_cell *cell, json_t *cells,
 		       struct tare_err *err)
 {
-	json_t *figures = NULL, *figure;
+	json_t *figures = rounds_figures(run, cell), *figure;
 	const char *name;
 
-	for (size_t i = 0; i < cell->n_trials && json_object_size(figures) == 0; i++)
-		figures = json_object_get(
-			json_object_get(run->trials[cell->trials[i]].record, "load"), "figures");
 	json_object_foreach(figures, name, figure)
 	{
 		int r = add_figure(run, cell, name, json_string_or(figure, "unit", ""), cells, err);

@@ -7,88 +7,34 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "report/rounds.h"
 #include "report/summary.h"
 #include "stats/quantile.h"
-
-static const json_t *seen_by(const struct run_trial *trial, const char *collector)
-{
-	return json_object_get(json_object_get(trial->record, "collectors"), collector);
-}
-
-static double cores_used(const struct run_trial *t)
-{
-	const json_t *cpu = seen_by(t, "cpu");
-	double wall = json_double_or(cpu, "wall_ns", 0);
-
-	return wall > 0 ? json_double_or(cpu, "usage_us", NAN) * 1000 / wall : NAN;
-}
-
-static double throttled_share(const struct run_trial *t)
-{
-	const json_t *cpu = seen_by(t, "cpu");
-	double periods = json_double_or(cpu, "nr_periods", 0);
-
-	return periods > 0 ? json_double_or(cpu, "nr_throttled", NAN) / periods : NAN;
-}
-
-static double throttled_s(const struct run_trial *t)
-{
-	return json_double_or(seen_by(t, "cpu"), "throttled_us", NAN) / 1e6;
-}
-
-static double memory_peak(const struct run_trial *t)
-{
-	return json_double_or(seen_by(t, "memory"), "peak", NAN);
-}
-
-static double oom_kills(const struct run_trial *t)
-{
-	const json_t *exit = json_object_get(json_object_get(t->record, "load"), "exit");
-	double said =
-		json_double_or(json_object_get(seen_by(t, "memory"), "events"), "oom_kill", 0);
-
-	return said > 0 ? said : json_bool_or(exit, "oom", false);
-}
 
 int summary_put_median(const struct run *run, const struct run_cell *cell, json_t *object,
 		       const char *key, double (*figure)(const struct run_trial *),
 		       struct tare_err *err)
 {
 	cleanup_free double *x = calloc(cell->n_trials + 1, sizeof(*x));
-	size_t n = 0;
 
 	if (!x)
 		return err_set(err, ENOMEM, "out of memory");
-	for (size_t i = 0; i < cell->n_trials; i++) {
-		const struct run_trial *trial = &run->trials[cell->trials[i]];
-		double value = trial->superseded ? NAN : figure(trial);
-
-		if (!isnan(value))
-			x[n++] = value;
-	}
-	(void)json_put(object, key, json_number(quantile_median(x, n)));
+	(void)json_put(object, key,
+		       json_number(quantile_median(x, rounds_seen(run, cell, figure, x))));
 	return 0;
 }
 
 static int add_limited(const struct run *run, const struct run_cell *cell, const json_t *limits,
 		       json_t *list, struct tare_err *err)
 {
-	static const struct {
-		const char *key;
-		double (*figure)(const struct run_trial *);
-	} figures[] = {
-		{"cpu_cores", cores_used},    {"throttled_share", throttled_share},
-		{"throttled_s", throttled_s}, {"memory_peak", memory_peak},
-		{"oom_kills", oom_kills},
-	};
 	json_t *object = summary_cell_json(run, cell);
 
 	(void)json_put(object, "limits", json_deep_copy(limits));
 	(void)json_put(object, "trials", json_u64(cell->n_trials));
 	(void)json_array_append_new(list, object);
-	for (size_t i = 0; i < sizeof(figures) / sizeof(*figures); i++) {
-		int r = summary_put_median(run, cell, object, figures[i].key, figures[i].figure,
-					   err);
+	for (size_t i = 0; i < ROUNDS_N_LIMITS; i++) {
+		int r = summary_put_median(run, cell, object, rounds_limits[i].key,
+					   rounds_limits[i].of, err);
 
 		if (r < 0)
 			return r;
@@ -103,10 +49,8 @@ int summary_add_limits(const struct run *run, json_t *summary, struct tare_err *
 	(void)json_put(summary, "limits", list);
 	for (size_t i = 0; i < run->n_cells; i++) {
 		const struct run_cell *cell = &run->cells[run->order[i]];
-		const struct run_trial *first = &run->trials[cell->trials[0]];
-		const json_t *limits =
-			json_object_get(json_object_get(first->record, "trial"), "limits");
-		int r = json_object_size(limits) ? add_limited(run, cell, limits, list, err) : 0;
+		const json_t *limits = rounds_limits_asked(run, cell);
+		int r = limits ? add_limited(run, cell, limits, list, err) : 0;
 
 		if (r < 0)
 			return r;

@@ -8,8 +8,8 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "report/rounds.h"
 #include "report/summary.h"
-#include "stats/pair.h"
 #include "stats/quantile.h"
 #include "stats/verdict.h"
 
@@ -32,25 +32,6 @@ static void cleanup_ratiosp(struct ratios *ratios)
 }
 #define cleanup_ratios __attribute__((cleanup(cleanup_ratiosp)))
 
-/* The log ratio of a round; NaN: none. */
-static double log_ratio_time(const struct run_trial *a, const struct run_trial *b, size_t *pairs)
-{
-	const struct pair_slices x = {a->pass, a->ns_per_op, a->n_slices};
-	const struct pair_slices y = {b->pass, b->ns_per_op, b->n_slices};
-	double ratio;
-
-	return pair_log_ratio(&x, &y, &ratio, pairs, NULL) < 0 ? NAN : ratio;
-}
-
-static double log_ratio_latency(const struct run_trial *a, const struct run_trial *b, double p)
-{
-	if (!a->latency || !b->latency)
-		return NAN;
-	/* 0.5 ns: the middle of the first bucket, so that no logarithm is of 0. */
-	return log(fmax(histogram_quantile_between(a->latency, p), 0.5) /
-		   fmax(histogram_quantile_between(b->latency, p), 0.5));
-}
-
 /* quantile 0: of the time per operation. */
 static int add_ratio(const struct run *run, const struct run_cell *cell,
 		     const struct run_cell *base, const char *metric, double quantile,
@@ -59,26 +40,12 @@ static int add_ratio(const struct run *run, const struct run_cell *cell,
 	cleanup_free double *x = calloc(cell->n_trials + 1, sizeof(*x));
 	cleanup_free double *pairs = calloc(cell->n_trials + 1, sizeof(*pairs));
 	struct ratio ratio = {.cell = cell, .metric = metric};
-	size_t n = 0;
+	size_t n;
 	int r;
 
 	if (!x || !pairs)
 		return err_set(err, ENOMEM, "out of memory");
-	for (size_t i = 0; i < cell->n_trials; i++) {
-		const struct run_trial *a = &run->trials[cell->trials[i]];
-		const struct run_trial *b = run_trial_of_round(run, base, a->round);
-		size_t paired = 0;
-
-		if (!run_trial_counts(a) || !b)
-			continue;
-		x[n] = quantile > 0 ? log_ratio_latency(a, b, quantile)
-				    : log_ratio_time(a, b, &paired);
-		pairs[n] = (double)paired;
-		if (isfinite(x[n]))
-			n++;
-		else
-			ratio.unpaired++;
-	}
+	n = rounds_ratio(run, cell, base, quantile, x, pairs, &ratio.unpaired);
 	if (n == 0)
 		return 0;
 	r = location_of(x, n, &ratio.location, err);
@@ -137,10 +104,8 @@ json_t *summary_why_inconclusive(const struct location *l, double effect)
 	return json_string("holds 1, and reaches beyond the smallest effect of interest");
 }
 
-static json_t *why_json(const struct ratio *ratio, enum verdict verdict, double effect)
+json_t *summary_why(const struct location *l, double corrected, enum verdict verdict, double effect)
 {
-	const struct location *l = &ratio->location;
-
 	if (verdict == VERDICT_NOT_RESOLVABLE)
 		return json_sprintf("smaller than a bucket of the histogram (%.1f %%)",
 				    100 * HISTOGRAM_RESOLUTION);
@@ -148,7 +113,7 @@ static json_t *why_json(const struct ratio *ratio, enum verdict verdict, double 
 		return NULL;
 	if (l->method != LOCATION_NONE && (l->low > 0 || l->high < 0))
 		return json_sprintf("excludes 1 only without Holm's correction (p = %.2g)",
-				    ratio->corrected);
+				    corrected);
 	return summary_why_inconclusive(l, effect);
 }
 
@@ -157,7 +122,7 @@ static json_t *ratio_json(const struct run *run, const struct ratio *ratio, doub
 	enum verdict verdict =
 		verdict_of(&ratio->location, ratio->corrected, effect, ratio->resolution);
 	json_t *object = summary_cell_json(run, ratio->cell);
-	json_t *why = why_json(ratio, verdict, effect);
+	json_t *why = summary_why(&ratio->location, ratio->corrected, verdict, effect);
 
 	(void)json_put(object, "baseline", json_string(run_baseline(run)));
 	for (size_t i = 0; i < run->n_envs; i++)

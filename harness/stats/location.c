@@ -9,32 +9,23 @@
 #include "base/err.h"
 #include "stats/quantile.h"
 #include "stats/signed_rank.h"
-
-/* Student's t with 4 degrees of freedom, which 5 rounds have: its 97.5 % point, and its two
- * tails, which are closed forms for even degrees of freedom (Abramowitz and Stegun 26.7.4). */
-#define STUDENT4_975 2.7764451051977987
-
-static double student4_two_tails(double t)
-{
-	double angle = atan(fabs(t) / 2), c = cos(angle);
-
-	return 1 - sin(angle) * (1 + c * c / 2);
-}
+#include "stats/student.h"
 
 static void student_interval(const double *x, size_t n, struct location *ret)
 {
-	double mean = 0, square = 0, error;
+	double mean = 0, square = 0, error, reach;
 
 	for (size_t i = 0; i < n; i++)
 		mean += x[i] / (double)n;
 	for (size_t i = 0; i < n; i++)
 		square += (x[i] - mean) * (x[i] - mean);
 	error = sqrt(square / (double)(n - 1) / (double)n);
-	ret->low = fmin(mean - STUDENT4_975 * error, ret->estimate);
-	ret->high = fmax(mean + STUDENT4_975 * error, ret->estimate);
+	reach = student_beyond(1 - LOCATION_LEVEL, n - 1) * error;
+	ret->low = fmin(mean - reach, ret->estimate);
+	ret->high = fmax(mean + reach, ret->estimate);
 	ret->level = LOCATION_LEVEL;
 	if (error > 0)
-		ret->p = student4_two_tails(mean / error);
+		ret->p = student_two_tails(mean / error, n - 1);
 	else
 		ret->p = mean == 0 ? 1 : 0;
 	ret->method = LOCATION_STUDENT;
@@ -85,6 +76,8 @@ const char *location_method_name(enum location_method method)
 		return "student";
 	case LOCATION_SIGNED_RANK:
 		return "signed-rank";
+	case LOCATION_TWO_RUNS:
+		return "two-runs";
 	case LOCATION_NONE:
 		break;
 	}

@@ -17,7 +17,7 @@ struct tare_err;
 #define LOCATION_LEVEL      0.95
 #define LOCATION_ROUNDS_MIN 5 /* fewer have no interval */
 
-enum location_method { LOCATION_NONE, LOCATION_STUDENT, LOCATION_SIGNED_RANK };
+enum location_method { LOCATION_NONE, LOCATION_STUDENT, LOCATION_SIGNED_RANK, LOCATION_TWO_RUNS };
 
 struct location {
 	size_t n;

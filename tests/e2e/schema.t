@@ -55,6 +55,22 @@ breaks summary '.ratios[0].verdict = "faster?"' "an unknown verdict"
 breaks summary '.ratios[0].level = 0.9' "an interval below 95 %"
 breaks summary '.extra = 1' "an unknown key"
 
+# Two runs that have some cells in common, and little else.
+# shellcheck disable=SC2317 # called by ok
+compare() {
+	"$tare" compare --different-machines "$work/run" "$root/results/sample" --json >"$work/run/compare.json"
+	[ $? -le 1 ] && jq -e '(.changes | length) > 9 and (.not_in_both | length) > 9 and (.differences | length) > 9' "$work/run/compare.json"
+}
+ok "two runs are compared" compare
+ok "the result is as its schema says" check compare "$work/run/compare.json"
+breaks compare '.changes[0].verdict = "worse"' "an unknown verdict of a change"
+breaks compare '(.changes[] | select(.ci != null) | .level) = 0.9' "a change with an interval below 95 %"
+breaks compare '.changes[0].regression = true | .changes[0].verdict = "equivalent"' "a regression that is equivalent"
+breaks compare 'del(.changes[0].a.value)' "a change of nothing"
+breaks compare '.not_in_both[0].only_in = "c"' "a cell of a third run"
+breaks compare '.findings[0] = "a\u001b[2J"' "a sentence that steers a terminal"
+breaks compare '.changes[0].extra = 1' "an unknown key of a change"
+
 # What is seen from inside, of an environment that cannot be had too.
 if [ "$(id -u)" = 0 ]; then
 	# shellcheck disable=SC2317 # called by ok

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a run folder of anybody's may hold: a line of records.jsonl, through to the summary. */
+/* What a run folder of anybody's may hold: a line of records.jsonl, through to the summary, and to
+ * a comparison with itself, which must find nothing. */
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "report/compare.h"
 #include "report/run.h"
 #include "report/summary.h"
 
@@ -38,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *made;
 	cleanup_run struct run *run = NULL;
-	cleanup_json json_t *summary = NULL;
+	cleanup_json json_t *summary = NULL, *comparison = NULL;
 
 	if (!made && (!(made = mkdtemp(dir)) || atexit(take_down) != 0))
 		abort();
@@ -46,5 +48,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	put_file("records.jsonl", data, size);
 	if (run_load(dir, &run, NULL) == 0)
 		(void)summary_make(run, &summary, NULL);
+	if (compare_runs(dir, dir, &(struct compare_options){.effect_pct = 1}, &comparison, NULL) ==
+		    0 &&
+	    json_u64_or(comparison, "regressions", 1) != 0)
+		abort();
 	return 0;
 }

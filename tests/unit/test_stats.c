@@ -13,11 +13,13 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "stats/change.h"
 #include "stats/histogram.h"
 #include "stats/location.h"
 #include "stats/pair.h"
 #include "stats/quantile.h"
 #include "stats/signed_rank.h"
+#include "stats/student.h"
 #include "stats/verdict.h"
 
 #define SAMPLE_MAX 64
@@ -55,6 +57,21 @@ static void assert_near(double got, double expected)
 		fail_msg("got %.17g, R says %.17g", got, expected);
 }
 
+static void check_change(const struct line *sample, const struct line *second,
+			 const struct line *said)
+{
+	struct location a, b, change;
+
+	assert_int_equal(location_of(sample->x, sample->n, &a, NULL), 0);
+	assert_int_equal(location_of(second->x, second->n, &b, NULL), 0);
+	change_of(&a, &b, &change);
+	assert_near(change.estimate, said->x[0]);
+	assert_near(change.low, said->x[1]);
+	assert_near(change.high, said->x[2]);
+	assert_near(change.p, said->x[3]);
+	assert_int_equal(change.n, a.n < b.n ? a.n : b.n);
+}
+
 static void check_line(const struct line *sample, const struct line *said)
 {
 	struct location location;
@@ -77,6 +94,10 @@ static void check_line(const struct line *sample, const struct line *said)
 		assert_near(location.p, said->x[0]);
 	} else if (strcmp(said->what, "level") == 0) {
 		assert_near(location.level, said->x[0]);
+	} else if (strcmp(said->what, "tails") == 0) {
+		assert_near(student_two_tails(said->x[0], (size_t)sample->x[0]), said->x[1]);
+	} else if (strcmp(said->what, "beyond") == 0) {
+		assert_near(student_beyond(said->x[0], (size_t)sample->x[0]), said->x[1]);
 	} else {
 		assert_string_equal(said->what, "holm");
 		assert_int_equal(verdict_holm(p, sample->n, NULL), 0);
@@ -88,7 +109,7 @@ static void check_line(const struct line *sample, const struct line *said)
 static void every_figure_is_the_one_of_r(void **state)
 {
 	cleanup_fclose FILE *f = fopen(TARE_SOURCE_DIR "/tests/data/stats.txt", "re");
-	struct line line, sample = {.n = 0};
+	struct line line, sample = {.n = 0}, second = {.n = 0};
 	int checked = 0;
 
 	(void)state;
@@ -99,10 +120,17 @@ static void every_figure_is_the_one_of_r(void **state)
 			continue;
 		}
 		assert_string_equal(line.name, sample.name);
-		check_line(&sample, &line);
+		if (strcmp(line.what, "second") == 0) {
+			second = line;
+			continue;
+		}
+		if (strcmp(line.what, "change") == 0)
+			check_change(&sample, &second, &line);
+		else
+			check_line(&sample, &line);
 		checked++;
 	}
-	assert_int_equal(checked, 9 * 12 + 4);
+	assert_int_equal(checked, 9 * 12 + 4 + 12 * 7 + 6);
 }
 
 static void one_noisy_round_does_not_move_the_estimate(void **state)
@@ -131,6 +159,28 @@ static void below_five_rounds_there_is_no_interval(void **state)
 		assert_int_equal(verdict_of(&location, location.p, 0.01, 0), VERDICT_INCONCLUSIVE);
 	}
 	assert_true(isfinite(location.estimate));
+}
+
+static void a_change_needs_an_interval_of_both_runs(void **state)
+{
+	const double x[] = {0.1, 0.2, 0.3, 0.2, 0.1}, same[] = {7, 7, 7, 7, 7, 7},
+		     more[] = {8, 8, 8, 8, 8};
+	struct location a, b, change;
+
+	(void)state;
+	assert_int_equal(location_of(x, 4, &a, NULL), 0);
+	assert_int_equal(location_of(x, 5, &b, NULL), 0);
+	change_of(&a, &b, &change);
+	assert_int_equal(change.method, LOCATION_NONE);
+	assert_true(isnan(change.low) && isnan(change.high) && change.p == 1);
+	assert_near(change.estimate, b.estimate - a.estimate);
+	/* Rounds without any spread: the change is known, or there is certainly none. */
+	assert_int_equal(location_of(same, 6, &a, NULL), 0);
+	assert_int_equal(location_of(more, 5, &b, NULL), 0);
+	change_of(&a, &a, &change);
+	assert_true(change.p == 1 && change.low == 0 && change.high == 0);
+	change_of(&a, &b, &change);
+	assert_true(change.p == 0 && change.low == 1 && change.high == 1);
 }
 
 static void ties_and_zeros_stay_exact(void **state)
@@ -302,6 +352,7 @@ int main(void)
 		cmocka_unit_test(every_figure_is_the_one_of_r),
 		cmocka_unit_test(one_noisy_round_does_not_move_the_estimate),
 		cmocka_unit_test(below_five_rounds_there_is_no_interval),
+		cmocka_unit_test(a_change_needs_an_interval_of_both_runs),
 		cmocka_unit_test(ties_and_zeros_stay_exact),
 		cmocka_unit_test(walsh_averages_need_no_table),
 		cmocka_unit_test(many_rounds_are_quick_and_near_the_exact_interval),
