@@ -74,7 +74,7 @@ ok "its times are told, and do not count" json \
 	compare "$a" "$work/machine"
 ok "they count where they are asked for" exits 1 compare "$a" "$work/machine" --only times
 ok "only what was asked for is compared" json '[.changes[].kind] | unique == ["figures", "times"]' \
-	compare "$a" "$b" --only times --only figures
+	compare "$a" "$b" --only times,figures
 ok "ratios alone find nothing in a slower machine" exits 0 compare "$a" "$work/machine" --only ratios
 only_native() { cp -r "$1" "$2" && records "$2" 'select(.trial.env == "native" and .group == "turns")'; }
 ok "of one environment alone" only_native "$a" "$work/native_a"
@@ -158,6 +158,7 @@ ok "a folder that is no run is refused" refuses 2 "is no run folder" compare "$a
 ok "one run is a usage error" refuses 2 "name two runs' folders" compare "$a"
 ok "three runs are a usage error" refuses 2 "unexpected argument" compare "$a" "$b" "$a"
 ok "a misspelt kind gets a hint" refuses 2 "did you mean 'ratios'" compare "$a" "$b" --only ratio
+ok "a list with nothing in it is refused" refuses 2 "'' is not one of" compare "$a" "$b" --only ratios,
 ok "an effect of nothing is refused" refuses 2 "--effect" compare "$a" "$b" --effect 0
 ok "help is there" sh -c "'$tare' compare --help | grep -e '--different-machines'"
 finish

@@ -18,21 +18,36 @@ struct compare_command {
 	const char *junit;
 };
 
-static int take_only(void *options, const char *text, struct tare_err *err)
+static int take_kind(struct compare_options *options, const char *word, struct tare_err *err)
 {
-	struct compare_command *own = options;
 	const char *names[COMPARE_N_KINDS + 1] = {NULL};
 	char hint[TEXT_HINT_SIZE];
 
 	for (int kind = 0; kind < COMPARE_N_KINDS; kind++) {
 		names[kind] = compare_kind_name((enum compare_kind)kind);
-		if (strcmp(text, names[kind]) == 0) {
-			own->options.only[kind] = true;
+		if (strcmp(word, names[kind]) == 0) {
+			options->only[kind] = true;
 			return 0;
 		}
 	}
-	return err_set(err, EINVAL, "--only '%.40s' is not ratios, times or figures%s", text,
-		       text_hint(text, names, hint, sizeof(hint)));
+	return err_set(err, EINVAL, "--only: '%.40s' is not one of ratios, times, figures%s", word,
+		       text_hint(word, names, hint, sizeof(hint)));
+}
+
+static int take_only(void *options, const char *text, struct tare_err *err)
+{
+	struct compare_command *own = options;
+	int r;
+
+	do {
+		size_t n = strcspn(text, ",");
+		char word[48];
+
+		(void)snprintf(word, sizeof(word), "%.*s", (int)(n < 47 ? n : 47), text);
+		r = take_kind(&own->options, word, err);
+		text += n;
+	} while (r == 0 && *text++);
+	return r;
 }
 
 static int take_effect(void *options, const char *text, struct tare_err *err)
@@ -59,8 +74,7 @@ static int take_machines(void *options, const char *text, struct tare_err *err)
 }
 
 static const struct command_option compare_options[] = {
-	{"only", 0, "KIND",
-	 "ratios, times or figures, which then count; may be given again (default: all)",
+	{"only", 0, "ratios,times,figures", "what to compare, which then counts (default: all)",
 	 take_only},
 	{"effect", 0, "PCT", "smallest effect of interest (default: that of RUN_A's campaign)",
 	 take_effect},
@@ -128,6 +142,8 @@ const struct command command_compare = {
 		"machine did meanwhile: where there are ratios, they count only\nwith --only "
 		"times. What else differs between the runs is listed.\nExits 0, 1 on a regression, "
 		"2 when they cannot be compared.",
+	.examples = "tare compare results/before results/after --junit compare.xml\n"
+		    "tare compare results/before results/after --only times --effect 5",
 	.options = compare_options,
 	.run = run_compare,
 };
