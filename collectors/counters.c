@@ -115,8 +115,11 @@ static int attach_to_group(struct counters *c, const struct collector_target *ta
 	int fd = target->cgroup ? cgroup_v2_fd(target->cgroup) : -1, r;
 
 	if (fd < 0)
-		return err_set(err, ENOTSUP, "there is no cgroup v2 to count in: use %s",
-			       "counters=inherit");
+		return err_set(
+			err, ENOTSUP, "%s: use counters=inherit",
+			target->cgroup
+				? "no cgroup v2 is mounted here to count in"
+				: "without rights to make a cgroup there is none to count in");
 	r = list_cpus(&c->tally, target->cpus, err);
 	if (r == 0)
 		r = try_cgroup(fd, c->tally.cpus[0], err);
