@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* counters: software and hardware events of a cgroup, named as libpfm4 names them. */
+/* counters: software and hardware events of a cgroup, or of the player and all that comes of it,
+ * named as libpfm4 names them. */
 
 #include <linux/perf_event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -15,60 +14,25 @@
 #include "base/json.h"
 #include "base/units.h"
 #include "collector.h"
-#include "perf/encode.h"
-
-#define EVENTS_MAX 16
-#define CPUS_MAX   64
-#define NAME_MAX_  64
-
-/* Software events exist everywhere; hardware ones where the machine lets us have them. */
-#define EVENTS_DEFAULT "task-clock:context-switches:cpu-migrations:page-faults:cycles:instructions"
-
-/* As read(2) gives it with the read_format below; perf_event_open(2). */
-struct reading {
-	uint64_t value, enabled_ns, running_ns;
-};
-
-struct event {
-	char name[NAME_MAX_];
-	char why[160]; /* why it is not to be had, else empty */
-	int fds[CPUS_MAX];
-	struct reading begin[CPUS_MAX], end[CPUS_MAX];
-};
+#include "perf/selftest.h"
+#include "perf/survey.h"
+#include "perf/tally.h"
 
 struct counters {
 	struct collector collector;
-	int cpus[CPUS_MAX];
-	size_t n_cpus, n_events;
-	bool taken[2];
-	struct event events[EVENTS_MAX];
+	bool born, taken[2];
+	struct tally tally;
 };
 
-static int open_event(const struct encoded_event *encoded, int cgroup_fd, int cpu)
-{
-	struct perf_event_attr attr = {
-		.size = sizeof(attr),
-		.type = encoded->type,
-		.config = encoded->config,
-		.config1 = encoded->config1,
-		.config2 = encoded->config2,
-		.exclude_user = encoded->exclude_user,
-		.exclude_kernel = encoded->exclude_kernel,
-		.exclude_hv = encoded->exclude_hv,
-		.read_format = PERF_FORMAT_TOTAL_TIME_ENABLED | PERF_FORMAT_TOTAL_TIME_RUNNING,
-	};
-	unsigned long flags = PERF_FLAG_PID_CGROUP | PERF_FLAG_FD_CLOEXEC;
-
-	return (int)syscall(SYS_perf_event_open, &attr, cgroup_fd, cpu, -1, flags);
-}
-
 /* Whether events of a cgroup are to be had at all, by an event that counts nothing. */
-static int try_cgroup(const struct counters *c, int cgroup_fd, struct tare_err *err)
+static int try_cgroup(int cgroup_fd, int cpu, struct tare_err *err)
 {
 	const struct encoded_event dummy = {.type = PERF_TYPE_SOFTWARE,
 					    .config = PERF_COUNT_SW_DUMMY};
-	int fd = open_event(&dummy, cgroup_fd, c->cpus[0]);
-	int code = errno;
+	const struct open_place place = {
+		.mode = OPEN_CGROUP, .who = cgroup_fd, .cpu = cpu, .leader = -1};
+	int fd = open_event(&dummy, &place);
+	char why[200];
 
 	if (fd >= 0) {
 		(void)close(fd);
@@ -76,90 +40,16 @@ static int try_cgroup(const struct counters *c, int cgroup_fd, struct tare_err *
 	}
 	/* A kernel that booted with v2 alone gives its groups no perf_event before any of its
 	 * controllers is enabled (cgroup_ss_mask() in kernel/cgroup/cgroup.c). */
-	if (code == ENOENT)
+	if (fd == -ENOENT)
 		return err_set(err, ENOTSUP,
 			       "perf does not know this cgroup: enable a controller, such as pids, "
-			       "in the top cgroup.subtree_control once");
-	errno = code;
-	(void)err_errno(err, "perf_event_open for a cgroup (CAP_PERFMON is needed)");
-	return -ENOTSUP;
-}
-
-/* "sched/sched_switch": a tracepoint. libpfm4 knows them only where debugfs is mounted. */
-static int encode_tracepoint(const char *name, struct encoded_event *ret, struct tare_err *err)
-{
-	char path[160], text[32];
-	ssize_t n;
-
-	if (strstr(name, ".."))
-		return err_set(err, EINVAL, "event '%.60s': no such tracepoint", name);
-	(void)snprintf(path, sizeof(path), "/sys/kernel/tracing/events/%s/id", name);
-	n = fd_read_file_quiet(-1, path, text, sizeof(text));
-	if (n < 0) {
-		errno = (int)-n;
-		return err_errno(err, "tracepoint '%.60s'", name);
-	}
-	*ret = (struct encoded_event){.type = PERF_TYPE_TRACEPOINT,
-				      .config = strtoull(text, NULL, 10)};
-	return 0;
-}
-
-static void close_event(const struct counters *c, struct event *event)
-{
-	for (size_t i = 0; i < c->n_cpus; i++) {
-		cleanup_closep(&event->fds[i]);
-		event->fds[i] = -1;
-	}
-}
-
-/* Open it on each CPU, or say in event->why why it is not to be had. */
-static void try_event(const struct counters *c, struct event *event, int cgroup_fd)
-{
-	struct tare_err err = {0};
-	struct encoded_event encoded;
-	int r = strchr(event->name, '/') ? encode_tracepoint(event->name, &encoded, &err)
-					 : encode_event(event->name, &encoded, &err);
-
-	if (r < 0) {
-		(void)snprintf(event->why, sizeof(event->why), "%.159s", err.msg);
-		return;
-	}
-	for (size_t i = 0; i < c->n_cpus; i++) {
-		event->fds[i] = open_event(&encoded, cgroup_fd, c->cpus[i]);
-		if (event->fds[i] >= 0)
-			continue;
-		(void)snprintf(event->why, sizeof(event->why),
-			       "this machine has no such counter: perf_event_open: %m (%s)",
-			       strerrorname_np(errno));
-		close_event(c, event);
-		return;
-	}
-}
-
-static int parse_events(struct counters *c, const char *text, struct tare_err *err)
-{
-	while (*text) {
-		size_t length = strcspn(text, ":");
-		struct event *event = &c->events[c->n_events];
-
-		if (length == 0 || length >= NAME_MAX_)
-			return err_set(err, EINVAL,
-				       "'%.60s' is no list of events such as cycles:page-faults",
-				       text);
-		if (c->n_events == EVENTS_MAX)
-			return err_set(err, EINVAL, "at most %d events", EVENTS_MAX);
-		memcpy(event->name, text, length);
-		event->name[length] = '\0';
-		for (size_t i = 0; i < CPUS_MAX; i++)
-			event->fds[i] = -1;
-		c->n_events++;
-		text += length + (text[length] == ':');
-	}
-	return c->n_events > 0 ? 0 : err_set(err, EINVAL, "the list of events is empty");
+			       "in the top cgroup.subtree_control once, or use counters=inherit");
+	open_explain(fd, &dummy, &place, why, sizeof(why));
+	return err_set(err, ENOTSUP, "events of a cgroup cannot be counted: %s", why);
 }
 
 /* The CPUs that the target may run on; all that are online where it may run on any. */
-static int list_cpus(struct counters *c, uint64_t mask, struct tare_err *err)
+static int list_cpus(struct tally *tally, uint64_t mask, struct tare_err *err)
 {
 	char text[256];
 	int r;
@@ -174,22 +64,37 @@ static int list_cpus(struct counters *c, uint64_t mask, struct tare_err *err)
 		if (r < 0)
 			return r;
 	}
-	for (int cpu = 0; cpu < CPUS_MAX; cpu++)
+	for (int cpu = 0; cpu < TALLY_CPUS; cpu++)
 		if (mask >> cpu & 1)
-			c->cpus[c->n_cpus++] = cpu;
+			tally->cpus[tally->n_places++] = cpu;
 	return 0;
 }
 
 static int counters_probe(struct tare_err *err)
 {
-	struct encoded_event encoded;
-	int r = encode_event("page-faults", &encoded, err);
+	return survey_probe(err);
+}
 
-	if (r < 0)
-		return -ENOTSUP;
-	if (access("/proc/sys/kernel/perf_event_paranoid", F_OK) < 0)
-		return err_set(err, ENOTSUP, "this kernel has no perf_event_open(2)");
-	return 0;
+static int counters_missing(json_t *figures, struct tare_err *err)
+{
+	return survey_events(figures, err);
+}
+
+/* Names that this machine's libpfm4 does not know may be another machine's: the record says so.
+ * What it knows and cannot be asked for so is a mistake on each. */
+static int counters_check(const char *argument, struct tare_err *err)
+{
+	struct event_list list;
+	int r = list_parse(argument, &list, err);
+
+	for (size_t i = 0; r == 0 && i < list.n; i++) {
+		struct encoded_event event;
+		struct tare_err why = {0};
+
+		if (encode_event(list.events[i].name, &event, &why) == -EINVAL)
+			r = err_set(err, EINVAL, "%s", why.msg);
+	}
+	return r;
 }
 
 extern const struct collector_ops collector_ops_counters;
@@ -200,98 +105,142 @@ static void counters_detach(struct collector *collector)
 
 	if (!c)
 		return;
-	for (size_t i = 0; i < c->n_events; i++)
-		close_event(c, &c->events[i]);
+	tally_close(&c->tally);
 	free(c);
+}
+
+static int attach_to_group(struct counters *c, const struct collector_target *target,
+			   struct tare_err *err)
+{
+	int fd = target->cgroup ? cgroup_v2_fd(target->cgroup) : -1, r;
+
+	if (fd < 0)
+		return err_set(
+			err, ENOTSUP, "%s: use counters=inherit",
+			target->cgroup
+				? "no cgroup v2 is mounted here to count in"
+				: "without rights to make a cgroup there is none to count in");
+	r = list_cpus(&c->tally, target->cpus, err);
+	if (r == 0)
+		r = try_cgroup(fd, c->tally.cpus[0], err);
+	if (r < 0)
+		return r;
+	tally_encode(&c->tally);
+	tally_open(&c->tally, OPEN_CGROUP, fd);
+	return 0;
 }
 
 static int counters_attach(const struct collector_target *target, struct collector **ret,
 			   struct tare_err *err)
 {
 	struct counters *c = calloc(1, sizeof(*c));
-	int cgroup_fd = cgroup_v2_fd(target->cgroup), r;
+	int r;
 
 	if (!c)
 		return err_set(err, ENOMEM, "out of memory");
 	c->collector.ops = &collector_ops_counters;
-	r = cgroup_fd >= 0 ? list_cpus(c, target->cpus, err)
-			   : err_set(err, ENOTSUP, "no cgroup v2 is mounted here");
-	if (r == 0)
-		r = parse_events(c, target->argument ? target->argument : EVENTS_DEFAULT, err);
-	if (r == 0)
-		r = try_cgroup(c, cgroup_fd, err);
+	r = list_parse(target->argument, &c->tally.list, err);
+	if (r == 0 && c->tally.list.inherit) {
+		c->tally.n_places = 1;
+		tally_encode(&c->tally);
+	} else if (r == 0) {
+		r = attach_to_group(c, target, err);
+	}
 	if (r < 0) {
 		counters_detach(&c->collector);
 		return r;
 	}
-	for (size_t i = 0; i < c->n_events; i++)
-		try_event(c, &c->events[i], cgroup_fd);
 	*ret = &c->collector;
 	return 0;
+}
+
+static void counters_born(struct collector *collector, pid_t pid)
+{
+	struct counters *c = (struct counters *)collector;
+
+	if (!c->tally.list.inherit)
+		return;
+	c->born = true;
+	tally_open(&c->tally, OPEN_INHERIT, pid);
 }
 
 static int counters_snapshot(struct collector *collector, enum collector_moment moment,
 			     struct tare_err *err)
 {
 	struct counters *c = (struct counters *)collector;
+	int r = tally_read(&c->tally, moment, err);
 
-	for (size_t e = 0; e < c->n_events; e++) {
-		struct event *event = &c->events[e];
-		struct reading *readings = moment == COLLECTOR_BEGIN ? event->begin : event->end;
-
-		for (size_t i = 0; i < c->n_cpus && !event->why[0]; i++)
-			if (read(event->fds[i], &readings[i], sizeof(*readings)) !=
-			    (ssize_t)sizeof(*readings))
-				return err_errno(err, "read event '%s'", event->name);
-	}
-	c->taken[moment] = true;
-	return 0;
+	c->taken[moment] = r == 0;
+	return r;
 }
 
-/* Sums over the CPUs. Scaled: what it would be had the event been counted all the time, for
- * when the kernel had to share counters out. */
-static json_t *event_to_json(const struct counters *c, const struct event *event,
-			     bool *ret_multiplexed)
+/* It was opened. Why there is no count in spite of that; NULL: there is. */
+static const char *why_not_counted(const struct counters *c, const struct tally_sum *sum)
 {
-	struct reading sum = {0};
-	double scaled = 0;
+	if (c->tally.list.inherit && sum->enabled_ever_ns == 0)
+		return "it was never switched on: at the player's start the kernel took it away, "
+		       "as it does from a program that may not be read or changes its user";
+	if (sum->sum.enabled_ns > 0 && sum->sum.running_ns == 0)
+		return "it was on but never had a counter: others, or the group's own events, had "
+		       "them all; make groups smaller or ask for fewer events";
+	return NULL;
+}
 
-	for (size_t i = 0; i < c->n_cpus; i++) {
-		uint64_t value = event->end[i].value - event->begin[i].value;
-		uint64_t enabled = event->end[i].enabled_ns - event->begin[i].enabled_ns;
-		uint64_t running = event->end[i].running_ns - event->begin[i].running_ns;
+static json_t *refusal_to_json(const struct counters *c, const struct tally_event *event)
+{
+	if (!event->why[0] && !c->born)
+		return json_pack("{s:s}", "unsupported",
+				 "inherit mode: whoever started the player did not say which "
+				 "process it is");
+	return json_pack("{s:s,s:s*}", "unsupported", event->why, "errno", event->code);
+}
 
-		sum.value += value;
-		sum.enabled_ns += enabled;
-		sum.running_ns += running;
-		if (running > 0)
-			scaled += (double)value * (double)enabled / (double)running;
-	}
-	*ret_multiplexed = sum.running_ns < sum.enabled_ns;
-	if (sum.enabled_ns > 0 && sum.running_ns == 0)
-		return json_pack("{s:s}", "unsupported", "it was opened but never counted");
-	return json_pack("{s:o,s:o,s:o,s:o}", "value", json_u64(sum.value), "enabled_ns",
-			 json_u64(sum.enabled_ns), "running_ns", json_u64(sum.running_ns), "scaled",
-			 json_number(scaled));
+static json_t *event_to_json(const struct counters *c, size_t e, bool *ret_multiplexed)
+{
+	const struct tally_event *event = &c->tally.events[e];
+	struct tally_sum sum = tally_difference(&c->tally, e);
+	const char *why = why_not_counted(c, &sum), *suspect = event->suspect;
+	json_t *object;
+
+	if (!event->counts)
+		return refusal_to_json(c, event);
+	*ret_multiplexed = sum.sum.running_ns < sum.sum.enabled_ns;
+	object = json_pack("{s:o,s:o}", "enabled_ns", json_u64(sum.sum.enabled_ns), "running_ns",
+			   json_u64(sum.sum.running_ns));
+	if (why)
+		(void)json_put(object, "not_counted", json_string(why));
+	if (why)
+		return object;
+	if (!suspect[0] && sum.sum.value == 0 &&
+	    selftest_must_count(&event->encoded, sum.sum.running_ns))
+		suspect = "tasks ran while it was on, and it shows 0";
+	(void)json_put(object, "value", json_u64(sum.sum.value));
+	(void)json_put(object, "scaled", json_number(sum.scaled));
+	if (suspect[0])
+		(void)json_put(object, "suspect", json_string(suspect));
+	return object;
 }
 
 static int counters_read(struct collector *collector, json_t **ret, struct tare_err *err)
 {
 	struct counters *c = (struct counters *)collector;
+	const struct event_list *list = &c->tally.list;
 	cleanup_json json_t *object = NULL;
 	json_t *events = json_object();
 	json_int_t n_multiplexed = 0;
 
-	for (size_t i = 0; i < c->n_events; i++) {
-		const struct event *event = &c->events[i];
+	for (size_t e = 0; e < list->n; e++) {
 		bool multiplexed = false;
-		json_t *seen = event->why[0] ? json_pack("{s:s}", "unsupported", event->why)
-					     : event_to_json(c, event, &multiplexed);
+		json_t *seen = event_to_json(c, e, &multiplexed);
+		char key[LIST_KEY_SIZE];
 
 		n_multiplexed += multiplexed;
-		(void)json_put(events, event->name, seen);
+		if (list->events[e].group)
+			(void)json_put(seen, "group", json_integer(list->events[e].group));
+		(void)json_put(events, list_key(list, e, key, sizeof(key)), seen);
 	}
-	object = json_pack("{s:o,s:{s:I}}", "events", events, "lost", "multiplexed", n_multiplexed);
+	object = json_pack("{s:s,s:o,s:{s:I}}", "mode", list->inherit ? "inherit" : "cgroup",
+			   "events", events, "lost", "multiplexed", n_multiplexed);
 	if (!c->taken[COLLECTOR_BEGIN] || !c->taken[COLLECTOR_END])
 		return err_set(err, EINVAL, "read before its two snapshots");
 	if (!object)
@@ -302,10 +251,14 @@ static int counters_read(struct collector *collector, json_t **ret, struct tare_
 
 const struct collector_ops collector_ops_counters = {
 	.name = "counters",
-	.summary = "perf events by their libpfm4 names: switches, faults, cycles, ...",
+	.summary = "perf events by libpfm4's names: EVENT+EVENT, groups {EVENT,EVENT}, inherit:...",
 	.traces = true,
+	.groupless = true,
 	.probe = counters_probe,
+	.missing = counters_missing,
+	.check = counters_check,
 	.attach = counters_attach,
+	.born = counters_born,
 	.snapshot = counters_snapshot,
 	.read = counters_read,
 	.detach = counters_detach,

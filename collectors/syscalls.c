@@ -43,8 +43,15 @@ static int read_precision(const char *argument, unsigned int *ret_every, struct 
 	*ret_every = SAMPLED_EVERY;
 	if (strcmp(argument, "sampled") == 0)
 		return 0;
-	return err_set(err, EINVAL, "collector 'syscalls=%.40s': it is 'exact' or 'sampled'",
+	return err_set(err, EINVAL, "'%.40s' is no precision: it is 'exact' or 'sampled'",
 		       argument);
+}
+
+static int syscalls_check(const char *argument, struct tare_err *err)
+{
+	unsigned int every;
+
+	return read_precision(argument, &every, err);
 }
 
 static int syscalls_attach(const struct collector_target *target, struct collector **ret,
@@ -228,6 +235,7 @@ const struct collector_ops collector_ops_syscalls = {
 	.summary = "counts, errors and latencies of system calls, by eBPF",
 	.traces = true,
 	.probe = syscalls_probe,
+	.check = syscalls_check,
 	.attach = syscalls_attach,
 	.snapshot = syscalls_snapshot,
 	.read = syscalls_read,

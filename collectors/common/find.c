@@ -39,3 +39,19 @@ int collector_find(const char *name, const struct collector_ops **ret, const cha
 	}
 	return unknown_name(wanted, err);
 }
+
+int collector_check(const char *name, const struct collector_ops **ret, struct tare_err *err)
+{
+	const struct collector_ops *ops = NULL;
+	const char *argument = NULL;
+	int r = collector_find(name, &ops, &argument, err);
+
+	if (r == 0 && argument && !ops->check)
+		r = err_set(err, EINVAL, "collector '%s' takes no argument: '=%.60s'", ops->name,
+			    argument);
+	else if (r == 0 && argument)
+		r = err_wrap(err, ops->check(argument, err), "collector '%s'", ops->name);
+	if (r == 0)
+		*ret = ops;
+	return r;
+}

@@ -14,8 +14,10 @@ struct tare_err;
 struct encoded_event {
 	uint32_t type;
 	uint64_t config, config1, config2;
-	bool exclude_user, exclude_kernel, exclude_hv;
+	bool exclude_user, exclude_kernel, exclude_hv, exclude_guest, exclude_host;
 };
 
-/* -ENOENT: libpfm4 knows no such event. */
+/* A tracepoint is SYSTEM/NAME or SYSTEM:NAME; libpfm4 knows them only where debugfs is mounted, so
+ * that they are looked up by ourselves. -ENOENT: there is no such event as far as can be seen
+ * here. -EINVAL: there is, but not with these modifiers. -ENOTSUP: it cannot be told. */
 int encode_event(const char *name, struct encoded_event *ret, struct tare_err *err);

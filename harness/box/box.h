@@ -59,7 +59,10 @@ struct box_exec {
 	/* What else has to be done before the program runs, such as the rest of its cgroup: called
 	 * once by start(), while the box is being put up. May be NULL. */
 	int (*meanwhile)(void *context, struct tare_err *err);
-	void *context;
+	/* Called once by start(), in us, when the process exists and waits to be let go: before it
+	 * executes the program. May be NULL. */
+	void (*born)(void *context, pid_t pid);
+	void *context; /* of both */
 };
 
 struct box_process {

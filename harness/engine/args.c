@@ -351,25 +351,38 @@ int env_choice_from_json(const json_t *object, struct env_choice *ret, struct ta
 	return 0;
 }
 
+/* Cut off the next text; NULL: there is none. A comma within {...} belongs to a collector's
+ * argument. */
+static char *next_collector(char **rest)
+{
+	char *name = *rest + strspn(*rest, ","), *end = name;
+	bool inside = false;
+
+	for (; *end && (inside || *end != ','); end++)
+		inside = *end == '{' || (inside && *end != '}');
+	*rest = *end ? end + 1 : end;
+	*end = '\0';
+	return *name ? name : NULL;
+}
+
 int args_parse_collectors(const char *text, json_t *list, struct tare_err *err)
 {
 	cleanup_free char *copy = strdup(text);
-	char *save = NULL;
+	char *rest = copy;
 
 	if (!copy)
 		return err_set(err, ENOMEM, "out of memory");
 	if (!text[strspn(text, ",")])
 		return err_set(err, EINVAL, "no collector is named; 'none' is none");
-	for (char *name = strtok_r(copy, ",", &save); name; name = strtok_r(NULL, ",", &save)) {
+	for (char *name; (name = next_collector(&rest));) {
 		const struct collector_ops *ops;
-		const char *argument;
 		json_t *item;
 		size_t i;
 		int r;
 
 		if (strcmp(name, "none") == 0)
 			continue;
-		r = collector_find(name, &ops, &argument, err);
+		r = collector_check(name, &ops, err);
 		if (r < 0)
 			return r;
 		json_array_foreach(list, i, item)

@@ -30,6 +30,7 @@ int content_startup(struct content *c, struct tare_err *err);
 int content_boundaries(struct content *c, struct tare_err *err);
 int content_idle(struct content *c, struct tare_err *err);
 int content_exits(struct content *c, struct tare_err *err);
+int content_counters(struct content *c, struct tare_err *err);
 int content_observer(struct content *c, struct tare_err *err);
 int content_validity(struct content *c, struct tare_err *err);
 int content_differences(struct content *c, struct tare_err *err);

@@ -147,7 +147,8 @@ static int wait_ready(struct player *p, const struct trial_spec *spec, struct ta
 }
 
 int player_start(struct player *player, struct box *box, const struct trial_place *place,
-		 const struct trial_spec *spec, const struct cgroup *cgroup, struct tare_err *err)
+		 const struct trial_spec *spec, const struct cgroup *cgroup,
+		 const struct player_birth *birth, struct tare_err *err)
 {
 	cleanup_texts struct texts argv = {0}, envp = {0};
 	cleanup_close int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -176,6 +177,8 @@ int player_start(struct player *player, struct box *box, const struct trial_plac
 		.ulimits = &spec->limits.ulimits,
 		.cpus = spec->cpus,
 		.cwd = box_work_path(box, &place->box),
+		.born = birth ? birth->born : NULL,
+		.context = birth ? birth->context : NULL,
 	};
 	r = box->ops->start(box, &exec, &player->process, err);
 	if (r < 0)

@@ -22,9 +22,15 @@ struct player {
 };
 
 /* Start it in the box and wait until it is ready; a set-up that fails in the load is -EIO,
- * with the load's words. On failure nothing is left running. */
+ * with the load's words. On failure nothing is left running. born, if any, is called as that of
+ * struct box_exec. */
+struct player_birth {
+	void (*born)(void *context, pid_t pid);
+	void *context;
+};
 int player_start(struct player *player, struct box *box, const struct trial_place *place,
-		 const struct trial_spec *spec, const struct cgroup *cgroup, struct tare_err *err);
+		 const struct trial_spec *spec, const struct cgroup *cgroup,
+		 const struct player_birth *birth, struct tare_err *err);
 
 /* Ask for a turn and read the answer. Calls tick(context), if any, every interval_ns while
  * waiting. A death is no error: player->ended is true then. payload may be NULL; *ret_payload is

@@ -162,6 +162,13 @@ static int snapshot(struct trial *t, enum collector_moment moment, struct tare_e
 	return watch_snapshot(&t->watch, moment, err);
 }
 
+static void player_born(void *context, pid_t pid)
+{
+	struct trial *t = context;
+
+	watch_born(&t->watch, pid);
+}
+
 static int put_up(struct trial *t, const struct trial_spec *spec, struct tare_err *err)
 {
 	cleanup_json json_t *limits = limits_to_json(&spec->limits);
@@ -189,8 +196,9 @@ static int put_up(struct trial *t, const struct trial_spec *spec, struct tare_er
 	if (r < 0)
 		return r;
 	struct collector_target target = {.cgroup = t->cgroup, .cpus = spec->cpus};
+	const struct player_birth birth = {.born = player_born, .context = t};
 	if ((r = watch_attach(&t->watch, &target, err)) < 0 ||
-	    (r = player_start(&t->player, t->box, t->place, spec, t->cgroup, err)) < 0)
+	    (r = player_start(&t->player, t->box, t->place, spec, t->cgroup, &birth, err)) < 0)
 		return r;
 	t->at.ready = clock_now_ns();
 	if (!ops->limits_itself)

@@ -112,7 +112,7 @@ int watch_attach(struct watch *watch, const struct collector_target *target, str
 		struct tare_err why = {0};
 		int r = e->ops->probe ? e->ops->probe(&why) : 0;
 
-		if (r == 0 && !target->cgroup && !e->ops->of_guest)
+		if (r == 0 && !target->cgroup && !e->ops->of_guest && !e->ops->groupless)
 			r = err_set(&why, ENOTSUP,
 				    "without rights to make a cgroup there is none "
 				    "to look at");
@@ -128,6 +128,16 @@ int watch_attach(struct watch *watch, const struct collector_target *target, str
 			return err_set(err, -r, "collector '%s': %.180s", e->ops->name, why.msg);
 	}
 	return 0;
+}
+
+void watch_born(struct watch *watch, pid_t pid)
+{
+	for (size_t i = 0; i < watch->n; i++) {
+		const struct watch_entry *e = &watch->entries[i];
+
+		if (e->collector && e->ops->born)
+			e->ops->born(e->collector, pid);
+	}
 }
 
 int watch_snapshot(struct watch *watch, enum collector_moment moment, struct tare_err *err)

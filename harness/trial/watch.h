@@ -36,6 +36,8 @@ int watch_choose_only(struct watch *watch, const char *const *names, struct tare
 /* The controllers whose files they read. */
 unsigned int watch_controllers(const struct watch *watch);
 int watch_attach(struct watch *watch, const struct collector_target *target, struct tare_err *err);
+/* The player exists, and has not executed its program. */
+void watch_born(struct watch *watch, pid_t pid);
 int watch_snapshot(struct watch *watch, enum collector_moment moment, struct tare_err *err);
 int watch_sample(struct watch *watch, uint64_t now_ns, struct tare_err *err);
 /* {NAME: what it saw or {"unsupported": why}} */

@@ -172,6 +172,8 @@ for campaign in "$(dirname "$0")"/../../docs/campaigns/*.yaml; do
 done
 ok "every listing has JSON" sh -c "'$tare' list --json | jq -e '.envs and .loads and .collectors and .limits'"
 ok "doctor has JSON" sh -c "'$tare' doctor --json | jq -e '(.checks | length) > 20 and .groups.tools'"
+ok "doctor says which events are to be had" sh -c "'$tare' doctor perf --json | jq -e 'any(.checks[]; .name == \"events\" and (.finding | test(\"page-faults\")))'"
+ok "a group of events without its end" refused 2 "the '{' has no '}'" "$tare" run -c 'counters={cycles,instructions' --dry-run
 ok "doctor knows what it was asked for" sh -c "'$tare' doctor storage --json | jq -e '.groups | keys == [\"storage\"]'"
 ok "clean has JSON" sh -c "'$tare' clean --json | jq -e '.things == 0 and .alive == 0'"
 ok "stdout that is full is an error" sh -c "'$tare' list >/dev/full 2>'$work/said'; test \$? = 1 && grep -q 'No space' '$work/said'"

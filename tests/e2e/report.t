@@ -101,6 +101,20 @@ ok "the picture of exits names the reasons with the most time, and sums up the r
 	awk '/EPT_MISCONFIG/ { named = 1 } /other reasons/ { rest = 1 } /vmx 0x4c/ { bad = 1 } END { exit !(named && rest && !bad) }' \
 	"$run/report/plots/exits.gp"
 ok "an exit without a name has its number in the table" says "vmx 0x4c" "$page"
+event() { summary "[.counters[] | select(.env == \"$1\" and .load == \"getppid\" and .event == \"$2\")] | length == 1 and all($3)"; }
+ok "an event that shared its counter is scaled, and said to be" event container cycles \
+	'.state == "multiplexed" and .trials == 8 and .running_ns / .enabled_ns == 0.5 and (.scaled / .value - 2 | fabs) < 1e-6 and .ratio > 1'
+ok "a ratio within a group is what it is in spite of that" event container instructions \
+	'.first == "cycles" and (.of_first - 0.8 | fabs) < 1e-9 and .event_group == 1'
+ok "an event that is not to be had has no figure, and a reason" event vm cycles \
+	'.state == "unsupported" and .scaled == null and .ratio == null and (.why | test("ENOENT"))'
+ok "nor has one that never had a counter" event native cache-misses '.state == "not-counted" and .scaled == null and .trials == 0'
+ok "a 0 that is not to be believed is no ratio" event container context-switches:u '.state == "suspect" and .value == 0 and .ratio == null'
+counters_told() {
+	grep -q '| container *| *getppid *| *instructions *| .*| *0.8 of cycles *| *50 % *| *multiplexed, scaled *|' "$text" &&
+		grep -q 'unsupported: this machine has no such counter (ENOENT)' "$text"
+}
+ok "the table of events tells what is scaled, and what is unsupported" counters_told
 ok "what a guest costs while it waits is told" says "used 1.00 % of one host CPU" "$page"
 ok "disturbances are told" says "the hypervisor took 2.1 %" "$page"
 ok "failures are told" says "killed for lack of memory" "$page"

@@ -14,11 +14,12 @@ set -- -w '@syscall,@io,@sched,@net,@memory' -w futex,with=partner \
 # Where we are in a guest ourselves, most are left to vm.t.
 [ -z "${TARE_IN_GUEST-}" ] || set -- -w getppid,forkexec,create,pingpong,tcprr
 observed() {
-	"$tare" run -q -e native -e container "$@" -c syscalls --rounds 1 --passes 5 -o "$runs/observed"
+	"$tare" run -q -e native -e container "$@" -c 'syscalls,counters=inherit:{raw_syscalls/sys_enter,context-switches}' --rounds 1 --passes 5 -o "$runs/observed"
 }
 ok "the syscalls collector observes every load" observed "$@"
 ok "every load is played but those that the container forbids" all_played "$runs/observed"
 ok "its counts are exact" counts_are_exact "$runs/observed"
+ok "perf counts the same of the player and all that it starts" perf_agrees "$runs/observed" inherit
 
 ok "limits are put on" "$tare" run -q -e native -e container -w cpu-burn,mem-fill --cpus 0.5 --memory 64M \
 	--duration 5s --rounds 1 -o "$runs/limits"

@@ -8,6 +8,17 @@ runs=$(mktemp -d "${TMPDIR:-/tmp}/tare-e2e-XXXXXX")
 # shellcheck disable=SC2154 # of lib.sh
 trap 'rm -rf "$work" "$runs"' EXIT
 
+# perf_agrees RUN MODE: where all slept at both snapshots, perf's own tracepoint has counted as many
+# calls as the collector syscalls, and context switches as sched if that was there, in each record
+# but those of boxes that perf cannot count in.
+perf_agrees() {
+	jq -e -s --arg mode "$2" 'map(select(.collectors.syscalls.quiet and .collectors.counters.mode == $mode)) |
+		length > 0 and all(.[].collectors;
+			.counters.events as $events |
+			([.syscalls.calls[].count] | add) + .syscalls.lost.other + .syscalls.lost.compat == $events["raw_syscalls/sys_enter"].value and
+			(.sched.switches // $events["context-switches"].value) == $events["context-switches"].value)' "$1/records.jsonl"
+}
+
 # counts_are_exact RUN: in each record with the syscalls collector, each call that the load
 # declares was entered exactly as often as it was declared for all operations, lead-ins included;
 # the turns cost what they are declared to cost; and nothing was lost.

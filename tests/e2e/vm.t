@@ -12,7 +12,7 @@ need qemu qemu-system-x86_64 --version
 need image "$tare" image build
 
 observed() {
-	"$tare" run -q -e native -e vm -e vm+container -w '@syscall,@io,@sched,@net,@memory' -c syscalls,sched,counters \
+	"$tare" run -q -e native -e vm -e vm+container -w '@syscall,@io,@sched,@net,@memory' -c 'syscalls,sched,counters={cycles,task-clock,page-faults}+context-switches+context-switches:u+raw_syscalls/sys_enter' \
 		--rounds 1 --passes 5 -o "$runs/observed"
 }
 ok "every load is observed in the guest and in a container there" observed
@@ -64,10 +64,12 @@ ok "what an idle guest takes of the host's memory is in the records, and the age
 
 software_counts_hardware_says_why() {
 	jq -e -s 'all(.[] | select(.collectors.counters.events != null) | .collectors.counters.events;
-		.["page-faults"].value >= 0 and (.cycles | has("unsupported") or (.value > 0)))' \
+		.["page-faults"].value >= 0 and (.cycles | has("unsupported") or (.value > 0)) and
+		.["context-switches:u"].suspect and .["page-faults"].running_ns == .["task-clock"].running_ns)' \
 		"$runs/observed/records.jsonl"
 }
 ok "counters count, or say why not" software_counts_hardware_says_why
+ok "perf counts the same calls and switches as the programs, in the guest as on the host" perf_agrees "$runs/observed" cgroup
 
 ok "limits are put on inside the guest" "$tare" run -q -e vm+container -w cpu-burn,mem-fill --cpus 0.5 \
 	--memory 64M --duration 5s --rounds 1 -o "$runs/limits"

@@ -318,6 +318,27 @@ static void collectors_are_known_and_given_once(void **state)
 	assert_int_equal(args_parse_collectors(",", list, &none), -EINVAL);
 }
 
+static void a_comma_in_braces_is_of_the_collectors_argument(void **state)
+{
+	cleanup_json json_t *list = json_array();
+	struct tare_err err = {0}, broken = {0}, argument = {0};
+
+	(void)state;
+	assert_int_equal(args_parse_collectors("sched,counters={cycles,instructions}+page-faults,"
+					       "syscalls=sampled",
+					       list, &err),
+			 0);
+	assert_int_equal(json_array_size(list), 3);
+	assert_string_equal(json_string_value(json_array_get(list, 1)),
+			    "counters={cycles,instructions}+page-faults");
+	json_array_clear(list);
+	assert_int_equal(args_parse_collectors("counters={cycles,sched", list, &broken), -EINVAL);
+	assert_says(broken, "the '{' has no '}'");
+	assert_int_equal(args_parse_collectors("sched=all", list, &argument), -EINVAL);
+	assert_says(argument, "takes no argument");
+	assert_int_equal(json_array_size(list), 0);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -350,6 +371,7 @@ int main(void)
 		cmocka_unit_test(the_kernel_s_command_line_takes_the_rest_and_stays_last),
 		cmocka_unit_test(a_wrong_load_is_told_with_what_was_meant),
 		cmocka_unit_test(collectors_are_known_and_given_once),
+		cmocka_unit_test(a_comma_in_braces_is_of_the_collectors_argument),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

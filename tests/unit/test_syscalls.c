@@ -8,8 +8,6 @@
 
 #include <dirent.h>
 #include <pthread.h>
-#include <sched.h>
-#include <sys/mount.h>
 #include <time.h>
 
 #include "syscalls_scene.h"
@@ -289,43 +287,6 @@ static void a_call_that_is_killed_is_not_in_flight(void **state)
 	json_decref(seen);
 }
 
-/* The perf tracepoint counts by other means than the programs do. */
-static void perf_counts_the_same(void **state)
-{
-	struct scene scene;
-	struct collector *syscalls, *counters;
-	json_t *seen, *counted, *event, *call;
-	const char *name;
-	uint64_t sum = 0;
-
-	(void)state;
-	/* In a mount namespace of our own: many systems do not mount it. */
-	if (access("/sys/kernel/tracing/events/raw_syscalls/sys_enter/id", R_OK) < 0) {
-		assert_int_equal(unshare(CLONE_NEWNS), 0);
-		assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
-		if (mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL) < 0)
-			skip();
-	}
-	n_threads = 3;
-	scene_open(&scene, CGROUP_BIT(CGROUP_PIDS), NULL); /* v2: perf wants one */
-	counters = scene_attach(&scene, "counters=raw_syscalls/sys_enter");
-	syscalls = scene_attach(&scene, "syscalls");
-	scene_start(&scene, part_threads);
-	scene_play(&scene);
-	seen = scene_read(syscalls);
-	counted = scene_read(counters);
-	event = json_object_get(json_object_get(counted, "events"), "raw_syscalls/sys_enter");
-	json_object_foreach(json_object_get(seen, "calls"), name, call) sum +=
-		json_u64_or(call, "count", 0);
-	if (json_object_get(event, "unsupported"))
-		(void)fprintf(stderr, "%s\n", json_string_or(event, "unsupported", ""));
-	assert_true(sum > 3UL * CALLS);
-	assert_int_equal(json_u64_or(event, "value", 0), sum);
-	json_decref(seen);
-	json_decref(counted);
-	scene_close(&scene);
-}
-
 /* Ids of the BPF programs that this process holds, from its descriptors. */
 static size_t own_programs(unsigned int *ids, size_t room)
 {
@@ -399,7 +360,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test_teardown(returns_from_signal_handlers_have_their_name,
 					  scene_teardown),
 		cmocka_unit_test_teardown(a_call_that_is_killed_is_not_in_flight, scene_teardown),
-		cmocka_unit_test_teardown(perf_counts_the_same, scene_teardown),
 		cmocka_unit_test_teardown(nothing_is_left_after_detaching, scene_teardown),
 	};
 	char byte;

@@ -170,6 +170,8 @@ static int do_outside(const struct spawn *spawn, const struct box_exec *exec, pi
 
 	if (r == 0 && spawn->outside)
 		r = spawn->outside(spawn->context, pid, err);
+	if (r == 0 && exec && exec->born)
+		exec->born(exec->context, pid);
 	return spawn_not_execve(r, err);
 }
 

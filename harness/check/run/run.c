@@ -168,7 +168,7 @@ static int put_up(struct check_player *p, const struct trial_spec *spec, const s
 		r = p->run->ops->open(&config, &p->box, err);
 	if (r < 0)
 		return r;
-	return player_start(&p->player, p->box, place, spec, p->cgroup, err);
+	return player_start(&p->player, p->box, place, spec, p->cgroup, NULL, err);
 }
 
 /* Our group holds: the safety limits, and over them all others unless the box sees to those. */

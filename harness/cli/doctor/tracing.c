@@ -12,12 +12,13 @@
 #include "base/json.h"
 #include "cli/doctor/doctor.h"
 #include "collector.h"
+#include "perf/survey.h"
 
 #define BTF      "/sys/kernel/btf/vmlinux"
 #define LOCKDOWN "/sys/kernel/security/lockdown"
 #define PARANOID "/proc/sys/kernel/perf_event_paranoid"
-#define PMU      "/sys/bus/event_source/devices/cpu"
-#define PMU_CORE "/sys/bus/event_source/devices/cpu_core"
+
+extern const struct collector_ops collector_ops_counters;
 
 static void probe_collector(struct doctor *doctor, const char *name, const char *advice)
 {
@@ -39,7 +40,7 @@ static void say_missing(struct doctor *doctor, const char *collector, json_t *fi
 
 	json_object_foreach(figures, figure, why)
 	{
-		char names[200] = "";
+		char names[320] = "";
 		bool said = false;
 
 		json_object_foreach(figures, other, its)
@@ -58,13 +59,14 @@ static void say_missing(struct doctor *doctor, const char *collector, json_t *fi
 	}
 }
 
+/* counters has a section of its own. */
 static void probe_figures(struct doctor *doctor)
 {
 	for (const struct collector_ops *const *c = collector_ops_table; *c; c++) {
 		cleanup_json json_t *figures = json_object();
 		struct tare_err err = {0};
 
-		if (!(*c)->missing)
+		if (!(*c)->missing || *c == &collector_ops_counters)
 			continue;
 		if ((*c)->missing(figures, &err) < 0)
 			doctor_say(doctor, DOCTOR_DEGRADED, (*c)->name, NULL, "%s", err.msg);
@@ -74,6 +76,31 @@ static void probe_figures(struct doctor *doctor)
 		else
 			say_missing(doctor, (*c)->name, figures);
 	}
+}
+
+/* Those of the events that all processors know by the same name: which are to be had, and why
+ * the others are not. What the kernel opens and counts is believed, and no name in /sys. */
+static void say_events(struct doctor *doctor, bool *ret_cycles)
+{
+	cleanup_json json_t *missing = json_object();
+	struct tare_err err = {0};
+	char names[256] = "";
+
+	if (survey_events(missing, &err) < 0) {
+		doctor_say(doctor, DOCTOR_DEGRADED, "events", NULL, "%s", err.msg);
+		return;
+	}
+	for (const char *const *name = survey_names; *name; name++) {
+		size_t used = strlen(names);
+
+		if (!json_object_get(missing, *name))
+			(void)snprintf(names + used, sizeof(names) - used, "%s%s", used ? ", " : "",
+				       *name);
+	}
+	*ret_cycles = !json_object_get(missing, "cycles");
+	if (names[0])
+		doctor_say(doctor, DOCTOR_OK, "events", NULL, "counted here: %s", names);
+	say_missing(doctor, "events", missing);
 }
 
 void doctor_ebpf(struct doctor *doctor)
@@ -101,12 +128,13 @@ void doctor_ebpf(struct doctor *doctor)
 void doctor_perf(struct doctor *doctor)
 {
 	char paranoid[32] = "";
-	bool pmu = access(PMU, F_OK) == 0 || access(PMU_CORE, F_OK) == 0;
+	bool cycles = false;
 
 	probe_collector(doctor, "counters", doctor->root ? NULL : "sudo tare doctor perf");
-	if (pmu)
-		doctor_say(doctor, DOCTOR_OK, "hardware", NULL, "the CPU has counters");
-	else
+	say_events(doctor, &cycles);
+	if (cycles)
+		doctor_say(doctor, DOCTOR_OK, "hardware", NULL, "the CPU's counters count");
+	else if (doctor->root)
 		doctor_say(doctor, DOCTOR_DEGRADED, "hardware",
 			   "ask the hypervisor for a virtual PMU, or use bare metal",
 			   "no counters of the CPU: software events only");
