@@ -41,7 +41,7 @@ done
 # what follows -- is not tare's.
 examples_of() { "$tare" help "$1" | sed '1,/^examples:/d'; }
 examples() {
-	sed 's/\\-/-/g; s/\\(dq/"/g' "$build/man/tare-$1.1" >"$work/page"
+	sed 's/\\-/-/g; s/\\(dq/"/g; s/\\(aq/'"'"'/g' "$build/man/tare-$1.1" >"$work/page"
 	options_of "$1" >"$work/options"
 	examples_of "$1" | sed 's/^  //' >"$work/examples"
 	while read -r line; do

@@ -27,6 +27,7 @@ static const struct term variables[] = {
 	{"TARE_RUNTIME_DIR", "the folder of the journals"},
 	{"XDG_RUNTIME_DIR", "without root, the journals are in its folder tare"},
 	{"XDG_CACHE_HOME", "images, kernels and saved guests are in its folder tare"},
+	{"SUDO_USER", "whose lab it is where --student does not say"},
 	{"HOME", "without root and XDG_CACHE_HOME they are in its folder .cache/tare"},
 	{"TMPDIR", "where temporary folders are made, else /tmp; journals too, without root and "
 		   "XDG_RUNTIME_DIR"},
