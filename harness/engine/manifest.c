@@ -12,7 +12,7 @@
 #include "base/text.h"
 #include "engine/fingerprint.h"
 
-static json_t *rfc3339_now(void)
+json_t *manifest_now(void)
 {
 	char text[40];
 	time_t now = time(NULL);
@@ -57,7 +57,7 @@ int manifest_make(const struct engine_config *config, json_t **ret, struct tare_
 int manifest_begin_sitting(json_t *manifest, struct tare_err *err)
 {
 	json_t *sittings = json_object_get(manifest, "sittings");
-	json_t *sitting = json_pack("{s:o, s:n, s:n, s:n}", "begun", rfc3339_now(), "ended", "end",
+	json_t *sitting = json_pack("{s:o, s:n, s:n, s:n}", "begun", manifest_now(), "ended", "end",
 				    "records");
 
 	if (json_array_append_new(sittings, sitting) < 0)
@@ -70,7 +70,7 @@ int manifest_end_sitting(json_t *manifest, const char *end, uint64_t records, st
 	json_t *sittings = json_object_get(manifest, "sittings");
 	json_t *sitting = json_array_get(sittings, json_array_size(sittings) - 1);
 
-	if (json_put(sitting, "ended", rfc3339_now()) < 0 ||
+	if (json_put(sitting, "ended", manifest_now()) < 0 ||
 	    json_put(sitting, "end", json_string(end)) < 0 ||
 	    json_put(sitting, "records", json_u64(records)) < 0)
 		return err_set(err, ENOMEM, "out of memory");

@@ -8,6 +8,9 @@
 
 struct tare_err;
 
+/* The wall clock's time in UTC, as RFC 3339 writes it: a new text. */
+json_t *manifest_now(void);
+
 /* A new run's. -ENOENT: no tare-load. */
 int manifest_make(const struct engine_config *config, json_t **ret, struct tare_err *err);
 

@@ -28,7 +28,7 @@ static void cleanup_storep(struct store **store)
 }
 #define cleanup_store __attribute__((cleanup(cleanup_storep)))
 
-static int check_empty(const char *path, struct tare_err *err)
+int store_check_empty(const char *path, struct tare_err *err)
 {
 	DIR *dir = opendir(path);
 	const struct dirent *entry;
@@ -70,7 +70,7 @@ static int open_folder(const char *path, int flags, struct store **ret, struct t
 
 int store_create(const char *path, struct store **ret, struct tare_err *err)
 {
-	int r = check_empty(path, err);
+	int r = store_check_empty(path, err);
 
 	if (r < 0)
 		return r;

@@ -17,6 +17,8 @@ struct store;
 /* A line of records.jsonl may be this long; a record of 2,000 slices is a tenth of it. */
 #define STORE_LINE_MAX (4U << 20)
 
+/* A missing folder is empty. -ENOTEMPTY: there is something in it. */
+int store_check_empty(const char *path, struct tare_err *err);
 /* Make the folder (it must be new or empty) and an empty records.jsonl.
  * -ENOTEMPTY: there is something in it. */
 int store_create(const char *path, struct store **ret, struct tare_err *err);

@@ -8,6 +8,7 @@
 #include "engine/args.h"
 
 struct tare_err;
+struct doc;
 struct trial_place;
 struct journal;
 
@@ -37,6 +38,8 @@ bool isolation_looked(const json_t *result);
 
 /* The tables, as text on stdout. */
 void isolation_print(const json_t *result, bool color);
+/* The verdicts as tables of a report, a column an environment. */
+int isolation_table(const json_t *result, struct doc *doc, struct tare_err *err);
 /* The result as ISOLATION_FILE in a folder, and its tables beside it: index.html and report.md,
  * as bits of enum report_format. */
 #define ISOLATION_FILE "isolation.json"

@@ -211,8 +211,9 @@ static int write_columns(struct doc *doc, const json_t *envs, size_t first, stru
 	return 0;
 }
 
-static int write_table(struct doc *doc, const json_t *envs, struct tare_err *err)
+int isolation_table(const json_t *result, struct doc *doc, struct tare_err *err)
 {
+	const json_t *envs = json_object_get(result, "environments");
 	int r = 0;
 
 	for (size_t first = 0; r == 0 && first < json_array_size(envs); first += TABLE_COLUMNS - 1)
@@ -290,7 +291,7 @@ static int write_body(struct doc *doc, const json_t *result, struct tare_err *er
 		"inside, *shared* when all of it is. Attacks were really attempted from inside. "
 		"On the host, those whose success would change the machine go as far as opening "
 		"for writing, and only inside of a box that claims to hold them back.");
-	r = write_table(doc, envs, err);
+	r = isolation_table(result, doc, err);
 	doc->ops->heading(doc, 2, "Evidence");
 	json_array_foreach(envs, i, env)
 	{
