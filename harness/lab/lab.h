@@ -32,8 +32,9 @@ struct lab_ops {
 	double factor;       /* an estimate within this factor of what was measured is right */
 	const char *claim;   /* one sentence, which the data confirm or refute */
 	const char *discuss; /* to be answered in words, and graded by a person */
-	/* Can it be done here? 0, or -ENOTSUP and a sentence. May be NULL. */
-	int (*probe)(struct tare_err *err);
+	/* Can it be done here? 0, or -ENOTSUP and a sentence. May be NULL. image: that was asked
+	 * for, or NULL. */
+	int (*probe)(const char *cache_dir, const char *image, struct tare_err *err);
 	int (*carry_out)(struct lab_work *work, struct tare_err *err);
 	/* The data are a stranger's: what is missing in them is missing in the findings. */
 	int (*judge)(const struct lab_data *data, struct lab_findings *ret, struct tare_err *err);

@@ -136,30 +136,41 @@ static int print_json(json_t *taken, struct tare_err *err)
 	return 0;
 }
 
+/* {"name", "summary", "available", "why"} */
+static json_t *about(const struct lab_ops *lab, const char *cache_dir)
+{
+	struct tare_err why = {0};
+	bool can = !lab->probe || lab->probe(cache_dir, NULL, &why) == 0;
+
+	return json_pack("{s:s, s:s, s:b, s:o}", "name", lab->name, "summary", lab->summary,
+			 "available", can, "why", can ? json_null() : json_string(why.msg));
+}
+
 static int list(const struct command *command, const struct lab_options *own,
 		const struct cli_options *cli, struct tare_err *err)
 {
-	json_t *all = json_array();
+	cleanup_json json_t *all = json_array();
+	struct places places;
+	int r = places_find(&places, err);
+	const json_t *one;
+	size_t i;
 
 	(void)command;
 	(void)own;
-	for (const struct lab_ops *const *lab = lab_ops_table; *lab; lab++) {
-		struct tare_err why = {0};
-		bool can = !(*lab)->probe || (*lab)->probe(&why) == 0;
-
-		(void)json_array_append_new(
-			all, json_pack("{s:s, s:s, s:b, s:o}", "name", (*lab)->name, "summary",
-				       (*lab)->summary, "available", can, "why",
-				       can ? json_null() : json_string(why.msg)));
-		if (cli->json)
-			continue;
-		(void)printf("%-10s %s\n", (*lab)->name, (*lab)->summary);
-		if (!can)
-			(void)printf("%-10s   not here: %s\n", "", why.msg);
-	}
+	if (r < 0)
+		return r;
+	for (const struct lab_ops *const *lab = lab_ops_table; *lab; lab++)
+		(void)json_array_append_new(all, about(*lab, places.cache_dir));
+	(void)places_close(&places, NULL);
 	if (cli->json)
-		return print_json(all, err);
-	json_decref(all);
+		return print_json(json_incref(all), err);
+	json_array_foreach(all, i, one)
+	{
+		(void)printf("%-10s %s\n", json_string_or(one, "name", ""),
+			     json_string_or(one, "summary", ""));
+		if (!json_bool_or(one, "available", true))
+			(void)printf("%-10s not here: %s\n", "", json_string_or(one, "why", ""));
+	}
 	return fflush(stdout) == 0 ? 0 : err_errno(err, "write to stdout");
 }
 
@@ -332,17 +343,22 @@ static int run(const struct command *command, const struct lab_options *own,
 		(void)command_fail(command, err);
 		return EXIT_CANNOT_RUN;
 	}
-	if ((begin.lab->probe && begin.lab->probe(err) < 0) ||
-	    (own->out_dir && store_check_empty(own->out_dir, err) < 0) ||
-	    predict(begin.lab, own, &begin.prediction, err) < 0)
-		return -err->code;
 	r = places_find(&places, err);
+	if (r < 0)
+		return r;
+	if ((begin.lab->probe && begin.lab->probe(places.cache_dir, own->image, err) < 0) ||
+	    (own->out_dir && store_check_empty(own->out_dir, err) < 0) ||
+	    predict(begin.lab, own, &begin.prediction, err) < 0) {
+		(void)places_close(&places, NULL);
+		return -err->code;
+	}
 	begin.load_path = places.load_path;
-	if (r == 0)
-		r = lab_submission_begin(&begin, &submission, err);
-	else
-		json_decref(begin.prediction);
-	return r < 0 ? r : run_in_places(begin.lab, own, cli, &places, submission, err);
+	r = lab_submission_begin(&begin, &submission, err);
+	if (r < 0) {
+		(void)places_close(&places, NULL);
+		return r;
+	}
+	return run_in_places(begin.lab, own, cli, &places, submission, err);
 }
 
 static int grade(const struct command *command, const struct lab_options *own,
@@ -417,7 +433,7 @@ static int run_lab(const struct command *command, int argc, char **argv)
 	if (!action)
 		return command_misuse(command, &err);
 	code = action->run(command, &own, &cli, &err);
-	if (code == -EINVAL || code == -ENOTEMPTY)
+	if (code == -EINVAL || code == -ENOTEMPTY || code == -ENOENT)
 		return command_misuse(command, &err);
 	return code < 0 ? command_fail(command, &err) : code;
 }

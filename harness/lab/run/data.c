@@ -215,8 +215,8 @@ void lab_count_trials(const struct lab_data *data, struct lab_findings *findings
 /* NaN: this trial does not tell. */
 static double start_ns(const struct run_trial *trial)
 {
-	const json_t *span = trial ? json_object_get(trial->record, "host_span") : NULL;
-	double ns = json_double_or(span, "ready", NAN) - json_double_or(span, "asked", NAN);
+	const json_t *span = trial ? json_object_get(trial->record, "span") : NULL;
+	double ns = json_double_or(span, "ready", NAN);
 
 	return ns > 0 ? ns : NAN;
 }

@@ -42,8 +42,8 @@ void lab_add_ratio(const struct lab_data *data, struct lab_findings *findings, c
 		   const char *load, const char *name, const char *what);
 /* The trials of the run into the findings' done and planned. */
 void lab_count_trials(const struct lab_data *data, struct lab_findings *findings);
-/* Start of an environment in the run: from "asked" to "ready", the host's clock. Per round log
- * ratio of a's to b's. -ENODATA: no round has both. */
+/* From asking for an environment to its load being ready: the log ratio of a's to b's in each
+ * round. Both on one kernel. -ENODATA: no round has both. */
 int lab_start_ratio(const struct lab_data *data, const char *a, const char *b, struct location *ret,
 		    struct tare_err *err);
 /* An environment of isolation.json; NULL: it could not be looked at. */
