@@ -146,7 +146,7 @@ static void answer(const json_t *list, uint64_t outside, uint64_t pid_outside,
 		same |= pid_outside && json_u64_or(row, "pid", 0) == pid_outside;
 		kernel |= strcmp(json_string_or(row, "name", ""), "kthreadd") == 0;
 	}
-	if (n == 0)
+	if (n == 0 || outside == 0)
 		return;
 	ret->key[0] = n <= FEW && one && !same ? 'b'
 		      : n <= FEW && same       ? 'c'

@@ -15,6 +15,7 @@
 #include "check/check.h"
 #include "cli/command.h"
 #include "collector.h"
+#include "lab/lab.h"
 #include "limit/limit.h"
 #include "machine/machine.h"
 
@@ -177,6 +178,30 @@ static void checks_are_complete(void **state)
 	assert_non_null(before);
 }
 
+static void labs_are_complete(void **state)
+{
+	const char *before = NULL;
+
+	(void)state;
+	for (const struct lab_ops *const *l = lab_ops_table; *l; l++) {
+		check_name((*l)->name, before);
+		check_summary((*l)->name, (*l)->summary);
+		assert_true((*l)->aim && (*l)->background && (*l)->question && (*l)->claim &&
+			    (*l)->discuss && (*l)->carry_out && (*l)->judge);
+		/* A letter is chosen, or a number is estimated. */
+		assert_true((*l)->choices || ((*l)->unit && (*l)->factor > 1 && (*l)->least > 0 &&
+					      (*l)->most > (*l)->least));
+		for (size_t i = 0; (*l)->choices && (*l)->choices[i].key; i++) {
+			const char key[] = {(char)('a' + i), '\0'};
+
+			assert_string_equal((*l)->choices[i].key, key);
+			check_summary((*l)->name, (*l)->choices[i].text);
+		}
+		before = (*l)->name;
+	}
+	assert_non_null(before);
+}
+
 static void limits_are_complete(void **state)
 {
 	(void)state;
@@ -198,6 +223,7 @@ int main(void)
 		cmocka_unit_test(no_option_is_a_machines_and_a_boxs),
 		cmocka_unit_test(collectors_are_complete),
 		cmocka_unit_test(checks_are_complete),
+		cmocka_unit_test(labs_are_complete),
 		cmocka_unit_test(limits_are_complete),
 	};
 

@@ -302,9 +302,9 @@ static int tell(const struct lab_ops *lab, const struct cli_options *cli, json_t
 							      : 0;
 }
 
-static int run_in_places(const struct lab_ops *lab, const struct lab_options *own,
-			 const struct cli_options *cli, struct places *places, json_t *submission,
-			 struct tare_err *err)
+static int run_in_places(const struct command *command, const struct lab_ops *lab,
+			 const struct lab_options *own, const struct cli_options *cli,
+			 struct places *places, json_t *submission, struct tare_err *err)
 {
 	cleanup_json json_t *missing = json_array();
 	cleanup_free char *dir = NULL;
@@ -323,6 +323,10 @@ static int run_in_places(const struct lab_ops *lab, const struct lab_options *ow
 		r = closed;
 	if (r == 0)
 		r = lab_submission_finish(submission, lab, dir, missing, err);
+	if (r < 0 && *interrupt_catch()) {
+		(void)command_fail(command, err);
+		return 128 + *interrupt_catch();
+	}
 	return r < 0 ? r : tell(lab, cli, submission, dir, err);
 }
 
@@ -358,7 +362,7 @@ static int run(const struct command *command, const struct lab_options *own,
 		(void)places_close(&places, NULL);
 		return r;
 	}
-	return run_in_places(begin.lab, own, cli, &places, submission, err);
+	return run_in_places(command, begin.lab, own, cli, &places, submission, err);
 }
 
 static int grade(const struct command *command, const struct lab_options *own,

@@ -204,10 +204,11 @@ static int add_row(const char *dir, json_t *rows, struct tare_err *err)
 	if (json_array_size(rows) == SUBMISSIONS_MAX)
 		return err_set(err, E2BIG, "more than %d submissions: grade them in parts",
 			       SUBMISSIONS_MAX);
-	row = printable
-		      ? json_pack("{s:s, s:s, s:s, s:[]}", "folder", text_make_printable(printable),
-				  "student", "?", "lab", "?", "flags")
-		      : NULL;
+	if (printable && !lab_is_plain(printable))
+		(void)text_make_printable(printable);
+	row = printable ? json_pack("{s:s, s:s, s:s, s:[]}", "folder", printable, "student", "?",
+				    "lab", "?", "flags")
+			: NULL;
 	if (!row || json_array_append_new(rows, row) < 0)
 		return err_set(err, ENOMEM, "out of memory");
 	if (fill_row(dir, row, &why) < 0)

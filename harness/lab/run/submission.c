@@ -19,21 +19,30 @@
 #include "lab/run/findings.h"
 #include "lab/run/show.h"
 
+bool lab_is_plain(const char *text)
+{
+	cleanup_json json_t *utf8 = json_string(text);
+
+	for (const char *c = text; *c; c++) {
+		/* Those of one byte, and the others, which UTF-8 begins with C2. */
+		if ((unsigned char)*c < ' ' || *c == 0x7f ||
+		    ((unsigned char)*c == 0xc2 && (unsigned char)c[1] < 0xa0))
+			return false;
+	}
+	return utf8 != NULL;
+}
+
 int lab_check_student(const char *name, struct tare_err *err)
 {
-	cleanup_json json_t *utf8 = json_string(name);
 	size_t n = strlen(name);
 
 	if (n == 0 || n > LAB_STUDENT_MAX)
 		return err_set(err, EINVAL, "--student: a name of 1 to %d bytes is needed",
 			       LAB_STUDENT_MAX);
-	for (const char *c = name; *c; c++) {
-		/* Control characters, also the second half of them, which UTF-8 begins with C2. */
-		if ((unsigned char)*c < ' ' || *c == 0x7f ||
-		    ((unsigned char)*c == 0xc2 && (unsigned char)c[1] < 0xa0))
-			return err_set(err, EINVAL, "--student: the name has a control character");
-	}
-	return utf8 ? 0 : err_set(err, EINVAL, "--student: the name is not UTF-8");
+	if (!lab_is_plain(name))
+		return err_set(err, EINVAL,
+			       "--student: the name has control characters or is not UTF-8");
+	return 0;
 }
 
 int lab_submission_begin(const struct lab_begin *begin, json_t **ret, struct tare_err *err)

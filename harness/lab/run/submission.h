@@ -29,6 +29,8 @@ struct lab_begin {
 	uint64_t seed;
 };
 
+/* UTF-8 without control characters: fit to be shown on a terminal. */
+bool lab_is_plain(const char *text);
 /* -EINVAL: no name of a student. */
 int lab_check_student(const char *name, struct tare_err *err);
 int lab_submission_begin(const struct lab_begin *begin, json_t **ret, struct tare_err *err);
