@@ -50,7 +50,7 @@ static void add_check(const json_t *result, struct lab_findings *ret)
 	const json_t *figure = json_object_get(result, "figure");
 	const struct lab_figure named = {
 		.name = json_string_or(result, "check", "?"),
-		.what = json_string_or(result, "claim", ""),
+		.what = json_string_or(result, "check", "?"),
 		.unit = json_string_or(result, "unit", ""),
 		.note = json_string_or(result, "verdict", ""),
 		.value = json_double_or(figure, "value", NAN),

@@ -92,5 +92,5 @@ const struct lab_ops lab_ops_paths = {
 		   "Which step explains each of your figures? What would KVM change?",
 	.carry_out = carry_out,
 	.judge = judge,
-	.show = lab_show_run,
+	.show = lab_show_ratios,
 };

@@ -187,5 +187,5 @@ const struct lab_ops lab_ops_startup = {
 		"would limit their number?",
 	.carry_out = carry_out,
 	.judge = judge,
-	.show = lab_show_run,
+	.show = lab_show_starts,
 };

@@ -199,7 +199,7 @@ static int show(const struct lab_data *data, struct doc *doc, struct tare_err *e
 		doc->ops->heading(doc, 2, "What was asked inside and outside");
 		doc->ops->table(doc, &table);
 	}
-	return lab_show_run(data, doc, err);
+	return lab_show_ratios(data, doc, err);
 }
 
 const struct lab_ops lab_ops_userland = {

@@ -105,6 +105,18 @@ static void check_against_data(const json_t *submission, const struct lab_data *
 		flag(row, "tampered", "its seed or its tare-load is not that of the run");
 }
 
+/* RFC 3339 in UTC sorts as text. */
+static void check_times(const json_t *submission, const struct lab_data *data, json_t *row)
+{
+	const json_t *sittings =
+		data->run ? json_object_get(data->run->manifest, "sittings") : NULL;
+	const char *begun = json_string_or(json_array_get(sittings, 0), "begun", NULL);
+	const char *at = json_string_or(json_object_get(submission, "prediction"), "at", NULL);
+
+	if (begun && at && strcmp(at, begun) > 0)
+		flag(row, "tampered", "its prediction is later than its run");
+}
+
 static const char *first_tampered(const json_t *row)
 {
 	const json_t *one;
@@ -153,6 +165,7 @@ static int judge_row(const json_t *submission, const struct lab_ops *lab, const 
 	if (r == 0) {
 		found = lab_findings_json(lab, &findings);
 		check_against_data(submission, &data, found, row);
+		check_times(submission, &data, row);
 		put_prediction(row, lab, submission, &findings);
 		rubric = lab_rubric(lab, submission, &findings, first_tampered(row));
 		(void)json_object_update(row, found);

@@ -30,40 +30,52 @@ void lab_say_verdict(struct lab_findings *findings, const char *fmt, ...)
 	va_end(args);
 }
 
-/* The plots that fit a lab, once for both forms of its report. */
-static int draw(const struct lab_data *data, const char *dir, struct tare_err *err)
+typedef int draw_fn(const char *dir, const struct run *run, const json_t *summary,
+		    struct tare_err *err);
+
+/* A plot of the run, drawn once for both forms of the page; nothing without a run, and no picture
+ * without gnuplot. */
+static int show_plot(const struct lab_data *data, struct doc *doc, const char *name, draw_fn *draw,
+		     const char *caption, struct tare_err *err)
 {
-	cleanup_free char *drawn = text_format("%s/ratios.svg", dir);
-	struct tare_err why = {0};
-	int r;
+	cleanup_free char *drawn = text_format("%s/%s.svg", doc->plots_dir, name);
+	int r = 0;
 
 	if (!drawn)
 		return err_set(err, ENOMEM, "out of memory");
-	if (access(drawn, F_OK) == 0 || plot_probe(&why) < 0)
+	if (!data->run)
 		return 0;
-	r = fd_make_dirs(dir, err);
-	if (r < 0 || (r = plot_ratios(dir, data->run, data->summary, err)) < 0)
-		return r;
-	return plot_startup(dir, data->run, data->summary, err);
-}
-
-int lab_show_run(const struct lab_data *data, struct doc *doc, struct tare_err *err)
-{
-	int r = data->run ? draw(data, doc->plots_dir, err) : 0;
-
-	if (r < 0 || !data->run)
+	if (access(drawn, F_OK) < 0 && plot_probe(NULL) == 0) {
+		r = fd_make_dirs(doc->plots_dir, err);
+		if (r == 0)
+			r = draw(doc->plots_dir, data->run, data->summary, err);
+	}
+	if (r < 0)
 		return r;
 	doc->ops->heading(doc, 2, "Your measurements");
-	doc->ops->figure(doc, "ratios",
-			 "Time of an operation against the same natively, with its interval of at "
-			 "least 95 % over the rounds; log axis; filled: the interval excludes 1.");
-	doc->ops->figure(
-		doc, "startup",
-		"From asking for the box, or the guest, to being ready. Dots are rounds or "
-		"boots, above them the estimate with its interval; log axis.");
+	doc->ops->figure(doc, name, caption);
 	doc_say(doc, "All there is of this run, with validity and what else differs between the "
 		     "environments: tare report " LAB_DATA_DIR "/run in the folder of this page.");
 	return 0;
+}
+
+int lab_show_ratios(const struct lab_data *data, struct doc *doc, struct tare_err *err)
+{
+	return show_plot(
+		data, doc, "ratios", plot_ratios,
+		"Time of an operation against the same in the first environment, with its "
+		"interval of at least 95 % over the rounds; log axis; filled: the interval "
+		"excludes 1.",
+		err);
+}
+
+int lab_show_starts(const struct lab_data *data, struct doc *doc, struct tare_err *err)
+{
+	return show_plot(
+		data, doc, "startup", plot_startup,
+		"From asking for the box, or the guest, to being ready. Dots are rounds or "
+		"boots, above them the estimate with its interval; log axis.",
+		err);
 }
 
 int lab_show_isolation(const struct lab_data *data, struct doc *doc, struct tare_err *err)
