@@ -150,8 +150,7 @@ bool inside_is_guest(const struct inside *inside)
 	return inside->machine->ops->is_guest;
 }
 
-/* The trial belongs to its caller; what it points to stays the environment's. */
-static struct trial_spec spec_of(const struct env_choice *env)
+struct trial_spec inside_spec(const struct env_choice *env)
 {
 	struct trial_spec spec = {
 		.machine_options = json_incref(env->machine_options),
@@ -194,7 +193,7 @@ static int run_captured(struct inside *inside, const struct env_choice *env, cha
 	stdio.fds[0] = null;
 	stdio.fds[1] = out;
 	stdio.fds[2] = null;
-	spec = spec_of(env);
+	spec = inside_spec(env);
 	r = inside->machine->ops->exec(inside->machine, &spec, argv, envp, NULL, &stdio, &status,
 				       err);
 	trial_spec_clear(&spec);

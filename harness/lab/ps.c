@@ -148,11 +148,14 @@ static void answer(const json_t *list, uint64_t outside, uint64_t pid_outside,
 	}
 	if (n == 0 || outside == 0)
 		return;
-	ret->key[0] = n <= FEW && one && !same ? 'b'
-		      : n <= FEW && same       ? 'c'
-		      : 2 * n > outside        ? 'a'
-		      : kernel                 ? 'd'
-					       : '\0';
+	if (n <= FEW && same)
+		ret->key[0] = 'c';
+	else if (n <= FEW && one)
+		ret->key[0] = 'b';
+	else if (2 * n > outside)
+		ret->key[0] = 'a';
+	else if (kernel)
+		ret->key[0] = 'd';
 }
 
 static int judge(const struct lab_data *data, struct lab_findings *ret, struct tare_err *err)

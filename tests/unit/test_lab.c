@@ -25,7 +25,7 @@
 #include "lab/run/grade.h"
 #include "lab/run/submission.h"
 
-#define LOAD TARE_BINARY_DIR "/tare-load"
+#define LOAD "/proc/self/exe" /* some program */
 
 static const struct lab_ops *lab(const char *name)
 {

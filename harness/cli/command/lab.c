@@ -444,7 +444,7 @@ static int run_lab(const struct command *command, int argc, char **argv)
 
 const struct command command_lab = {
 	.name = "lab",
-	.usage = "list | show NAME | run NAME [--predict ANSWER] [--student NAME] | grade DIR...",
+	.usage = "list | show LAB | run LAB [--predict ANSWER] [--student NAME] | grade DIR...",
 	.summary = "experiments for a course: predict, measure, hand in, grade",
 	.details =
 		"show prints the handout of a lab. run asks for a prediction, which is recorded "
@@ -453,6 +453,9 @@ const struct command command_lab = {
 		"any number of such folders, or folders of them, again from\ntheir data and merges "
 		"them into one table; what was copied or changed is flagged.\nThe last line of run "
 		"on stdout is the folder. Exit of grade: 1 when something is flagged.",
+	.examples = "tare lab show names\n"
+		    "tare lab run names --student 'Ada Lovelace' --predict c\n"
+		    "tare lab grade class --csv grades.csv",
 	.options = lab_options,
 	.run = run_lab,
 };

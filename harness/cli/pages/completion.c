@@ -12,6 +12,7 @@
 #include "cli/options.h"
 #include "collector.h"
 #include "isolation/isolation.h"
+#include "lab/lab.h"
 #include "machine/machine.h"
 #include "trial/trial.h"
 
@@ -23,6 +24,7 @@ static const struct {
 	{"LOAD", "values=$_tare_loads"},
 	{"COLLECTORS", "values=$_tare_collectors"},
 	{"CHECK", "values=$_tare_checks"},
+	{"LAB", "values=$_tare_labs"},
 	{"PROBE", "values=$_tare_probes"},
 	{"FILE", "kind=files"},
 	{"DIR", "kind=files"},
@@ -216,6 +218,9 @@ static void put_tables(FILE *to)
 	(void)fputs("'\n_tare_checks='", to);
 	for (const struct check_ops *const *c = check_ops_table; *c; c++)
 		(void)fprintf(to, " %s", (*c)->name);
+	(void)fputs("'\n_tare_labs='", to);
+	for (const struct lab_ops *const *l = lab_ops_table; *l; l++)
+		(void)fprintf(to, " %s", (*l)->name);
 	(void)fputs("'\n_tare_commands='", to);
 	for (const struct command *const *c = command_table; *c; c++)
 		(void)fprintf(to, " %s", (*c)->name);

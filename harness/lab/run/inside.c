@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "engine/args.h"
+#include "isolation/inside.h"
 #include "kernel/journal.h"
 #include "lab/run/work.h"
 #include "machine/machine.h"
@@ -67,22 +68,6 @@ static void *listen_to(void *context)
 	return NULL;
 }
 
-static struct trial_spec spec_of(const struct env_choice *env)
-{
-	struct trial_spec spec = {
-		.machine_options = json_incref(env->machine_options),
-		.options = json_incref(env->options),
-		.params = json_object(),
-		.collectors = json_array(),
-	};
-
-	memcpy(spec.env, env->label, sizeof(spec.env));
-	memcpy(spec.machine, env->machine, sizeof(spec.machine));
-	memcpy(spec.box, env->box, sizeof(spec.box));
-	(void)snprintf(spec.load, sizeof(spec.load), "exec");
-	return spec;
-}
-
 static int run_script(struct machine *machine, const struct env_choice *env, const char *script,
 		      const struct machine_stdio *stdio, int *ret_status, struct tare_err *err)
 {
@@ -90,7 +75,7 @@ static int run_script(struct machine *machine, const struct env_choice *env, con
 	static char shell[] = "/bin/sh", flag[] = "-c";
 	cleanup_free char *text = strdup(script);
 	char *argv[] = {shell, flag, text, NULL}, *envp[] = {path, NULL};
-	struct trial_spec spec = spec_of(env);
+	struct trial_spec spec = inside_spec(env);
 	int r = text ? machine->ops->exec(machine, &spec, argv, envp, "/", stdio, ret_status, err)
 		     : err_set(err, ENOMEM, "out of memory");
 
@@ -134,12 +119,13 @@ static int exec_heard(struct machine *machine, const struct env_choice *env,
 	return r;
 }
 
-int lab_inside(const struct lab_work *work, struct lab_inside *inside, struct tare_err *err)
+static int exec_in(const struct lab_work *work, const struct env_choice *env,
+		   struct lab_inside *inside, int *ret_status, struct tare_err *err)
 {
 	char name[96];
-	struct env_list list = {0};
-	struct machine_config config = {
+	const struct machine_config config = {
 		.place = work->place,
+		.options = env->machine_options,
 		.name = name,
 		.journal = work->journal,
 		.cache_dir = work->cache_dir,
@@ -147,30 +133,35 @@ int lab_inside(const struct lab_work *work, struct lab_inside *inside, struct ta
 	};
 	const struct machine_ops *ops;
 	struct machine *machine;
-	int status = 0, closed, r = args_parse_envs(inside->env, &list, err);
+	int r = machine_find(env->machine, &ops, err), closed;
 
-	if (r == 0)
-		r = machine_find(list.items[0].machine, &ops, err);
-	if (r == 0) {
-		(void)snprintf(name, sizeof(name), "tare-%s-m0", journal_name(work->journal));
-		config.options = list.items[0].machine_options;
-		r = ops->open(&config, &machine, err);
-	}
-	if (r < 0) {
-		env_list_free(&list);
+	if (r < 0)
 		return r;
-	}
+	(void)snprintf(name, sizeof(name), "tare-%s-m0", journal_name(work->journal));
+	r = ops->open(&config, &machine, err);
+	if (r < 0)
+		return r;
 	inside->text[0] = '\0';
 	inside->ns = clock_now_ns();
-	r = exec_heard(machine, &list.items[0], inside, &status, err);
+	r = exec_heard(machine, env, inside, ret_status, err);
 	inside->ns = clock_now_ns() - inside->ns;
 	closed = ops->close(machine, err);
+	return r < 0 ? r : closed;
+}
+
+int lab_inside(const struct lab_work *work, struct lab_inside *inside, struct tare_err *err)
+{
+	struct env_list list = {0};
+	int status = 0, r = args_parse_envs(inside->env, &list, err);
+
+	if (r == 0)
+		r = exec_in(work, &list.items[0], inside, &status, err);
 	env_list_free(&list);
 	if (r == 0 && status != 0)
 		r = err_set(err, EIO, "in '%.60s' the script ended with %s %d", inside->env,
 			    WIFSIGNALED(status) ? "signal" : "status",
 			    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-	return r < 0 ? r : closed;
+	return r;
 }
 
 int lab_rounds_location(const json_t *rounds, const char *a, const char *b, struct location *ret,

@@ -13,7 +13,7 @@ int lab_find(const char *name, const struct lab_ops **ret, struct tare_err *err)
 	const char *names[LABS_MAX + 1] = {NULL};
 	char hint[TEXT_HINT_SIZE];
 
-	for (size_t i = 0; lab_ops_table[i] && i < LABS_MAX; i++) {
+	for (size_t i = 0; i < LABS_MAX && lab_ops_table[i]; i++) {
 		names[i] = lab_ops_table[i]->name;
 		if (strcmp(names[i], name) == 0) {
 			*ret = lab_ops_table[i];

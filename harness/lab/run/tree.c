@@ -23,7 +23,7 @@
 #define BUSYBOX   "/bin/busybox"
 #define PIECE     65536
 #define SHELL_MAX (64L << 20)
-#define MIB       (1024 * 1024)
+#define MIB       ((size_t)1024 * 1024)
 
 /* A program header that names an interpreter says that it is linked to libraries, which the image
  * does not have. */
@@ -70,7 +70,7 @@ static int write_file(const char *path, uint64_t state, struct tare_err *err)
 
 	if (fd < 0)
 		return err_errno(err, "write '%.200s'", path);
-	for (size_t i = 0; i < (size_t)TREE_FILE_MIB * MIB / PIECE; i++) {
+	for (size_t i = 0; i < TREE_FILE_MIB * MIB / PIECE; i++) {
 		int r;
 
 		for (size_t k = 0; k < PIECE / sizeof(uint64_t); k++) {

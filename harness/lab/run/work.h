@@ -39,7 +39,7 @@ struct lab_campaign {
 	const char *envs[LAB_LIST_MAX], *loads[LAB_LIST_MAX];
 	uint64_t rounds, quick_rounds, passes;
 };
-int lab_campaign(struct lab_work *work, const struct lab_campaign *campaign, struct tare_err *err);
+int lab_campaign(struct lab_work *work, const struct lab_campaign *wanted, struct tare_err *err);
 
 /* `tare isolation` of these probes (NULL: all) into data/isolation.json. */
 int lab_isolation(struct lab_work *work, const char *envs, const char *const *probes,
