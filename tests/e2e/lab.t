@@ -98,7 +98,7 @@ ok "an experiment that is stopped says so" test $stopped = 130
 ok "who copies, changes or stops is flagged" says 1 "copied: the same data" "$tare" lab grade "$class"
 ok "by name" eval 'fails graded && rows "(.folder | test(\"(Ada/startup|Bob/again)$\"))" "length == 2 and all(.flags[0].kind == \"copied\")" &&
 	rows ".folder | endswith(\"Zoë/startup\")" "length == 1 and .[0].flags[0].kind == \"tampered\"" &&
-	rows ".folder | endswith(\"Eve/startup\")" ".[0].flags | map(.kind) | index(\"incomplete\")"'
+	rows ".folder | endswith(\"Eve/startup\")" ".[0].flags | map(.kind) == [\"incomplete\"]"'
 
 schema() { # schema NAME FILE...
 	python3 - "$root/results" "$@" <<'PY'

@@ -65,6 +65,11 @@ static int compare_digests(const json_t *submission, const char *dir, json_t *ro
 	return 0;
 }
 
+static bool is_complete(const json_t *submission)
+{
+	return strcmp(json_string_or(submission, "status", ""), "complete") == 0;
+}
+
 /* What a submission says against itself. */
 static int check_submission(const json_t *submission, const char *dir, json_t *row,
 			    struct tare_err *err)
@@ -76,7 +81,8 @@ static int check_submission(const json_t *submission, const char *dir, json_t *r
 		return r;
 	if (strcmp(json_string_or(submission, "digest", ""), hex) != 0)
 		flag(row, "tampered", LAB_FILE " is not what was written");
-	return compare_digests(submission, dir, row, err);
+	/* One that was stopped says nothing of its data yet. */
+	return is_complete(submission) ? compare_digests(submission, dir, row, err) : 0;
 }
 
 static void check_against_data(const json_t *submission, const struct lab_data *data,
@@ -117,14 +123,16 @@ static void check_times(const json_t *submission, const struct lab_data *data, j
 		flag(row, "tampered", "its prediction is later than its run");
 }
 
-static const char *first_tampered(const json_t *row)
+/* Why the data are not taken for what was recorded. */
+static const char *doubt_of(const json_t *row)
 {
 	const json_t *one;
 	size_t i;
 
 	json_array_foreach(json_object_get(row, "flags"), i, one)
 	{
-		if (strcmp(json_string_or(one, "kind", ""), "tampered") == 0)
+		if (strcmp(json_string_or(one, "kind", ""), "tampered") == 0 ||
+		    strcmp(json_string_or(one, "kind", ""), "incomplete") == 0)
 			return json_string_or(one, "what", "");
 	}
 	return "";
@@ -164,10 +172,11 @@ static int judge_row(const json_t *submission, const struct lab_ops *lab, const 
 		r = lab->judge(&data, &findings, err);
 	if (r == 0) {
 		found = lab_findings_json(lab, &findings);
-		check_against_data(submission, &data, found, row);
+		if (is_complete(submission))
+			check_against_data(submission, &data, found, row);
 		check_times(submission, &data, row);
 		put_prediction(row, lab, submission, &findings);
-		rubric = lab_rubric(lab, submission, &findings, first_tampered(row));
+		rubric = lab_rubric(lab, submission, &findings, doubt_of(row));
 		(void)json_object_update(row, found);
 		(void)json_object_del(row, "claim");
 		(void)json_object_set_new(row, "points", lab_points(rubric));
@@ -201,7 +210,7 @@ static int fill_row(const char *dir, json_t *row, struct tare_err *err)
 	(void)json_object_set_new(row, "load_sha256",
 				  json_printable(json_object_get(
 					  json_object_get(submission, "tare"), "load_sha256")));
-	if (strcmp(json_string_or(submission, "status", ""), "complete") != 0)
+	if (!is_complete(submission))
 		flag(row, "incomplete", "the experiment was not carried out to its end");
 	r = check_submission(submission, dir, row, err);
 	return r < 0 ? r : judge_row(submission, lab, dir, row, err);
