@@ -120,7 +120,7 @@ const struct lab_ops lab_ops_names = {
 	.claim = "The container has a table of its own for every name that was looked for, and "
 		 "shares one thing with the machine: the kernel.",
 	.discuss = "For three of the names say which namespace makes them private, and show by "
-		   "`tare exec -e container,NAMESPACE=host -- ...` what happens without it.",
+		   "'tare exec -e container,NAMESPACE=host -- ...' what happens without it.",
 	.carry_out = carry_out,
 	.judge = judge,
 	.show = lab_show_isolation,

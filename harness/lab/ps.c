@@ -183,8 +183,8 @@ static int judge(const struct lab_data *data, struct lab_findings *ret, struct t
 				       : LAB_REFUTED;
 	answer(list, processes, pid, ret);
 	lab_say_verdict(ret,
-			"inside ps lists %zu processes, the shell being number %llu; outside "
-			"the same process is number %llu of %llu",
+			"inside, ps lists %zu processes and the shell is number %llu; outside, the "
+			"same process has number %llu, among %llu processes",
 			json_array_size(list), (unsigned long long)inside, (unsigned long long)pid,
 			(unsigned long long)processes);
 	return 0;
@@ -231,7 +231,7 @@ const struct lab_ops lab_ops_ps = {
 		"only the namespaces make the difference. A guest's processes, in contrast, are "
 		"nothing to the machine but memory of one process, the virtual machine.",
 	.question =
-		"`ps -e` is run in a container that has nothing but a shell. Which processes does "
+		"'ps -e' is run in a container that has nothing but a shell. Which processes does "
 		"it list?",
 	.choices = choices,
 	.claim = "Inside, the shell is number 1 and nobody else's process is listed; outside, the "

@@ -219,7 +219,7 @@ const struct lab_ops lab_ops_userland = {
 		"distribution) comes from the image.",
 	.question =
 		"In a container with the root filesystem of another distribution, or of another "
-		"release, `uname -r` is run. What does it print?",
+		"release, 'uname -r' is run. What does it print?",
 	.choices = choices,
 	.claim = "Another release's programs and C library run on the very kernel of this machine, "
 		 "and a system call costs there what it costs in any container, give or take 10 %.",

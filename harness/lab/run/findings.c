@@ -103,8 +103,10 @@ char *lab_figure_text(const json_t *figure, char *buf, size_t size)
 
 	if (isnan(value))
 		(void)snprintf(buf, size, "not measured");
+	/* A number that was counted is shown whole. */
 	else if (low == value && high == value)
-		(void)snprintf(buf, size, "%.4g%s%s", value, blank, unit);
+		(void)snprintf(buf, size, "%.*g%s%s", value == floor(value) ? 15 : 4, value, blank,
+			       unit);
 	else if (isnan(low) || isnan(high))
 		(void)snprintf(buf, size, "%.4g%s%s, without interval", value, blank, unit);
 	else
