@@ -82,7 +82,8 @@ static const char *take_mode(const char *text, struct event_list *list)
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
 		size_t n = strlen(modes[i]);
 
-		if (strncmp(text, modes[i], n) != 0 || !strchr(":", text[n]) || text[n + 1] == ':')
+		if (strncmp(text, modes[i], n) != 0 ||
+		    (text[n] && (text[n] != ':' || text[n + 1] == ':')))
 			continue;
 		list->inherit = i == 1;
 		text += n;
