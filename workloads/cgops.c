@@ -182,12 +182,15 @@ static int cgops_setup(void *state, const char *const *params, struct tare_err *
 static void cgops_teardown(void *state)
 {
 	struct cgops *s = state;
-	const int fds[] = {s->stat_fd, s->here_fd, s->there_fd, s->alive[0], s->alive[1]};
+	const int fds[] = {s->stat_fd, s->here_fd, s->there_fd, s->alive[0]};
 
 	partner_end(s->partner);
 	if (s->made)
 		(void)unlinkat(s->group_fd, s->child, AT_REMOVEDIR);
-	partner_end(s->guard);
+	if (s->alive[1] > 0)
+		(void)close(s->alive[1]);
+	if (s->guard > 0)
+		partner_reap(s->guard);
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (fds[i] > 0)
 			(void)close(fds[i]);

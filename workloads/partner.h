@@ -10,8 +10,8 @@ struct tare_err;
 typedef void partner_life(void *state);
 
 /* Fork. In the child: die with the parent, let go of the player's stdin and stdout (whoever
- * conducts must see end of file when the player is gone), and live. Gives back the PID, or
- * -errno. */
+ * conducts must see end of file when the player is gone), and live. Gives back the PID, once
+ * the child has come that far, or -errno. */
 pid_t partner_start(partner_life *life, void *state, struct tare_err *err);
 
 /* Wait until it has ended. The caller has closed what it listens to, or killed it. */

@@ -326,7 +326,7 @@ static void a_work_disk_has_the_size_that_is_asked_for(void **state)
 static void the_default_size_is_the_recipe_s(void **state)
 {
 	const struct machine_option *option = machine_ops_vm.options;
-	const char *end = VM_IMAGES_WORK_DISK + strlen(VM_IMAGES_WORK_DISK);
+	const char *end = strchr(VM_IMAGES_WORK_DISK, 0);
 	char last[16];
 
 	(void)state;

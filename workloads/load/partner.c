@@ -2,6 +2,7 @@
 #include "partner.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -17,20 +18,38 @@ static void die_with(pid_t parent)
 		_exit(EXIT_FAILURE);
 }
 
+/* Until the other end of the pipe is closed: it is ready, or dead. */
+static void await_end(int fd)
+{
+	char byte;
+
+	while (read(fd, &byte, 1) < 0 && errno == EINTR)
+		;
+	(void)close(fd);
+}
+
 pid_t partner_start(partner_life *life, void *state, struct tare_err *err)
 {
-	pid_t parent = getpid(), pid = fork();
+	pid_t parent = getpid(), pid;
+	int ready[2], r = 0;
 
-	if (pid < 0)
-		return err_errno(err, "fork");
+	if (pipe2(ready, O_CLOEXEC) < 0)
+		return err_errno(err, "pipe2");
+	pid = fork();
 	if (pid == 0) {
 		die_with(parent);
 		(void)close(STDIN_FILENO);
 		(void)close(STDOUT_FILENO);
+		(void)close(ready[0]);
+		(void)close(ready[1]);
 		life(state);
 		_exit(EXIT_FAILURE);
 	}
-	return pid;
+	if (pid < 0)
+		r = err_errno(err, "fork");
+	(void)close(ready[1]);
+	await_end(ready[0]);
+	return pid < 0 ? r : pid;
 }
 
 void partner_reap(pid_t pid)
