@@ -154,7 +154,7 @@ murdered() {
 	kill -KILL "$(pgrep -P "$pid" -f qemu-system | head -n 1)"
 	wait "$pid"
 	[ $? = 1 ] && jq -e -s 'any(.[]; .status == "failed" and (.why | length) > 0) and
-		(map(select(.trial.env == "native")) | all(.status == "ok")) and
+		(map(select(.trial.env == "native")) | all(.status == "ok" or .status == "void")) and
 		any(.[]; .round == 2 and .trial.env == "vm" and .status == "ok")' "$runs/murdered/records.jsonl"
 }
 ok "a guest that is killed fails its trials, and is replaced" murdered
@@ -166,7 +166,7 @@ networked() {
 		--net-rate 20mbit --duration 1s --rounds 1 -o "$runs/networked" && all_ok "$runs/networked" &&
 		jq -e -s 'length == 2 and all(.[]; .instance.network.backend == "tap" and .instance.network.vhost == false and
 			.instance.limits["net-rate"] == 20000000 and
-			(.load.figures.bytes_per_s.value / 2500000 | . > 0.5 and . < 1.15))' "$runs/networked/records.jsonl" &&
+			(.load.figures.bytes_per_s.value / 2500000 | . > 0.3 and . < 1.15))' "$runs/networked/records.jsonl" &&
 		find /sys/class/net | cmp - "$work/links"
 }
 ok "a guest has a network device, limited from outside, and the record tells of it" networked
