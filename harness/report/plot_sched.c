@@ -136,7 +136,7 @@ static void put_env(FILE *s, const struct run_env *env)
 }
 
 static void put_shares_panel(FILE *s, const struct run *run, const struct run_cell *const *cells,
-			     size_t n, const struct plot *plot, int height)
+			     size_t n, size_t rows, const struct plot *plot, int height)
 {
 	(void)fprintf(
 		s,
@@ -146,7 +146,7 @@ static void put_shares_panel(FILE *s, const struct run *run, const struct run_ce
 		"set xrange [0:1]\nset yrange [%zu.6:-0.6]\n"
 		"set xtics ('0' 0, '25 %%%%' 0.25, '50 %%%%' 0.5, '75 %%%%' 0.75, '100 %%%%' 1)\n"
 		"set ytics (",
-		1 - 58.0 / height, 42.0 / height, n - 1);
+		1 - 58.0 / height, (46.0 + 20.0 * (double)rows) / height, n - 1);
 	for (size_t i = 0; i < n; i++) {
 		(void)fprintf(s, "%s", i ? ", " : "");
 		put_env(s, &run->envs[cells[i]->env]);
@@ -166,22 +166,58 @@ static void put_shares_panel(FILE *s, const struct run *run, const struct run_ce
 	(void)fprintf(s, "\n");
 }
 
+/* The columns of the key, which is below both panels: the curves go anywhere. */
+struct key {
+	size_t wide, per_row, rows; /* px, entries */
+};
+
+static struct key lay_key(const struct run *run, const struct run_cell *const *cells, size_t n)
+{
+	struct key key = {.wide = 60};
+
+	for (size_t i = 0; i < n; i++) {
+		const struct run_env *env = &run->envs[cells[i]->env];
+		size_t wide = 45 + 9 * (strlen(env->label) + strlen(plot_apart(env)));
+
+		key.wide = wide > key.wide ? wide : key.wide;
+	}
+	key.per_row = key.wide < WIDTH - 90 ? (WIDTH - 90) / key.wide : 1;
+	key.rows = (n + key.per_row - 1) / key.per_row;
+	return key;
+}
+
+static void put_key(FILE *s, const struct run *run, const struct run_cell *const *cells, size_t n,
+		    const struct key *key, int height)
+{
+	for (size_t i = 0; i < n; i++) {
+		size_t row = key->rows - 1 - i / key->per_row;
+
+		(void)fprintf(s, "set label %zu ", 200 + i);
+		put_env(s, &run->envs[cells[i]->env]);
+		(void)fprintf(s,
+			      " at screen %.4f, screen %.4f left offset 1.2,0 point pt 5 ps 1.3 ",
+			      (double)(90 + key->wide * (i % key->per_row)) / WIDTH,
+			      (14.0 + 20.0 * (double)row) / height);
+		plot_colour(s, style_env(cells[i]->env));
+		(void)fprintf(s, " textcolor rgb '#222222'\n");
+	}
+}
+
 static void put_queue_panel(FILE *s, const struct run_cell *const *cells, size_t n,
-			    const struct run *run, const struct plot *plot, const double range[2])
+			    const struct plot *plot, const double range[2])
 {
 	(void)fprintf(s,
 		      "set lmargin at screen 0.63\nset rmargin at screen 0.97\n"
 		      "set title 'waits in the run queue not longer' offset 0,-0.3\n"
 		      "set logscale x\nset yrange [0:1]\nset ytics 0.25\nset xrange [%.9g:%.9g]\n"
-		      "set key bottom right textcolor rgb '#222222'\n",
+		      "unset key\n",
 		      range[0] / 1.1, range[1] * 1.1);
 	plot_time_ticks(s, 'x', range[0] / 1.1, range[1] * 1.1);
 	for (size_t i = 0; i < n; i++) {
 		(void)fprintf(s, "%s'%s.tsv' index %zu using 1:2 with steps lw 2 ",
 			      i ? ", \\\n  " : "plot ", plot->name, 2 * i + 1);
 		plot_colour(s, style_env(cells[i]->env));
-		(void)fprintf(s, " title ");
-		put_env(s, &run->envs[cells[i]->env]);
+		(void)fprintf(s, " notitle");
 	}
 	(void)fprintf(s, "\n");
 }
@@ -211,6 +247,7 @@ static int plot_set(const char *dir, const struct run *run, size_t first, struct
 	cleanup_free const struct run_cell **cells = calloc(run->n_envs, sizeof(struct run_cell *));
 	double range[2] = {1e18, 10};
 	struct plot plot;
+	struct key key;
 	char name[32];
 	size_t n = 0;
 	int r, height;
@@ -231,14 +268,16 @@ static int plot_set(const char *dir, const struct run *run, size_t first, struct
 		plot_drop(&plot);
 		return r;
 	}
-	height = 210 + 34 * (int)n;
+	key = lay_key(run, cells, n);
+	height = 215 + 34 * (int)n + 20 * (int)key.rows;
 	range[0] = fmin(range[0], range[1] / 10);
 	(void)fprintf(plot.script, "set multiplot\n");
 	put_legend(plot.script, height);
-	put_shares_panel(plot.script, run, cells, n, &plot, height);
+	put_shares_panel(plot.script, run, cells, n, key.rows, &plot, height);
 	for (size_t i = 0; i < CAUSES; i++)
 		(void)fprintf(plot.script, "unset label %zu\n", 100 + i);
-	put_queue_panel(plot.script, cells, n, run, &plot, range);
+	put_key(plot.script, run, cells, n, &key, height);
+	put_queue_panel(plot.script, cells, n, &plot, range);
 	(void)fprintf(plot.script, "unset multiplot\n");
 	return plot_end(&plot, WIDTH, height, err);
 }
