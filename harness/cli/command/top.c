@@ -193,16 +193,13 @@ const struct command command_top = {
 	.name = "top",
 	.usage = "[RUN] [--interval TIME] [-n N]",
 	.summary = "what the boxes that are up use of what they may use",
-	.details = "A line for each control group of the runs that go on (`run`, `exec`, "
-		   "`validate`, ...):\n"
-		   "CPUs used since the last look and their quota, the share of periods that were\n"
-		   "throttled, memory, processes, and bytes read and written, each beside its "
-		   "limit. Of a\n"
-		   "guest that is QEMU's group, where it has limits. RUN is a run's name, as it "
-		   "stands\n"
-		   "above its groups; then it ends with that run. On a terminal each look covers "
-		   "the one\n"
-		   "before; with --json each is one line, a list of objects.",
+	.details =
+		"A line for each control group of the runs that go on: CPUs used since the last\n"
+		"look and their quota, the share of periods that were throttled, memory,\n"
+		"processes, and bytes read and written, each beside its limit. Of a guest that\n"
+		"is QEMU's group. RUN is a run's name, as it stands above its groups; then top\n"
+		"ends with that run. On a terminal each look covers the one before; with --json\n"
+		"each look is a line of its own, a list of objects.",
 	.options = top_options,
 	.run = run_top,
 };

@@ -141,7 +141,6 @@ static void read_command(int dir, struct group_state *state)
 }
 
 struct reading {
-	const struct cgroup_layout *layout;
 	const char *run; /* NULL: all */
 	struct group_list list;
 	size_t room;
@@ -157,7 +156,9 @@ static const struct cgroup_hierarchy *hierarchy_of(const struct cgroup_layout *l
 	return hierarchy->version ? hierarchy : NULL;
 }
 
-static void read_group(const struct cgroup_layout *layout, struct group_state *state)
+static void read_group(const struct cgroup_layout *layout,
+		       const struct cgroup_hierarchy *const *mounts, size_t n_mounts,
+		       struct group_state *state)
 {
 	const struct cgroup_hierarchy *io = hierarchy_of(layout, CGROUP_IO);
 
@@ -173,14 +174,30 @@ static void read_group(const struct cgroup_layout *layout, struct group_state *s
 	cleanup_close int dir = io ? open_group(io, state->name) : -1;
 	if (dir >= 0)
 		read_io(dir, io->version, state);
+	for (size_t i = 0; i < n_mounts && !state->command[0]; i++) {
+		cleanup_close int any = open_group(mounts[i], state->name);
+
+		if (any >= 0)
+			read_command(any, state);
+	}
 }
 
+static const struct group_state *find_name(const struct group_list *list, const char *name)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (strcmp(list->items[i].name, name) == 0)
+			return &list->items[i];
+	return NULL;
+}
+
+/* A group is in several hierarchies, but in none but version 2's where it needs no controller. */
 static void take_group(const char *run, const char *name, void *context)
 {
 	struct reading *reading = context;
 	struct group_state *state;
 
-	if (reading->failed || (reading->run && strcmp(run, reading->run) != 0))
+	if (reading->failed || (reading->run && strcmp(run, reading->run) != 0) ||
+	    find_name(&reading->list, name))
 		return;
 	if (reading->list.n == reading->room) {
 		size_t room = reading->room ? 2 * reading->room : 16;
@@ -211,27 +228,20 @@ int groups_read(const struct cgroup_layout *layout, const char *run, struct grou
 		struct tare_err *err)
 {
 	const struct cgroup_hierarchy *mounts[CGROUP_MAX_MOUNTS];
-	struct reading reading = {.layout = layout, .run = run};
-	int r = 0;
+	struct reading reading = {.run = run};
+	size_t n = cgroup_layout_mounts(layout, mounts);
+	int r = n ? 0 : err_set(err, ENOTSUP, "no cgroup hierarchy is mounted here");
 
-	if (cgroup_layout_mounts(layout, mounts) == 0)
-		return err_set(err, ENOTSUP, "no cgroup hierarchy is mounted here");
-	/* Version 2 comes first, and has every group of ours. */
-	r = journal_each_group(mounts[0]->mount, take_group, &reading, err);
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = journal_each_group(mounts[i]->mount, take_group, &reading, err);
 	if (r == 0 && reading.failed)
 		r = err_set(err, ENOMEM, "out of memory");
 	if (r < 0) {
 		groups_free(&reading.list);
 		return r;
 	}
-	for (size_t i = 0; i < reading.list.n; i++) {
-		struct group_state *state = &reading.list.items[i];
-		cleanup_close int dir = open_group(mounts[0], state->name);
-
-		read_group(layout, state);
-		if (dir >= 0)
-			read_command(dir, state);
-	}
+	for (size_t i = 0; i < reading.list.n; i++)
+		read_group(layout, mounts, n, &reading.list.items[i]);
 	if (reading.list.n)
 		qsort(reading.list.items, reading.list.n, sizeof(*reading.list.items),
 		      compare_names);
@@ -247,10 +257,7 @@ void groups_free(struct group_list *list)
 
 const struct group_state *groups_find(const struct group_list *list, const struct group_state *like)
 {
-	for (size_t i = 0; i < list->n; i++)
-		if (strcmp(list->items[i].name, like->name) == 0)
-			return &list->items[i];
-	return NULL;
+	return find_name(list, like->name);
 }
 
 /* How much a counter has grown; NaN: not to be had, or the group is another by the same name. */
