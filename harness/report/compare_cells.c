@@ -278,14 +278,6 @@ static int add_cell(struct compare *c, const struct run_cell *a, const struct ru
 	return r;
 }
 
-static bool any_counts(const struct run *run, const struct run_cell *cell)
-{
-	for (size_t i = 0; i < cell->n_trials; i++)
-		if (run_trial_counts(&run->trials[cell->trials[i]]))
-			return true;
-	return false;
-}
-
 static void add_lost(struct compare *c, int has, const struct run_cell *cell,
 		     const struct run_cell *other)
 {
@@ -296,7 +288,7 @@ static void add_lost(struct compare *c, int has, const struct run_cell *cell,
 	if (first) {
 		lost->status = first->status;
 		(void)snprintf(lost->why, sizeof(lost->why), "%.159s",
-			       any_counts(c->run[!has], other)
+			       run_cell_counts(c->run[!has], other)
 				       ? "its guests ran by another accelerator"
 				       : json_string_or(first->record, "why", "no reason is told"));
 		(void)text_make_printable(lost->why);
@@ -324,7 +316,8 @@ int compare_collect(struct compare *c, struct tare_err *err)
 			bool alike = other && same_accel(c, has ? other : cell, has ? cell : other);
 			int r = 0;
 
-			if (!alike || (any_counts(run, cell) && !any_counts(c->run[!has], other)))
+			if (!alike ||
+			    (run_cell_counts(run, cell) && !run_cell_counts(c->run[!has], other)))
 				add_lost(c, has, cell, other);
 			else if (has == 0)
 				r = add_cell(c, cell, other, err);

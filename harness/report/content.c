@@ -21,12 +21,38 @@ const char *content_env(const struct content *c, const json_t *row)
 	return label;
 }
 
-void content_put_set(struct table *table, size_t column, const json_t *row)
+bool content_is_same(const json_t *a, const json_t *b, const char *key)
+{
+	return strcmp(json_string_or(a, key, ""), json_string_or(b, key, "")) == 0;
+}
+
+char *content_set(const json_t *row, char *buf, size_t size)
 {
 	const char *params = json_string_or(row, "params", "");
 
-	table_cell(table, column, TONE_PLAIN, "%s%s%s", json_string_or(row, "load", ""),
-		   *params ? "," : "", params);
+	(void)snprintf(buf, size, "%s%s%s", json_string_or(row, "load", ""), *params ? "," : "",
+		       params);
+	return buf;
+}
+
+int content_begin_row(const struct content *c, struct table *table, const json_t *row,
+		      struct tare_err *err)
+{
+	char set[RUN_NAME_MAX];
+	int r = table_row(table, err);
+
+	if (r < 0)
+		return r;
+	table_cell(table, 0, TONE_PLAIN, "%s", content_env(c, row));
+	table_cell(table, 1, TONE_PLAIN, "%s", content_set(row, set, sizeof(set)));
+	return 0;
+}
+
+void content_fold_table(struct content *c, const char *summary, const struct table *table)
+{
+	c->doc.ops->fold(&c->doc, summary);
+	c->doc.ops->table(&c->doc, table);
+	c->doc.ops->fold_end(&c->doc);
 }
 
 char *content_time(const json_t *row, const char *key, char *buf, size_t size)

@@ -38,8 +38,15 @@ void content_method(struct content *c);
 
 /* The label with what must be said with it: "vm (TCG, emulated)", "uml (User-Mode Linux)". */
 const char *content_env(const struct content *c, const json_t *row);
-/* "pread,size=4K" into a cell. */
-void content_put_set(struct table *table, size_t column, const json_t *row);
+/* Both rows have the same text there. */
+bool content_is_same(const json_t *a, const json_t *b, const char *key);
+/* "pread,size=4K"; buf is given back. */
+char *content_set(const json_t *row, char *buf, size_t size);
+/* A new row whose first two cells are the environment and the set. */
+int content_begin_row(const struct content *c, struct table *table, const json_t *row,
+		      struct tare_err *err);
+/* A table that is folded away. */
+void content_fold_table(struct content *c, const char *summary, const struct table *table);
 /* "1.24 us (1.20 .. 1.31)", "1.24 us", "-"; buf is given back. */
 char *content_time(const json_t *row, const char *key, char *buf, size_t size);
 /* "1.0012 (1.0003 .. 1.0021)": as many digits as its interval needs. */

@@ -165,9 +165,7 @@ static void say_mitigations(struct content *c)
 	}
 	if (t.n_rows == 0)
 		return;
-	c->doc.ops->fold(&c->doc, "Mitigations of the host's kernel; a guest's kernel has its own");
-	c->doc.ops->table(&c->doc, &t);
-	c->doc.ops->fold_end(&c->doc);
+	content_fold_table(c, "Mitigations of the host's kernel; a guest's kernel has its own", &t);
 }
 
 int content_differences(struct content *c, struct tare_err *err)

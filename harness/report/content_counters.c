@@ -34,12 +34,10 @@ static int put_event(const struct content *c, struct table *t, const json_t *row
 	const char *state = json_string_or(row, "state", ""), *why = json_string_or(row, "why", "");
 	bool good = strcmp(state, "counted") == 0;
 	bool scaled = strcmp(state, "multiplexed") == 0;
-	int r = table_row(t, err);
+	int r = content_begin_row(c, t, row, err);
 
 	if (r < 0)
 		return r;
-	table_cell(t, 0, TONE_PLAIN, "%s", content_env(c, row));
-	content_put_set(t, 1, row);
 	table_cell(t, 2, TONE_PLAIN, "%s%s", json_string_or(row, "event", ""),
 		   strcmp(json_string_or(row, "counted_in", ""), "inherit") == 0 ? " (inherit)"
 										 : "");
@@ -80,8 +78,6 @@ int content_counters(struct content *c, struct tare_err *err)
 		if (r < 0)
 			return r;
 	}
-	c->doc.ops->fold(&c->doc, "Counts of each event");
-	c->doc.ops->table(&c->doc, &t);
-	c->doc.ops->fold_end(&c->doc);
+	content_fold_table(c, "Counts of each event", &t);
 	return 0;
 }

@@ -20,12 +20,11 @@ static void say_whole(struct content *c, const json_t *row)
 {
 	const json_t *halts = json_object_get(row, "halts");
 	const char *untold = json_string_or(row, "untold", "");
-	const char *params = json_string_or(row, "params", "");
 	unsigned long long n_user = json_u64_or(row, "n_user", 0);
 	unsigned long long lost = json_u64_or(row, "lost", 0);
+	char set[RUN_NAME_MAX];
 	cleanup_free char *who =
-		text_format("*%s*, %s%s%s", content_env(c, row), json_string_or(row, "load", ""),
-			    *params ? "," : "", params);
+		text_format("*%s*, %s", content_env(c, row), content_set(row, set, sizeof(set)));
 
 	if (*untold)
 		doc_say(&c->doc,
@@ -54,12 +53,10 @@ static int put_reason(const struct content *c, struct table *t, const json_t *ro
 	static const char *const times[] = {"mean_ns", "p50_ns", "p99_ns", "max_ns"};
 	bool user = strcmp(json_string_or(reason, "by", ""), "user") == 0;
 	char text[32];
-	int r = table_row(t, err);
+	int r = content_begin_row(c, t, row, err);
 
 	if (r < 0)
 		return r;
-	table_cell(t, 0, TONE_PLAIN, "%s", content_env(c, row));
-	content_put_set(t, 1, row);
 	table_cell(t, 2, TONE_PLAIN, "%s%s", json_string_or(reason, "reason", ""),
 		   user ? " (user space)" : "");
 	table_cell(t, 3, TONE_PLAIN, "%llu", (unsigned long long)json_u64_or(reason, "n", 0));
@@ -114,8 +111,6 @@ int content_exits(struct content *c, struct tare_err *err)
 		}
 	}
 	c->doc.ops->figure(&c->doc, "exits", caption);
-	c->doc.ops->fold(&c->doc, "Counts and times of each reason");
-	c->doc.ops->table(&c->doc, &t);
-	c->doc.ops->fold_end(&c->doc);
+	content_fold_table(c, "Counts and times of each reason", &t);
 	return 0;
 }

@@ -23,9 +23,9 @@ static bool is_verdict(const json_t *row, const char *verdict)
 
 static void put_name(FILE *out, const json_t *row)
 {
-	const char *params = json_string_or(row, "params", "");
+	char set[RUN_NAME_MAX];
 
-	(void)fprintf(out, "%s%s%s", json_string_or(row, "load", ""), *params ? "," : "", params);
+	(void)fputs(content_set(row, set, sizeof(set)), out);
 }
 
 /* "container: 2 slower (most getppid, 1.238 times), 1 equivalent, ... of 4 comparisons." */

@@ -11,11 +11,6 @@
 #include "report/content.h"
 #include "report/plot.h"
 
-static bool equal(const json_t *a, const json_t *b, const char *key)
-{
-	return strcmp(json_string_or(a, key, ""), json_string_or(b, key, "")) == 0;
-}
-
 static bool is_load(const json_t *row, const struct run_cell *cell)
 {
 	return strcmp(json_string_or(row, "load", ""), cell->load) == 0 &&
@@ -48,10 +43,10 @@ static const json_t *row_like(const json_t *list, const json_t *cell, const char
 
 	json_array_foreach(list, i, row)
 	{
-		if (equal(row, cell, "group") && equal(row, cell, "env") &&
-		    equal(row, cell, "load") && equal(row, cell, "params") &&
-		    equal(row, cell, "mode") && equal(row, cell, "collectors") &&
-		    (!metric || is_metric(row, metric)))
+		if (content_is_same(row, cell, "group") && content_is_same(row, cell, "env") &&
+		    content_is_same(row, cell, "load") && content_is_same(row, cell, "params") &&
+		    content_is_same(row, cell, "mode") &&
+		    content_is_same(row, cell, "collectors") && (!metric || is_metric(row, metric)))
 			return row;
 	}
 	return NULL;
@@ -89,8 +84,8 @@ static void put_observer(const struct content *c, struct table *t, size_t column
 
 	json_array_foreach(json_object_get(c->summary, "observer"), i, row)
 	{
-		if (equal(row, cell, "env") && equal(row, cell, "load") &&
-		    equal(row, cell, "params") && equal(row, cell, "mode") &&
+		if (content_is_same(row, cell, "env") && content_is_same(row, cell, "load") &&
+		    content_is_same(row, cell, "params") && content_is_same(row, cell, "mode") &&
 		    json_is_array(json_object_get(row, "ci")) &&
 		    (!dearest ||
 		     json_double_or(row, "ratio", 0) > json_double_or(dearest, "ratio", 0)))

@@ -9,16 +9,12 @@
 #include "base/units.h"
 #include "report/content.h"
 
-static bool is_same(const json_t *a, const json_t *b, const char *key)
-{
-	return strcmp(json_string_or(a, key, ""), json_string_or(b, key, "")) == 0;
-}
-
 /* Rows of one table: what differs is the environment. */
 static bool is_of_table(const json_t *a, const json_t *b)
 {
-	return is_same(a, b, "group") && is_same(a, b, "load") && is_same(a, b, "params") &&
-	       is_same(a, b, "mode") && is_same(a, b, "collectors");
+	return content_is_same(a, b, "group") && content_is_same(a, b, "load") &&
+	       content_is_same(a, b, "params") && content_is_same(a, b, "mode") &&
+	       content_is_same(a, b, "collectors");
 }
 
 static void put_share(struct table *t, size_t column, const json_t *row, const char *key)
@@ -126,13 +122,12 @@ static int put_tables(struct content *c, const json_t *rows, const json_t *like,
 					   .head = {"environment", "limit on", "throttled: host",
 						    "throttled: guest", "waiting: host",
 						    "steal: guest", "rest of QEMU"}};
-	const char *params = json_string_or(like, "params", "");
+	char set[RUN_NAME_MAX];
 	int r;
 
 	doc_say(&c->doc,
-		"%s%s%s in group %s, %.4g CPU, %llu trials each:", json_string_or(like, "load", ""),
-		*params ? "," : "", params, json_string_or(like, "group", ""),
-		json_double_or(like, "cpus", 0),
+		"%s in group %s, %.4g CPU, %llu trials each:", content_set(like, set, sizeof(set)),
+		json_string_or(like, "group", ""), json_double_or(like, "cpus", 0),
 		(unsigned long long)json_u64_or(like, "trials", 0));
 	r = put_table(c, rows, like, &work, add_work, err);
 	return r < 0 ? r : put_table(c, rows, like, &view, add_view, err);

@@ -21,14 +21,12 @@ static int draw(struct content *c, const char *name, const char *what, struct ta
 	return 0;
 }
 
-static void put_call(const struct content *c, struct table *t, const json_t *row)
+static void put_call(struct table *t, const json_t *row)
 {
 	const json_t *exact = json_object_get(row, "exact");
 	double declared = json_double_or(row, "declared", NAN);
 	char mean[32], p99[32];
 
-	table_cell(t, 0, TONE_PLAIN, "%s", content_env(c, row));
-	content_put_set(t, 1, row);
 	table_cell(t, 2, TONE_PLAIN, "%s", json_string_or(row, "call", ""));
 	table_cell(t, 3, TONE_PLAIN, "%llu", (unsigned long long)json_u64_or(row, "count", 0));
 	table_cell(t, 4, TONE_QUIET, "-");
@@ -89,14 +87,12 @@ int content_syscalls(struct content *c, struct tare_err *err)
 		return r;
 	json_array_foreach(calls, i, row)
 	{
-		r = table_row(&t, err);
+		r = content_begin_row(c, &t, row, err);
 		if (r < 0)
 			return r;
-		put_call(c, &t, row);
+		put_call(&t, row);
 	}
-	c->doc.ops->fold(&c->doc, "Counts and times of each system call");
-	c->doc.ops->table(&c->doc, &t);
-	c->doc.ops->fold_end(&c->doc);
+	content_fold_table(c, "Counts and times of each system call", &t);
 	return 0;
 }
 
@@ -140,14 +136,12 @@ static int add_limited(const struct content *c, struct table *t, const json_t *r
 	double cores = json_double_or(row, "cpu_cores", NAN),
 	       quota = json_double_or(limits, "cpus", 0);
 	double peak = json_double_or(row, "memory_peak", NAN), late;
-	int r = table_row(t, err);
+	int r = content_begin_row(c, t, row, err);
 	char size[32];
 
 	if (r < 0)
 		return r;
 	late = json_double_or(row, "throttled_share", NAN);
-	table_cell(t, 0, TONE_PLAIN, "%s", content_env(c, row));
-	content_put_set(t, 1, row);
 	table_cell(t, 2, TONE_PLAIN, "%s", asked ? asked : "");
 	table_cell(t, 3, TONE_QUIET, "-");
 	if (!isnan(cores))
@@ -289,13 +283,11 @@ int content_observer(struct content *c, struct tare_err *err)
 		"environment's effect is *not-resolvable* with collectors that may cost as much.");
 	json_array_foreach(rows, i, row)
 	{
-		int r = table_row(&t, err);
+		int r = content_begin_row(c, &t, row, err);
 		char text[96];
 
 		if (r < 0)
 			return r;
-		table_cell(&t, 0, TONE_PLAIN, "%s", content_env(c, row));
-		content_put_set(&t, 1, row);
 		table_cell(&t, 2, TONE_PLAIN, "%s", json_string_or(row, "collectors", ""));
 		table_cell(&t, 3, TONE_PLAIN, "%s", content_ratio(row, text, sizeof(text)));
 		table_cell(&t, 4, TONE_PLAIN, "%llu",
@@ -305,8 +297,6 @@ int content_observer(struct content *c, struct tare_err *err)
 			table_cell(&t, 5, TONE_PLAIN, "%.3g", json_double_or(row, "effect", NAN));
 		table_cell(&t, 6, TONE_QUIET, "%s", json_string_or(row, "verdict", "-"));
 	}
-	c->doc.ops->fold(&c->doc, "Cost of each set of collectors");
-	c->doc.ops->table(&c->doc, &t);
-	c->doc.ops->fold_end(&c->doc);
+	content_fold_table(c, "Cost of each set of collectors", &t);
 	return 0;
 }

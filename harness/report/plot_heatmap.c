@@ -8,19 +8,9 @@
 #include "base/json.h"
 #include "report/plot.h"
 #include "report/style.h"
+#include "report/summary.h"
 
 #define ROWS_MAX 48
-
-static bool same_row(const json_t *a, const json_t *b)
-{
-	static const char *const keys[] = {"group", "load", "params", "call"};
-
-	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
-		if (strcmp(json_string_or(a, keys[i], ""), json_string_or(b, keys[i], "")) != 0)
-			return false;
-	}
-	return true;
-}
 
 /* Calls that a load makes as it goes along, not once at its end or for its turns. */
 static bool is_row(const json_t *call)
@@ -40,7 +30,7 @@ static size_t survey(const json_t *calls, const json_t **rows)
 
 	json_array_foreach(calls, i, call)
 	{
-		for (row = 0; row < n && !same_row(rows[row], call); row++)
+		for (row = 0; row < n && !summary_is_like(rows[row], call, "call"); row++)
 			;
 		if (row == n && n < ROWS_MAX && is_row(call))
 			rows[n++] = call;
@@ -55,7 +45,8 @@ static const json_t *find(const json_t *calls, const json_t *row, const char *en
 
 	json_array_foreach(calls, i, call)
 	{
-		if (same_row(call, row) && strcmp(json_string_or(call, "env", ""), env) == 0)
+		if (summary_is_like(call, row, "call") &&
+		    strcmp(json_string_or(call, "env", ""), env) == 0)
 			return call;
 	}
 	return NULL;

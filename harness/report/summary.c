@@ -16,6 +16,16 @@ void summary_put_marks(json_t *object, const char *key, const struct run_env *en
 		(void)json_put(object, key, json_string(env->marks));
 }
 
+bool summary_is_like(const json_t *a, const json_t *b, const char *key)
+{
+	const char *const keys[] = {"group", "load", "params", "mode", key};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+		if (strcmp(json_string_or(a, keys[i], ""), json_string_or(b, keys[i], "")) != 0)
+			return false;
+	return true;
+}
+
 json_t *summary_cell_json(const struct run *run, const struct run_cell *cell)
 {
 	const struct run_env *env = &run->envs[cell->env];

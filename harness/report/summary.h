@@ -43,6 +43,8 @@ void summary_put_marks(json_t *object, const char *key, const struct run_env *en
 int summary_put_median(const struct run *run, const struct run_cell *cell, json_t *object,
 		       const char *key, double (*figure)(const struct run_trial *),
 		       struct tare_err *err);
+/* Rows of one group, load and mode, and of the same thing, which key names. */
+bool summary_is_like(const json_t *a, const json_t *b, const char *key);
 /* An object with the members that name a cell. */
 json_t *summary_cell_json(const struct run *run, const struct run_cell *cell);
 /* Why a ratio says nothing; a new reference. */

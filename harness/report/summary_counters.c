@@ -176,16 +176,6 @@ static int add_cell(const struct run *run, const struct run_cell *cell, json_t *
 	return 0;
 }
 
-static bool same_event(const json_t *a, const json_t *b)
-{
-	static const char *const keys[] = {"group", "load", "params", "mode", "event"};
-
-	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
-		if (strcmp(json_string_or(a, keys[i], ""), json_string_or(b, keys[i], "")) != 0)
-			return false;
-	return true;
-}
-
 /* An operation's share against the baseline's, of what both can be believed in. */
 static void add_ratios(json_t *list, const char *baseline)
 {
@@ -200,7 +190,8 @@ static void add_ratios(json_t *list, const char *baseline)
 			double there = json_double_or(base, "per_op", NAN);
 
 			if (strcmp(json_string_or(base, "env", ""), baseline) == 0 &&
-			    same_event(row, base) && *json_string_or(row, "why", "") == '\0' &&
+			    summary_is_like(row, base, "event") &&
+			    *json_string_or(row, "why", "") == '\0' &&
 			    *json_string_or(base, "why", "") == '\0' && there > 0)
 				(void)json_put(row, "ratio", json_number(here / there));
 		}

@@ -176,7 +176,7 @@ static int add_cell(const struct run *run, const struct run_cell *cell, json_t *
 	for (size_t i = 0; r == 0 && i < cell->n_trials; i++) {
 		const struct run_trial *trial = &run->trials[cell->trials[i]];
 
-		if (trial->status == RUN_OK && !trial->superseded)
+		if (run_trial_counts(trial))
 			r = merge_trial(trial, &exits, err);
 	}
 	if (r < 0 || exits.trials == 0)

@@ -166,17 +166,6 @@ static int add_cell_calls(const struct run *run, const struct run_cell *cell, js
 	return 0;
 }
 
-static bool same_call(const json_t *a, const json_t *b)
-{
-	static const char *const keys[] = {"group", "load", "params", "mode", "call"};
-
-	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
-		if (strcmp(json_string_or(a, keys[i], ""), json_string_or(b, keys[i], "")) != 0)
-			return false;
-	}
-	return true;
-}
-
 /* The ratio of the means to the baseline's. What lies within the observer's own share of a
  * call, its bias, cannot be told apart from it. */
 static void add_call_ratios(json_t *list, const char *baseline)
@@ -192,7 +181,7 @@ static void add_call_ratios(json_t *list, const char *baseline)
 		{
 			double other = json_double_or(base, "mean_ns", NAN);
 
-			if (!same_call(call, base) ||
+			if (!summary_is_like(call, base, "call") ||
 			    strcmp(json_string_or(base, "env", ""), baseline) != 0)
 				continue;
 			(void)json_put(call, "ratio", json_number(mean / other));
