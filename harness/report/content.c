@@ -35,6 +35,22 @@ char *content_set(const json_t *row, char *buf, size_t size)
 	return buf;
 }
 
+/* Alone and with others, one set of collectors after the other (--observer). */
+static bool is_watched_again(const struct content *c, const json_t *row)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->run->n_cells; i++) {
+		const struct run_cell *cell = &c->run->cells[i];
+
+		n += cell->observed &&
+		     strcmp(c->run->envs[cell->env].label, json_string_or(row, "env", "")) == 0 &&
+		     strcmp(cell->load, json_string_or(row, "load", "")) == 0 &&
+		     strcmp(cell->params, json_string_or(row, "params", "")) == 0;
+	}
+	return n > 1 && json_object_get(row, "collectors");
+}
+
 int content_begin_row(const struct content *c, struct table *table, const json_t *row,
 		      struct tare_err *err)
 {
@@ -45,6 +61,8 @@ int content_begin_row(const struct content *c, struct table *table, const json_t
 		return r;
 	table_cell(table, 0, TONE_PLAIN, "%s", content_env(c, row));
 	table_cell(table, 1, TONE_PLAIN, "%s", content_set(row, set, sizeof(set)));
+	if (is_watched_again(c, row))
+		table_cell(table, 1, TONE_PLAIN, "%s (%s)", set, json_string_or(row, "group", ""));
 	return 0;
 }
 
@@ -71,6 +89,12 @@ char *content_time(const json_t *row, const char *key, char *buf, size_t size)
 		(void)snprintf(buf, size, "%s (%s .. %s)", units_print_ns(value, one, sizeof(one)),
 			       low, high);
 	}
+	return buf;
+}
+
+char *content_number(double value, char *buf, size_t size)
+{
+	(void)snprintf(buf, size, value >= 1000 ? "%.0f" : "%.4g", value);
 	return buf;
 }
 

@@ -42,13 +42,16 @@ const char *content_env(const struct content *c, const json_t *row);
 bool content_is_same(const json_t *a, const json_t *b, const char *key);
 /* "pread,size=4K"; buf is given back. */
 char *content_set(const json_t *row, char *buf, size_t size);
-/* A new row whose first two cells are the environment and the set. */
+/* A new row whose first two cells are the environment and the set, with the group where several
+ * watched it. */
 int content_begin_row(const struct content *c, struct table *table, const json_t *row,
 		      struct tare_err *err);
 /* A table that is folded away. */
 void content_fold_table(struct content *c, const char *summary, const struct table *table);
 /* "1.24 us (1.20 .. 1.31)", "1.24 us", "-"; buf is given back. */
 char *content_time(const json_t *row, const char *key, char *buf, size_t size);
+/* Four digits, but from 1000 on whole, never as a power of ten; buf is given back. */
+char *content_number(double value, char *buf, size_t size);
 /* "1.0012 (1.0003 .. 1.0021)": as many digits as its interval needs. */
 char *content_ratio(const json_t *row, char *buf, size_t size);
 /* "8 rounds, order random by seed 1, ... of HOST (CPU)": what each caption ends with. */

@@ -11,13 +11,15 @@
 static void put_figures(struct table *t, const json_t *row)
 {
 	double enabled = json_double_or(row, "enabled_ns", 0);
+	char text[32];
 
 	for (size_t i = 3; i < 8; i++)
 		table_cell(t, i, TONE_QUIET, "-");
 	if (!json_object_get(row, "scaled"))
 		return;
 	table_cell(t, 3, TONE_PLAIN, "%.0f", json_double_or(row, "scaled", NAN));
-	table_cell(t, 4, TONE_PLAIN, "%.4g", json_double_or(row, "per_op", NAN));
+	table_cell(t, 4, TONE_PLAIN, "%s",
+		   content_number(json_double_or(row, "per_op", NAN), text, sizeof(text)));
 	if (json_is_number(json_object_get(row, "ratio")))
 		table_cell(t, 5, TONE_PLAIN, "%.3g", json_double_or(row, "ratio", NAN));
 	if (json_is_number(json_object_get(row, "of_first")))
@@ -64,12 +66,11 @@ int content_counters(struct content *c, struct tare_err *err)
 	doc_say(&c->doc,
 		"From observed rounds of their own, all together, lead-ins and turns included: of "
 		"all that ran in the cgroup or, where it says *inherit*, of the player and what it "
-		"started. "
-		"An event that had to share the processor's counters is *multiplexed*: its count "
-		"is "
-		"scaled up from the time that it had one. Ratios within a group hold also then, "
-		"for "
-		"its events had theirs at the same time. *suspect*: it opened, but what must have "
+		"started. An event that had to share the processor's counters is *multiplexed*: "
+		"its count "
+		"is scaled up from the time that it had one. Ratios within a group hold also then, "
+		"for its events had theirs at the same time. *suspect*: it opened, but what must "
+		"have "
 		"counted shows 0.");
 	json_array_foreach(rows, i, row)
 	{

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A section for each load: ratios, absolute figures, percentiles, the latency plot. */
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -73,13 +75,15 @@ static void put_ratio(struct table *t, size_t column, const json_t *ratio, bool 
 	table_cell(t, column + 1, tone, "%s%s%s", verdict, why ? ": " : "", why ? why : "");
 }
 
-/* What watching costs the load in this environment: of the collectors alone or together that cost
- * most, with the interval; "-" where that was not weighed. */
-static void put_observer(const struct content *c, struct table *t, size_t column,
-			 const json_t *cell)
+static bool is_time_row(const struct content *c, const json_t *cell, const struct run_cell *load)
+{
+	return is_load(cell, load) && is_metric(cell, "ns_per_op") && !is_observed(c, cell);
+}
+
+/* Of the collectors, alone or together, those that cost the cell most; NULL: not weighed. */
+static const json_t *dearest_observer(const struct content *c, const json_t *cell)
 {
 	const json_t *row, *dearest = NULL;
-	char text[96];
 	size_t i;
 
 	json_array_foreach(json_object_get(c->summary, "observer"), i, row)
@@ -91,13 +95,39 @@ static void put_observer(const struct content *c, struct table *t, size_t column
 		     json_double_or(row, "ratio", 0) > json_double_or(dearest, "ratio", 0)))
 			dearest = row;
 	}
-	table_cell(t, column, TONE_QUIET, "-");
-	if (dearest)
-		table_cell(t, column, TONE_QUIET, "%s: %s%s%s",
-			   json_string_or(dearest, "collectors", ""),
-			   content_ratio(dearest, text, sizeof(text)),
-			   json_object_get(dearest, "verdict") ? ", " : "",
-			   json_string_or(dearest, "verdict", ""));
+	return dearest;
+}
+
+/* What watching costs the load in each environment, with the interval. */
+static int say_observers(struct content *c, const struct run_cell *load, struct tare_err *err)
+{
+	cleanup_free char *text = NULL;
+	const char *before = "Dearest to watch: ";
+	size_t size, i;
+	json_t *cell;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return err_set(err, ENOMEM, "out of memory");
+	json_array_foreach(json_object_get(c->summary, "cells"), i, cell)
+	{
+		const json_t *row = is_time_row(c, cell, load) ? dearest_observer(c, cell) : NULL;
+		const char *verdict = json_string_or(row, "verdict", "");
+		char ratio[96];
+
+		if (!row)
+			continue;
+		(void)fprintf(out, "%s*%s*: %s times with %s%s%s%s", before, content_env(c, cell),
+			      content_ratio(row, ratio, sizeof(ratio)),
+			      json_string_or(row, "collectors", ""),
+			      *verdict ? " (its effect: " : "", verdict, *verdict ? ")" : "");
+		before = "; ";
+	}
+	if (fclose(out) != 0)
+		return err_set(err, ENOMEM, "out of memory");
+	if (*text)
+		doc_say(&c->doc, "%s.", text);
+	return 0;
 }
 
 static int add_time_row(const struct content *c, struct table *t, const json_t *cell,
@@ -118,18 +148,17 @@ static int add_time_row(const struct content *c, struct table *t, const json_t *
 	table_cell(t, 6, TONE_QUIET, "%.2f %%", 100 * json_double_or(ratio, "level", 0));
 	if (json_double_or(ratio, "level", 0) == 0)
 		table_cell(t, 6, TONE_QUIET, "-");
-	put_observer(c, t, 7, cell);
 	return 0;
 }
 
 static int time_table(struct content *c, const struct run_cell *load, size_t *ret_rows,
 		      struct tare_err *err)
 {
-	cleanup_table struct table t = {
-		.n_columns = 8,
-		.head = {"environment", "group", "ratio (interval)", "verdict",
-			 "time per operation (interval)", "rounds", "level", "dearest observer"},
-		.number = {[2] = true, [4] = true, [5] = true, [6] = true, [7] = true}};
+	cleanup_table struct table t = {.n_columns = 7,
+					.head = {"environment", "group", "ratio (interval)",
+						 "verdict", "time per operation (interval)",
+						 "rounds", "level"},
+					.number = {[2] = true, [4] = true, [5] = true, [6] = true}};
 	json_t *cell;
 	size_t i;
 
@@ -137,7 +166,7 @@ static int time_table(struct content *c, const struct run_cell *load, size_t *re
 	{
 		int r = 0;
 
-		if (is_load(cell, load) && is_metric(cell, "ns_per_op") && !is_observed(c, cell))
+		if (is_time_row(c, cell, load))
 			r = add_time_row(c, &t, cell, err);
 		if (r < 0)
 			return r;
@@ -145,7 +174,7 @@ static int time_table(struct content *c, const struct run_cell *load, size_t *re
 	*ret_rows += t.n_rows;
 	if (t.n_rows)
 		c->doc.ops->table(&c->doc, &t);
-	return 0;
+	return say_observers(c, load, err);
 }
 
 static int latency_table(struct content *c, const struct run_cell *load, size_t *ret_rows,

@@ -65,13 +65,14 @@ static int add_work(const struct content *c, struct table *t, const json_t *row,
 {
 	static const char *const times[] = {"p50", "p99", "p999", "max"};
 	double rate = json_double_or(row, "per_s", NAN);
+	char text[32];
 	int r = begin_row(c, t, row, err);
 
 	if (r < 0)
 		return r;
 	table_cell(t, 2, TONE_QUIET, "-");
 	if (!isnan(rate))
-		table_cell(t, 2, TONE_PLAIN, "%.4g", rate);
+		table_cell(t, 2, TONE_PLAIN, "%s", content_number(rate, text, sizeof(text)));
 	put_share(t, 3, row, "of_limit");
 	for (size_t i = 0; i < sizeof(times) / sizeof(*times); i++)
 		put_time(t, 4 + i, row, times[i]);

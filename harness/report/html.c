@@ -11,7 +11,7 @@
 
 static const char page_css[] =
 	"*{box-sizing:border-box}"
-	"body{margin:0 auto;max-width:62rem;padding:2rem 1.5rem 4rem;background:var(--paper);"
+	"body{margin:0 auto;max-width:72rem;padding:2rem 1.5rem 4rem;background:var(--paper);"
 	"color:var(--ink);font:16px/1.55 'DejaVu Sans',system-ui,sans-serif}"
 	"h1{font-size:1.7rem;line-height:1.25;margin:0 0 .5rem}"
 	"h2{font-size:1.25rem;margin:3rem 0 .5rem;padding-top:.6rem;border-top:1px solid "
@@ -23,14 +23,16 @@ static const char page_css[] =
 	"th{text-align:left;font-weight:600;color:var(--soft);border-bottom:1.5px solid "
 	"var(--rule);padding:.3rem .8rem .3rem 0;vertical-align:bottom}"
 	"td{border-bottom:1px solid var(--grid);padding:.3rem .8rem .3rem 0;vertical-align:top;"
-	"overflow-wrap:break-word}"
-	"th.n,td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}"
+	"white-space:nowrap}"
+	"td.w{white-space:normal;min-width:12rem;overflow-wrap:anywhere}"
+	"th.n,td.n{text-align:right;font-variant-numeric:tabular-nums}"
 	"td.t1{color:var(--good)}td.t2{color:var(--bad);font-weight:600}td.t3{color:var(--soft)}"
-	"figure{margin:1.2rem 0}svg{width:100%;height:auto;display:block}"
+	"figure{margin:1.2rem 0;max-width:62rem}svg{width:100%;height:auto;display:block}"
 	"figcaption{font-size:.8rem;color:var(--soft);max-width:46rem}"
 	"details{margin:.8rem 0}summary{cursor:pointer;color:var(--soft)}"
 	"@media print{body{max-width:none;padding:0;font-size:10pt}h2,h3{break-after:avoid}"
-	"figure,tr{break-inside:avoid}details>*{display:block}}";
+	"figure,tr{break-inside:avoid}details>*{display:block}.scroll{overflow:visible}"
+	"table{font-size:7.5pt}td{white-space:normal}td.w{min-width:7rem}}";
 
 static void put_variables(FILE *out, bool dark)
 {
@@ -84,6 +86,14 @@ static void paragraph(struct doc *doc, const char *text)
 	(void)fputs(strong ? "</strong></p>\n" : "</p>\n", doc->out);
 }
 
+/* A text this long is broken into lines that are wide enough to be read; shorter ones are not. */
+#define LONG_BYTES 44
+
+static bool is_long(const struct table *t, size_t column, const char *text)
+{
+	return !t->number[column] && text && strlen(text) > LONG_BYTES;
+}
+
 static void table(struct doc *doc, const struct table *t)
 {
 	(void)fputs("<div class=\"scroll\"><table><thead><tr>", doc->out);
@@ -98,8 +108,8 @@ static void table(struct doc *doc, const struct table *t)
 		for (size_t c = 0; c < t->n_columns; c++) {
 			size_t at = r * t->n_columns + c;
 
-			(void)fprintf(doc->out, "<td class=\"%st%d\">", t->number[c] ? "n " : "",
-				      (int)t->tones[at]);
+			(void)fprintf(doc->out, "<td class=\"%s%st%d\">", t->number[c] ? "n " : "",
+				      is_long(t, c, t->cells[at]) ? "w " : "", (int)t->tones[at]);
 			svg_escape(doc->out, t->cells[at]);
 			(void)fputs("</td>", doc->out);
 		}

@@ -45,10 +45,20 @@ int plot_begin(const char *dir, const char *name, struct plot *ret, struct tare_
 	return 0;
 }
 
+/* Data that nothing draws would only be in the way of who looks for that of a plot. */
+static void drop_data(struct plot *plot)
+{
+	cleanup_free char *path = text_format("%s/%s.tsv", plot->dir, plot->name);
+
+	(void)fclose(plot->data);
+	if (path)
+		(void)unlink(path);
+}
+
 void plot_drop(struct plot *plot)
 {
 	if (plot->data)
-		(void)fclose(plot->data);
+		drop_data(plot);
 	if (plot->script)
 		(void)fclose(plot->script);
 	free(plot->body);
@@ -187,8 +197,9 @@ int plot_end(struct plot *plot, int width, int height, struct tare_err *err)
 	int r;
 
 	errno = 0;
-	full = ferror(plot->data) || fclose(plot->data) != 0 || fclose(plot->script) != 0;
-
+	full = ferror(plot->data);
+	full |= fclose(plot->data) != 0;
+	full |= fclose(plot->script) != 0;
 	plot->data = plot->script = NULL;
 	plot->width = width;
 	plot->height = height;

@@ -65,6 +65,23 @@ static void put_cell(FILE *data, size_t x, size_t y, const json_t *call)
 	(void)fprintf(data, "%zu\t%zu\t%ld\t%s\n", x, y, strtol(hex + 1, NULL, 16), text);
 }
 
+/* Another group's row is of the same call of the same load. */
+static bool is_in_groups(const json_t *const *rows, size_t n, size_t row)
+{
+	static const char *const keys[] = {"load", "params", "call"};
+
+	for (size_t i = 0; i < n; i++) {
+		bool same = i != row;
+
+		for (size_t k = 0; k < sizeof(keys) / sizeof(*keys); k++)
+			same = same && json_equal(json_object_get(rows[i], keys[k]),
+						  json_object_get(rows[row], keys[k]));
+		if (same)
+			return true;
+	}
+	return false;
+}
+
 static void put_axes(FILE *script, const json_t *const *rows, size_t n)
 {
 	const char *before = "";
@@ -72,11 +89,14 @@ static void put_axes(FILE *script, const json_t *const *rows, size_t n)
 	(void)fprintf(script, "set ytics scale 0 (");
 	for (size_t i = 0; i < n; i++) {
 		const char *params = json_string_or(rows[i], "params", "");
-		char label[160];
+		bool groups = is_in_groups(rows, n, i);
+		char label[192];
 
-		(void)snprintf(label, sizeof(label), "%.40s%s%.40s: %.32s",
+		(void)snprintf(label, sizeof(label), "%.40s%s%.40s: %.32s%s%.32s%s",
 			       json_string_or(rows[i], "load", ""), *params ? " " : "", params,
-			       json_string_or(rows[i], "call", ""));
+			       json_string_or(rows[i], "call", ""), groups ? " (" : "",
+			       groups ? json_string_or(rows[i], "group", "") : "",
+			       groups ? ")" : "");
 		(void)fprintf(script, "%s", before);
 		plot_quote(script, label);
 		(void)fprintf(script, " %zu", n - i);
