@@ -7,9 +7,8 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
-#include "base/json.h"
 #include "report/plot.h"
-#include "report/record.h"
+#include "report/sched.h"
 #include "report/style.h"
 
 #define WIDTH       860
@@ -17,37 +16,13 @@
  */
 #define SHORTEST_NS 100.0
 
-/* As in collectors/sched.c, from what a limit does to what a task does by itself. */
+/* Of sched_causes. */
 static const struct {
-	const char *name, *shown, *colour;
-} causes[] = {
-	{"throttled", "throttled", "cause0"},
-	{"memstall", "waits for memory", "cause1"},
-	{"iowait", "waits for a disk", "cause2"},
-	{"preempted", "preempted", "cause3"},
-	{"sleep", "sleeps", "cause4"},
+	const char *shown, *colour;
+} causes[SCHED_N_CAUSES] = {
+	{"throttled", "cause0"}, {"waits for memory", "cause1"}, {"waits for a disk", "cause2"},
+	{"preempted", "cause3"}, {"sleeps", "cause4"},
 };
-#define CAUSES (sizeof(causes) / sizeof(causes[0]))
-
-struct seen {
-	double off_ns[CAUSES], all_ns;
-	struct histogram queue;
-};
-
-static const json_t *sched_of(const struct run_trial *trial)
-{
-	const json_t *seen = json_object_get(json_object_get(trial->record, "collectors"), "sched");
-
-	return run_trial_counts(trial) && json_object_get(seen, "queue") ? seen : NULL;
-}
-
-static bool has_sched(const struct run *run, const struct run_cell *cell)
-{
-	for (size_t i = 0; i < cell->n_trials; i++)
-		if (sched_of(&run->trials[cell->trials[i]]))
-			return true;
-	return false;
-}
 
 bool plot_begins_sched(const struct run *run, size_t cell)
 {
@@ -56,40 +31,19 @@ bool plot_begins_sched(const struct run *run, size_t cell)
 	for (size_t env = 0; env < run->n_envs; env++) {
 		const struct run_cell *like = run_find_cell(run, &run->cells[cell], env);
 
-		any |= like && has_sched(run, like);
+		any |= like && sched_watched(run, like);
 	}
 	return any && run_is_first_of_set(run, cell);
 }
 
-static int add_trial(struct seen *seen, const json_t *sched, struct tare_err *err)
-{
-	cleanup_free struct histogram *queue = calloc(1, sizeof(*queue));
-	int r;
-
-	if (!queue)
-		return err_set(err, ENOMEM, "out of memory");
-	for (size_t i = 0; i < CAUSES; i++) {
-		double ns = json_double_or(
-			json_object_get(json_object_get(sched, "off_cpu"), causes[i].name),
-			"sum_ns", 0);
-
-		seen->off_ns[i] += fmax(ns, 0);
-		seen->all_ns += fmax(ns, 0);
-	}
-	r = record_read_buckets(json_object_get(json_object_get(sched, "queue"), "buckets"), queue,
-				err);
-	if (r == 0)
-		histogram_merge(&seen->queue, queue);
-	return r;
-}
-
 /* The shares' corners: x from, x to, y. */
-static void put_shares(const struct seen *seen, size_t row, FILE *data)
+static void put_shares(const struct sched *sched, size_t row, FILE *data)
 {
 	double from = 0;
 
-	for (size_t i = 0; i < CAUSES; i++) {
-		double to = from + (seen->all_ns > 0 ? seen->off_ns[i] / seen->all_ns : 0);
+	for (size_t i = 0; i < SCHED_N_CAUSES; i++) {
+		double to =
+			from + (sched->off_all_ns > 0 ? sched->off_ns[i] / sched->off_all_ns : 0);
 
 		(void)fprintf(data, "%.6f\t%.6f\t%zu\n", from, to, row);
 		from = to;
@@ -116,7 +70,7 @@ static void put_legend(FILE *s, int height)
 {
 	double x = 90;
 
-	for (size_t i = 0; i < CAUSES; i++) {
+	for (size_t i = 0; i < SCHED_N_CAUSES; i++) {
 		(void)fprintf(s,
 			      "set label %zu '%s' at screen %.4f, screen %.4f left offset 1.2,0 "
 			      "point pt 5 ps 1.3 ",
@@ -154,7 +108,7 @@ static void put_shares_panel(FILE *s, const struct run *run, const struct run_ce
 	}
 	(void)fprintf(s, ")\nset style fill solid 1 noborder\nplot ");
 	for (size_t i = 0; i < n; i++) {
-		for (size_t c = 0; c < CAUSES; c++) {
+		for (size_t c = 0; c < SCHED_N_CAUSES; c++) {
 			(void)fprintf(s,
 				      "%s'%s.tsv' index %zu every ::%zu::%zu using "
 				      "(($1+$2)/2):3:1:2:($3-0.32):($3+0.32) with boxxyerrorbars ",
@@ -226,19 +180,16 @@ static void put_queue_panel(FILE *s, const struct run_cell *const *cells, size_t
 static int put_cell(const struct run *run, const struct run_cell *cell, size_t row, FILE *data,
 		    double range[2], struct tare_err *err)
 {
-	cleanup_free struct seen *seen = calloc(1, sizeof(*seen));
+	cleanup_free struct sched *sched = calloc(1, sizeof(*sched));
+	int r;
 
-	if (!seen)
+	if (!sched)
 		return err_set(err, ENOMEM, "out of memory");
-	for (size_t i = 0; i < cell->n_trials; i++) {
-		const json_t *sched = sched_of(&run->trials[cell->trials[i]]);
-		int r = sched ? add_trial(seen, sched, err) : 0;
-
-		if (r < 0)
-			return r;
-	}
-	put_shares(seen, row, data);
-	put_queue(&seen->queue, data, range);
+	r = sched_merge(run, cell, sched, err);
+	if (r < 0)
+		return r;
+	put_shares(sched, row, data);
+	put_queue(&sched->queue, data, range);
 	return 0;
 }
 
@@ -259,7 +210,7 @@ static int plot_set(const char *dir, const struct run *run, size_t first, struct
 	for (size_t env = 0; r == 0 && env < run->n_envs; env++) {
 		const struct run_cell *cell = run_find_cell(run, &run->cells[first], env);
 
-		if (!cell || !has_sched(run, cell))
+		if (!cell || !sched_watched(run, cell))
 			continue;
 		r = put_cell(run, cell, n, plot.data, range, err);
 		cells[n++] = cell;
@@ -274,7 +225,7 @@ static int plot_set(const char *dir, const struct run *run, size_t first, struct
 	(void)fprintf(plot.script, "set multiplot\n");
 	put_legend(plot.script, height);
 	put_shares_panel(plot.script, run, cells, n, key.rows, &plot, height);
-	for (size_t i = 0; i < CAUSES; i++)
+	for (size_t i = 0; i < SCHED_N_CAUSES; i++)
 		(void)fprintf(plot.script, "unset label %zu\n", 100 + i);
 	put_key(plot.script, run, cells, n, &key, height);
 	put_queue_panel(plot.script, cells, n, &plot, range);

@@ -159,7 +159,7 @@ int summary_make(const struct run *run, json_t **ret, struct tare_err *err)
 		summary_add_observer,   summary_add_syscalls, summary_add_limits,
 		summary_add_same_limit, summary_add_startup,  summary_add_boundaries,
 		summary_add_idle,       summary_add_exits,    summary_add_counters,
-		summary_add_checks,
+		summary_add_sched,      summary_add_checks,
 	};
 	const json_t *campaign = json_object_get(run->manifest, "campaign");
 	cleanup_json json_t *summary = json_pack(

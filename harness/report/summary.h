@@ -22,6 +22,8 @@ int summary_add_observer(const struct run *run, json_t *summary, struct tare_err
 int summary_add_syscalls(const struct run *run, json_t *summary, struct tare_err *err);
 /* `counters`: events of perf. */
 int summary_add_counters(const struct run *run, json_t *summary, struct tare_err *err);
+/* `sched`: why tasks left their CPU, and how long they waited for one. */
+int summary_add_sched(const struct run *run, json_t *summary, struct tare_err *err);
 int summary_add_limits(const struct run *run, json_t *summary, struct tare_err *err);
 /* `same_limit`: what environments do with one share of a CPU. */
 int summary_add_same_limit(const struct run *run, json_t *summary, struct tare_err *err);

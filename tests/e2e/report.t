@@ -38,6 +38,11 @@ ok "each limit is drawn" sh -c "cd '$run/report/plots' && cat throttle-*.gp | gr
 ok "there is a picture of where the time went for each load that sched watched" \
 	test "$(find "$run/report/plots" -name 'sched-*.svg' | wc -l)" = 1
 ok "and a section" says "Off the CPU" "$page"
+ok "and what it counted, of all trials together" summary \
+	'[.sched[] | select(.env == "container")] | length == 1 and all(.trials == 8 and .switches == 1448 and .migrations == 8 and
+	 .waits == 1440 and .off_ns.iowait == 336000000 and .p50_ns < .p99_ns and .p99_ns <= .max_ns)'
+ok "in a table too" says "| container | cpu-burn | 1448 | 8 | " "$text"
+ok "no data lie there that no picture shows" sh -c "cd '$run/report/plots' && for data in *.tsv; do test -s \"\${data%.tsv}.svg\" || exit 1; done"
 
 # What make-run has drawn around.
 truth() { # ENV LOAD RATIO
