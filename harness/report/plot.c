@@ -332,14 +332,19 @@ void plot_ratio_ticks(FILE *script, char axis, double low, double high)
 /* A narrow range has no two of 1, 2 and 5 in it: even steps, about five of them. */
 static void put_even_times(FILE *script, double low, double high)
 {
-	double step = pow(10, floor(log10((high - low) / 5)));
+	double step = pow(10, floor(log10((high - low) / 5))), last = 0;
 	bool first = true;
 	char label[32];
 
 	while ((high - low) / step > 6)
 		step *= (high - low) / step > 12 ? 5 : 2;
-	for (int i = (int)ceil(low / step); i * step <= high; i++)
-		put_tick(script, &first, units_print_ns(i * step, label, sizeof(label)), i * step);
+	for (int i = (int)ceil(low / step); i * step <= high; i++) {
+		/* On a log axis they come closer and closer, until they have no room. */
+		if (last > 0 && log(i * step / last) < log(high / low) / 7)
+			continue;
+		last = i * step;
+		put_tick(script, &first, units_print_ns(last, label, sizeof(label)), last);
+	}
 }
 
 void plot_time_ticks(FILE *script, char axis, double low_ns, double high_ns)

@@ -17,10 +17,13 @@ struct range {
 	double low, high, body_high, least;
 };
 
-/* A point at the upper end of each bucket; the first one is where the share is still 0. */
+/* A point at the upper end of each bucket; the first one is where the share is still 0. A log axis
+ * has no 0 for the share that is slower than the slowest: there the line ends, as high as it was.
+ */
 static void put_histogram(const struct histogram *h, FILE *data, struct range *range)
 {
 	bool begun = false;
+	double slower = 1;
 
 	for (unsigned int b = 0; b < LOGLIN_BUCKETS; b++) {
 		double upper = (double)loglin_lower(b + 1), share = histogram_share(h, b);
@@ -38,9 +41,9 @@ static void put_histogram(const struct histogram *h, FILE *data, struct range *r
 			upper = (double)h->max;
 		range->high = fmax(range->high, upper);
 		if (share < 1)
-			range->least = fmin(range->least, 1 - share);
-		(void)fprintf(data, "%.9g\t%.9g\t%s%.9g\n", upper, share, share < 1 ? "" : "NaN",
-			      share < 1 ? 1 - share : 0);
+			slower = 1 - share;
+		range->least = fmin(range->least, slower);
+		(void)fprintf(data, "%.9g\t%.9g\t%.9g\n", upper, share, slower);
 	}
 	(void)fprintf(data, "\n\n");
 	range->body_high = fmax(range->body_high, histogram_quantile_upper(h, 0.995));
