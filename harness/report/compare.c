@@ -114,7 +114,7 @@ static json_t *side_json(const struct location *location, bool logs)
 static json_t *cell_json(const struct compare *c, int of, const struct run_cell *cell)
 {
 	json_t *object = summary_cell_json(c->run[of], cell);
-	const json_t *limits = rounds_limits_asked(c->run[of], cell);
+	const json_t *limits = run_limits(c->run[of], cell);
 
 	(void)json_put(object, "shown", json_string(c->run[of]->envs[cell->env].shown));
 	if (limits)

@@ -25,19 +25,12 @@ struct measure {
 	bool of_limit;
 };
 
-static bool same_limits(const struct compare *c, const struct run_cell *a, const struct run_cell *b)
-{
-	const json_t *x = rounds_limits_asked(c->run[0], a), *y = rounds_limits_asked(c->run[1], b);
-
-	return (!x && !y) || json_equal(x, y);
-}
-
 static bool same_cell(const struct compare *c, const struct run_cell *a, const struct run_cell *b)
 {
 	return strcmp(c->run[0]->envs[a->env].label, c->run[1]->envs[b->env].label) == 0 &&
 	       strcmp(a->load, b->load) == 0 && strcmp(a->params, b->params) == 0 &&
 	       strcmp(a->mode, b->mode) == 0 && strcmp(a->collectors, b->collectors) == 0 &&
-	       same_limits(c, a, b);
+	       run_same_limits(run_limits(c->run[0], a), run_limits(c->run[1], b));
 }
 
 /* Groups may have been renamed; where there are several, that of the same name. */
@@ -230,7 +223,7 @@ static int add_limits(struct compare *c, const struct run_cell *a, const struct 
 		    {"throttled_share", "cpus", "", COMPARE_NEITHER},
 		    {"memory_peak", "memory", "B", COMPARE_HIGHER},
 		    {"oom_kills", "memory", "", COMPARE_NEITHER}};
-	const json_t *limits = rounds_limits_asked(c->run[0], a);
+	const json_t *limits = run_limits(c->run[0], a);
 
 	for (size_t s = 0; s < sizeof(seen) / sizeof(*seen); s++) {
 		for (size_t i = 0; i < ROUNDS_N_LIMITS; i++) {

@@ -171,11 +171,3 @@ size_t rounds_seen(const struct run *run, const struct run_cell *cell,
 	}
 	return n;
 }
-
-const json_t *rounds_limits_asked(const struct run *run, const struct run_cell *cell)
-{
-	const json_t *record = run->trials[cell->trials[0]].record;
-	const json_t *limits = json_object_get(json_object_get(record, "trial"), "limits");
-
-	return json_object_size(limits) ? limits : NULL;
-}

@@ -33,5 +33,3 @@ extern const struct rounds_limit rounds_limits[ROUNDS_N_LIMITS];
 /* As it is, NaN being none; of failed trials too: to be killed is what a limit may do. */
 size_t rounds_seen(const struct run *run, const struct run_cell *cell,
 		   double (*of)(const struct run_trial *trial), double *x);
-/* The limits that were asked for; NULL: none. */
-const json_t *rounds_limits_asked(const struct run *run, const struct run_cell *cell);

@@ -371,11 +371,17 @@ static int order_cells(struct run *run, struct tare_err *err)
 	return 0;
 }
 
-static const json_t *limits_of(const struct run *run, const struct run_cell *cell)
+const json_t *run_limits(const struct run *run, const struct run_cell *cell)
 {
 	const json_t *record = run->trials[cell->trials[0]].record;
+	const json_t *limits = json_object_get(json_object_get(record, "trial"), "limits");
 
-	return json_object_get(json_object_get(record, "trial"), "limits");
+	return json_object_size(limits) ? limits : NULL;
+}
+
+bool run_same_limits(const json_t *a, const json_t *b)
+{
+	return (!a && !b) || json_equal(a, b);
 }
 
 const struct run_cell *run_plain_cell(const struct run *run, const struct run_cell *cell)
@@ -385,7 +391,7 @@ const struct run_cell *run_plain_cell(const struct run *run, const struct run_ce
 
 		if (other->env == cell->env && !other->collectors[0] &&
 		    strcmp(other->name, cell->name) == 0 && strcmp(other->mode, cell->mode) == 0 &&
-		    json_equal(limits_of(run, other), limits_of(run, cell)))
+		    run_same_limits(run_limits(run, other), run_limits(run, cell)))
 			return other;
 	}
 	return NULL;

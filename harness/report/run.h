@@ -78,6 +78,10 @@ void run_free(struct run *run);
 /* The cell of the same group, load, params, mode and collectors in another environment. */
 const struct run_cell *run_find_cell(const struct run *run, const struct run_cell *like,
 				     size_t env);
+/* The limits that were asked for; NULL: none. */
+const json_t *run_limits(const struct run *run, const struct run_cell *cell);
+/* Either may be NULL. */
+bool run_same_limits(const json_t *a, const json_t *b);
 /* The cell without collectors of the same environment, load, params, mode and limits. NULL: none.
  */
 const struct run_cell *run_plain_cell(const struct run *run, const struct run_cell *cell);

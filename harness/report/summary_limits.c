@@ -49,7 +49,7 @@ int summary_add_limits(const struct run *run, json_t *summary, struct tare_err *
 	(void)json_put(summary, "limits", list);
 	for (size_t i = 0; i < run->n_cells; i++) {
 		const struct run_cell *cell = &run->cells[run->order[i]];
-		const json_t *limits = rounds_limits_asked(run, cell);
+		const json_t *limits = run_limits(run, cell);
 		int r = limits ? add_limited(run, cell, limits, list, err) : 0;
 
 		if (r < 0)
