@@ -49,7 +49,7 @@ int skeleton_error(struct tare_err *err, int r, const char *doing)
 	return err_errno(err, "%s: %.140s", doing, last_warning);
 }
 
-int skeleton_misses(const struct bpf_program *program, uint64_t *ret, struct tare_err *err)
+static int misses_of(const struct bpf_program *program, uint64_t *ret, struct tare_err *err)
 {
 	struct bpf_prog_info info = {0};
 	__u32 size = sizeof(info);
@@ -60,7 +60,7 @@ int skeleton_misses(const struct bpf_program *program, uint64_t *ret, struct tar
 	return 0;
 }
 
-int skeleton_all_misses(struct bpf_object *object, uint64_t *ret, struct tare_err *err)
+int skeleton_misses(struct bpf_object *object, uint64_t *ret, struct tare_err *err)
 {
 	struct bpf_program *program;
 	uint64_t sum = 0;
@@ -68,7 +68,7 @@ int skeleton_all_misses(struct bpf_object *object, uint64_t *ret, struct tare_er
 	bpf_object__for_each_program(program, object)
 	{
 		uint64_t misses = 0;
-		int r = bpf_program__fd(program) < 0 ? 0 : skeleton_misses(program, &misses, err);
+		int r = bpf_program__fd(program) < 0 ? 0 : misses_of(program, &misses, err);
 
 		if (r < 0)
 			return r;

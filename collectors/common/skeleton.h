@@ -5,7 +5,6 @@
 #include <stdint.h>
 
 struct bpf_object;
-struct bpf_program;
 struct tare_err;
 
 /* From here on libbpf prints nothing, and keeps its last warning for skeleton_error(). */
@@ -15,7 +14,6 @@ void skeleton_quiet(void);
  * what libbpf warned of. Gives back r. */
 int skeleton_error(struct tare_err *err, int r, const char *doing);
 
-/* How often the kernel has skipped the program because it ran already on that CPU. */
-int skeleton_misses(const struct bpf_program *program, uint64_t *ret, struct tare_err *err);
-/* Of all programs of an object that were loaded. */
-int skeleton_all_misses(struct bpf_object *object, uint64_t *ret, struct tare_err *err);
+/* How often the kernel has skipped one of the object's programs because it ran already on that
+ * CPU. */
+int skeleton_misses(struct bpf_object *object, uint64_t *ret, struct tare_err *err);

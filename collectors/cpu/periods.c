@@ -159,7 +159,7 @@ static int periods_snapshot(void *trace, enum collector_moment moment, struct ta
 	if (r == 0 && moment == COLLECTOR_BEGIN)
 		r = read_before(periods, err);
 	if (r == 0)
-		r = skeleton_misses(periods->bpf->progs.on_timer, &periods->misses[moment], err);
+		r = skeleton_misses(periods->bpf->obj, &periods->misses[moment], err);
 	if (moment == COLLECTOR_BEGIN)
 		periods->begin_ns = now;
 	return r;

@@ -220,7 +220,7 @@ static int blocks_snapshot(void *trace, enum collector_moment moment, struct tar
 	if (r < 0)
 		return r;
 	look_at_held(blocks, view->held);
-	return skeleton_all_misses(blocks->bpf->obj, &view->misses, err);
+	return skeleton_misses(blocks->bpf->obj, &view->misses, err);
 }
 
 __u64 blocks_held_us(const void *trace)

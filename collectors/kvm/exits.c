@@ -218,23 +218,6 @@ static int read_reasons(int slot, struct exits_view *view, struct tare_err *err)
 	return 0;
 }
 
-static int read_losses(int slot, struct exits_view *view, struct tare_err *err)
-{
-	struct bpf_program *program;
-	int r = 0;
-
-	view->no_room = __atomic_load_n(&exits.bpf->bss->no_room[slot], __ATOMIC_RELAXED);
-	bpf_object__for_each_program(program, exits.bpf->obj)
-	{
-		uint64_t misses = 0;
-
-		if (r == 0)
-			r = skeleton_misses(program, &misses, err);
-		view->misses += misses;
-	}
-	return r;
-}
-
 int exits_read(int slot, struct exits_view *ret, struct tare_err *err)
 {
 	int r;
@@ -244,7 +227,8 @@ int exits_read(int slot, struct exits_view *ret, struct tare_err *err)
 	if (r == 0)
 		r = read_reasons(slot, ret, err);
 	if (r == 0)
-		r = read_losses(slot, ret, err);
+		r = skeleton_misses(exits.bpf->obj, &ret->misses, err);
+	ret->no_room = __atomic_load_n(&exits.bpf->bss->no_room[slot], __ATOMIC_RELAXED);
 	if (r < 0)
 		exits_clear(ret);
 	return r;

@@ -150,7 +150,7 @@ static int stalls_snapshot(void *trace, enum collector_moment moment, struct tar
 	view->n_victims = __atomic_load_n(&stalls->bpf->bss->n_victims, __ATOMIC_ACQUIRE);
 	if (moment == COLLECTOR_BEGIN)
 		stalls->begin_ns = clock_now_ns();
-	return skeleton_all_misses(stalls->bpf->obj, &view->misses, err);
+	return skeleton_misses(stalls->bpf->obj, &view->misses, err);
 }
 
 static json_t *victims_to_json(const struct stalls *stalls)

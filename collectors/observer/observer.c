@@ -187,9 +187,6 @@ static uint64_t count_in_flight(int slot)
 int observer_read(int slot, struct observer_view *ret, struct tare_err *err)
 {
 	cleanup_free void *buf = calloc((size_t)observer.cpus, sizeof(struct syscalls_cell));
-	const struct bpf_program *const programs[] = {observer.bpf->progs.on_enter,
-						      observer.bpf->progs.on_exit,
-						      observer.bpf->progs.on_end};
 	int r = 0;
 
 	*ret = (struct observer_view){0};
@@ -203,13 +200,7 @@ int observer_read(int slot, struct observer_view *ret, struct tare_err *err)
 	}
 	ret->losses = observer.bpf->bss->losses[slot];
 	ret->in_flight = count_in_flight(slot);
-	for (size_t i = 0; r == 0 && i < sizeof(programs) / sizeof(programs[0]); i++) {
-		uint64_t misses = 0;
-
-		r = skeleton_misses(programs[i], &misses, err);
-		ret->misses += misses;
-	}
-	return r;
+	return r < 0 ? r : skeleton_misses(observer.bpf->obj, &ret->misses, err);
 }
 
 void observer_view_clear(struct observer_view *view)

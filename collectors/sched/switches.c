@@ -114,10 +114,7 @@ static void add_cell(struct sched_cell *sum, const struct sched_cell *cell)
 
 int switches_read(int slot, struct switches_view *ret, struct tare_err *err)
 {
-	const struct bpf_program *const programs[] = {switches.bpf->progs.on_switch,
-						      switches.bpf->progs.on_migrate};
 	cleanup_free struct sched_cell *cells = calloc((size_t)switches.cpus, sizeof(*cells));
-	int r = 0;
 
 	*ret = (struct switches_view){0};
 	if (!cells)
@@ -126,11 +123,5 @@ int switches_read(int slot, struct switches_view *ret, struct tare_err *err)
 		return err_errno(err, "read the BPF map of switches");
 	for (int cpu = 0; cpu < switches.cpus; cpu++)
 		add_cell(&ret->sum, &cells[cpu]);
-	for (size_t i = 0; r == 0 && i < sizeof(programs) / sizeof(programs[0]); i++) {
-		uint64_t misses = 0;
-
-		r = skeleton_misses(programs[i], &misses, err);
-		ret->misses += misses;
-	}
-	return r;
+	return skeleton_misses(switches.bpf->obj, &ret->misses, err);
 }
