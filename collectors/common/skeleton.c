@@ -49,6 +49,32 @@ int skeleton_error(struct tare_err *err, int r, const char *doing)
 	return err_errno(err, "%s: %.140s", doing, last_warning);
 }
 
+int skeleton_join(struct skeleton_shared *shared, struct tare_err *err)
+{
+	int r = shared->users > 0 ? 0 : shared->load(err);
+
+	if (r == 0)
+		shared->users++;
+	return r;
+}
+
+void skeleton_leave(struct skeleton_shared *shared)
+{
+	if (--shared->users == 0)
+		shared->unload();
+}
+
+int skeleton_probe(struct skeleton_shared *shared, struct tare_err *err)
+{
+	int r = shared->works ? 0 : skeleton_join(shared, err);
+
+	if (r < 0 || shared->works)
+		return r;
+	skeleton_leave(shared);
+	shared->works = true;
+	return 0;
+}
+
 static int misses_of(const struct bpf_program *program, uint64_t *ret, struct tare_err *err)
 {
 	struct bpf_prog_info info = {0};

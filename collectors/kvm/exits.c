@@ -16,14 +16,11 @@
 
 static struct {
 	struct kvm_bpf *bpf;
-	unsigned int users;
 	unsigned int users_of[EXITS_GUESTS];
 } exits;
 
-static void release(void)
+static void unload(void)
 {
-	if (exits.users > 0 && --exits.users > 0)
-		return;
 	kvm_bpf__destroy(exits.bpf);
 	exits.bpf = NULL;
 }
@@ -43,23 +40,16 @@ static int load(struct tare_err *err)
 	r = kvm_bpf__attach(exits.bpf);
 	if (r < 0) {
 		r = skeleton_error(err, r, "attach to KVM's tracepoints");
-		release();
+		unload();
 	}
 	return r;
 }
 
+static struct skeleton_shared shared = {.load = load, .unload = unload};
+
 int exits_probe(struct tare_err *err)
 {
-	static bool works;
-	int r;
-
-	if (works || exits.users > 0)
-		return 0;
-	r = load(err);
-	if (r == 0)
-		release();
-	works = r == 0;
-	return r;
+	return skeleton_probe(&shared, err);
 }
 
 static unsigned int slot_of(pid_t process)
@@ -74,16 +64,15 @@ static unsigned int slot_of(pid_t process)
 int exits_watch(pid_t process, struct tare_err *err)
 {
 	unsigned int slot;
-	int r = exits.users == 0 ? load(err) : 0;
+	int r = skeleton_join(&shared, err);
 
 	if (r < 0)
 		return r;
-	exits.users++;
 	slot = slot_of(process);
 	if (slot == EXITS_GUESTS)
 		slot = slot_of(0);
 	if (slot == EXITS_GUESTS) {
-		release();
+		skeleton_leave(&shared);
 		return err_set(err, EBUSY, "%d guests are watched already", EXITS_GUESTS);
 	}
 	exits.users_of[slot]++;
@@ -137,7 +126,7 @@ void exits_unwatch(int slot)
 		forget(exits.bpf->maps.cells, slot);
 		exits.bpf->bss->no_room[slot] = 0;
 	}
-	release();
+	skeleton_leave(&shared);
 }
 
 static int by_thread(const void *a, const void *b)

@@ -20,7 +20,6 @@
 
 static struct {
 	struct syscalls_bpf *bpf;
-	unsigned int users;
 	int cpus;
 } observer;
 
@@ -66,27 +65,17 @@ static int observer_load(struct tare_err *err)
 	return 0;
 }
 
-static void observer_release(void)
+static void observer_unload(void)
 {
-	if (--observer.users > 0)
-		return;
 	syscalls_bpf__destroy(observer.bpf);
 	observer.bpf = NULL;
 }
 
+static struct skeleton_shared shared = {.load = observer_load, .unload = observer_unload};
+
 int observer_probe(struct tare_err *err)
 {
-	static bool works;
-	int r = works || observer.users > 0 ? 0 : observer_load(err);
-
-	if (r < 0)
-		return r;
-	if (observer.users == 0 && observer.bpf) {
-		syscalls_bpf__destroy(observer.bpf);
-		observer.bpf = NULL;
-	}
-	works = true;
-	return 0;
+	return skeleton_probe(&shared, err);
 }
 
 int observer_watch(const struct cgroup *cgroup, unsigned int every, struct tare_err *err)
@@ -98,15 +87,14 @@ int observer_watch(const struct cgroup *cgroup, unsigned int every, struct tare_
 		return err_set(
 			err, ENOTSUP,
 			"no cgroup v2 is mounted here, by whose id system calls are filtered");
-	r = observer.users == 0 ? observer_load(err) : 0;
+	r = skeleton_join(&shared, err);
 	if (r < 0)
 		return r;
-	observer.users++;
 
 	while (slot < SYSCALLS_TARGETS && observer.bpf->bss->targets[slot] != 0)
 		slot++;
 	if (slot == SYSCALLS_TARGETS) {
-		observer_release();
+		skeleton_leave(&shared);
 		return err_set(err, EBUSY, "%d groups are watched already", SYSCALLS_TARGETS);
 	}
 	/* Cells of an earlier owner are not given out again: a late call of his may still end. */
@@ -124,7 +112,7 @@ void observer_unwatch(int slot)
 	if (slot < 0)
 		return;
 	__atomic_store_n(&observer.bpf->bss->targets[slot], 0, __ATOMIC_RELEASE);
-	observer_release();
+	skeleton_leave(&shared);
 }
 
 static void add_cell(struct observer_row *row, const struct syscalls_cell *cell)

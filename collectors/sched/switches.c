@@ -16,14 +16,11 @@
 
 static struct {
 	struct sched_bpf *bpf;
-	unsigned int users;
 	int cpus;
 } switches;
 
-static void release(void)
+static void unload(void)
 {
-	if (switches.users > 0 && --switches.users > 0)
-		return;
 	sched_bpf__destroy(switches.bpf);
 	switches.bpf = NULL;
 }
@@ -42,23 +39,16 @@ static int load(struct tare_err *err)
 	r = sched_bpf__attach(switches.bpf);
 	if (r < 0) {
 		r = skeleton_error(err, r, "attach to the scheduler");
-		release();
+		unload();
 	}
 	return r;
 }
 
+static struct skeleton_shared shared = {.load = load, .unload = unload};
+
 int switches_probe(struct tare_err *err)
 {
-	static bool works;
-	int r;
-
-	if (works || switches.users > 0)
-		return 0;
-	r = load(err);
-	if (r == 0)
-		release();
-	works = r == 0;
-	return r;
+	return skeleton_probe(&shared, err);
 }
 
 int switches_watch(const struct cgroup *cgroup, struct tare_err *err)
@@ -71,21 +61,20 @@ int switches_watch(const struct cgroup *cgroup, struct tare_err *err)
 	if (id == 0)
 		return err_set(err, ENOTSUP,
 			       "no cgroup v2 is mounted here, by whose id tasks are filtered");
-	r = switches.users == 0 ? load(err) : 0;
+	r = skeleton_join(&shared, err);
 	if (r < 0)
 		return r;
-	switches.users++;
 	while (slot < SCHED_TARGETS && switches.bpf->bss->targets[slot] != 0)
 		slot++;
 	if (slot == SCHED_TARGETS) {
-		release();
+		skeleton_leave(&shared);
 		return err_set(err, EBUSY, "%d groups are watched already", SCHED_TARGETS);
 	}
 	cells = calloc((size_t)switches.cpus, sizeof(*cells));
 	if (!cells ||
 	    bpf_map_update_elem(bpf_map__fd(switches.bpf->maps.cells), &slot, cells, BPF_ANY) < 0) {
 		r = err_errno(err, "clear the BPF map of switches");
-		release();
+		skeleton_leave(&shared);
 		return r;
 	}
 	__atomic_store_n(&switches.bpf->bss->targets[slot], id, __ATOMIC_RELEASE);
@@ -99,7 +88,7 @@ void switches_unwatch(int slot)
 	if (slot < 0)
 		return;
 	__atomic_store_n(&switches.bpf->bss->targets[slot], 0, __ATOMIC_RELEASE);
-	release();
+	skeleton_leave(&shared);
 }
 
 static void add_cell(struct sched_cell *sum, const struct sched_cell *cell)
