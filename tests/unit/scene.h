@@ -247,3 +247,23 @@ static inline void scene_close(struct scene *scene)
 			scene_groups[i] = NULL;
 	scene_need(cgroup_destroy(scene->cgroup, &err), &err);
 }
+
+/* A whole scene: what the collector saw of the part. ret_status, of the child, may be NULL. */
+static inline json_t *scene_watch(const char *name, unsigned int controllers,
+				  void (*limit)(const struct cgroup *), void (*part)(void),
+				  int *ret_status)
+{
+	struct collector *collector;
+	struct scene scene;
+	json_t *seen;
+
+	scene_open(&scene, controllers, limit);
+	collector = scene_attach(&scene, name);
+	scene_start(&scene, part);
+	scene_play(&scene);
+	seen = scene_read(collector);
+	if (ret_status)
+		*ret_status = scene.status;
+	scene_close(&scene);
+	return seen;
+}

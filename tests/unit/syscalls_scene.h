@@ -9,9 +9,19 @@
 
 #define CALLS 20000
 
+static inline const json_t *call_of(const json_t *seen, const char *name)
+{
+	return json_object_get(json_object_get(seen, "calls"), name);
+}
+
 static inline uint64_t count_of(const json_t *seen, const char *name)
 {
-	return json_u64_or(json_object_get(json_object_get(seen, "calls"), name), "count", 0);
+	return json_u64_or(call_of(seen, name), "count", 0);
+}
+
+static inline uint64_t errors_of(const json_t *seen, const char *name, const char *error)
+{
+	return json_u64_or(json_object_get(call_of(seen, name), "errno"), error, 0);
 }
 
 static inline uint64_t lost_of(const json_t *seen, const char *name)
@@ -21,12 +31,11 @@ static inline uint64_t lost_of(const json_t *seen, const char *name)
 
 static inline uint64_t returns_of(const json_t *seen, const char *name)
 {
-	const json_t *call = json_object_get(json_object_get(seen, "calls"), name);
 	const json_t *pair;
 	uint64_t sum = 0;
 	size_t i;
 
-	json_array_foreach(json_object_get(call, "buckets"), i, pair) sum +=
+	json_array_foreach(json_object_get(call_of(seen, name), "buckets"), i, pair) sum +=
 		(uint64_t)json_integer_value(json_array_get(pair, 1));
 	return sum;
 }

@@ -101,26 +101,17 @@ static void part_sleep(void)
 	known->waited_ns = waited_ns() - waited;
 }
 
-static json_t *watch(void (*part)(void), unsigned int controllers,
-		     void (*limit)(const struct cgroup *))
+static json_t *watch(void (*part)(void))
 {
-	struct collector *collector;
-	struct scene scene;
-	json_t *seen;
+	json_t *seen = scene_watch("sched", 0, NULL, part, NULL);
 
-	scene_open(&scene, controllers, limit);
-	collector = scene_attach(&scene, "sched");
-	scene_start(&scene, part);
-	scene_play(&scene);
-	seen = scene_read(collector);
-	scene_close(&scene);
 	assert_whole(seen);
 	return seen;
 }
 
 static void sleeps_are_counted_and_timed(void **state)
 {
-	json_t *seen = watch(part_sleep, 0, NULL);
+	json_t *seen = watch(part_sleep);
 	uint64_t all = json_u64_or(seen, "switches", 0), slept = off(seen, "sleep", "n");
 
 	(void)state;
@@ -243,7 +234,7 @@ static void part_share(void)
 
 static void two_on_one_cpu_wait_for_each_other(void **state)
 {
-	json_t *seen = watch(part_share, 0, NULL);
+	json_t *seen = watch(part_share);
 
 	(void)state;
 	/* Each waits while the other one runs: about as long as both run. */
@@ -265,7 +256,7 @@ static void part_leave_one_asleep(void)
 
 static void a_sleep_that_goes_on_is_in_flight(void **state)
 {
-	json_t *seen = watch(part_leave_one_asleep, 0, NULL);
+	json_t *seen = watch(part_leave_one_asleep);
 
 	(void)state;
 	/* The one who plays the part sleeps at both ends. */
@@ -292,7 +283,7 @@ static void moves_between_cpus_are_counted(void **state)
 	(void)state;
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		skip();
-	seen = watch(part_move, 0, NULL);
+	seen = watch(part_move);
 	assert_in_range(json_u64_or(seen, "migrations", 0), 19, 40);
 	json_decref(seen);
 }

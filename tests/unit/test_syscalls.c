@@ -12,27 +12,11 @@
 
 #include "syscalls_scene.h"
 
-/* Play a part under the collector; gives what it saw. */
-static json_t *watch(void (*part)(void))
-{
-	struct scene scene;
-	struct collector *collector;
-	json_t *seen;
-
-	scene_open(&scene, 0, NULL);
-	collector = scene_attach(&scene, "syscalls");
-	scene_start(&scene, part);
-	scene_play(&scene);
-	seen = scene_read(collector);
-	scene_close(&scene);
-	return seen;
-}
-
 static void every_call_of_every_thread_is_counted(void **state)
 {
 	(void)state;
 	for (n_threads = 1; n_threads <= 4; n_threads++) {
-		json_t *seen = watch(part_threads);
+		json_t *seen = scene_watch("syscalls", 0, NULL, part_threads, NULL);
 
 		assert_int_equal(count_of(seen, "getppid"), n_threads * CALLS);
 		assert_int_equal(returns_of(seen, "getppid"), n_threads * CALLS);
@@ -111,8 +95,8 @@ static void part_sleep(void)
 
 static void a_sleep_takes_at_least_its_time(void **state)
 {
-	json_t *seen = watch(part_sleep);
-	const json_t *call = json_object_get(json_object_get(seen, "calls"), "nanosleep");
+	json_t *seen = scene_watch("syscalls", 0, NULL, part_sleep, NULL);
+	const json_t *call = call_of(seen, "nanosleep");
 
 	(void)state;
 	assert_int_equal(count_of(seen, "nanosleep"), 5);
@@ -142,7 +126,7 @@ static void part_exec_in_thread(void)
 
 static void an_execve_that_changes_the_threads_id_is_paired(void **state)
 {
-	json_t *seen = watch(part_exec_in_thread);
+	json_t *seen = scene_watch("syscalls", 0, NULL, part_exec_in_thread, NULL);
 
 	(void)state;
 	assert_int_equal(count_of(seen, "execve"), 1);
@@ -163,7 +147,7 @@ static void part_32_bit(void)
 
 static void calls_by_the_32_bit_table_are_kept_apart(void **state)
 {
-	json_t *seen = watch(part_32_bit);
+	json_t *seen = scene_watch("syscalls", 0, NULL, part_32_bit, NULL);
 
 	(void)state;
 	assert_int_equal(lost_of(seen, "compat"), 10);
@@ -186,16 +170,13 @@ static void part_errors(void)
 
 static void errors_are_counted_by_name(void **state)
 {
-	json_t *seen = watch(part_errors), *calls = json_object_get(seen, "calls");
-	json_t *open = json_object_get(calls, "openat");
-	json_t *close = json_object_get(calls, "close");
-	json_t *absent = json_object_get(calls, "syscall_499");
+	json_t *seen = scene_watch("syscalls", 0, NULL, part_errors, NULL);
 
 	(void)state;
-	assert_int_equal(json_u64_or(open, "errors", 0), 7);
-	assert_int_equal(json_u64_or(json_object_get(open, "errno"), "ENOENT", 0), 7);
-	assert_int_equal(json_u64_or(json_object_get(close, "errno"), "EBADF", 0), 3);
-	assert_int_equal(json_u64_or(json_object_get(absent, "errno"), "ENOSYS", 0), 3);
+	assert_int_equal(json_u64_or(call_of(seen, "openat"), "errors", 0), 7);
+	assert_int_equal(errors_of(seen, "openat", "ENOENT"), 7);
+	assert_int_equal(errors_of(seen, "close", "EBADF"), 3);
+	assert_int_equal(errors_of(seen, "syscall_499", "ENOSYS"), 3);
 	assert_int_equal(lost_of(seen, "other"), 2);
 	json_decref(seen);
 }
@@ -216,7 +197,7 @@ static void part_storm(void)
 
 static void short_lived_children_are_paired_right(void **state)
 {
-	json_t *seen = watch(part_storm);
+	json_t *seen = scene_watch("syscalls", 0, NULL, part_storm, NULL);
 
 	(void)state;
 	assert_int_equal(count_of(seen, "fork"), 200);
@@ -252,14 +233,13 @@ static void part_signals(void)
 
 static void returns_from_signal_handlers_have_their_name(void **state)
 {
-	json_t *seen = watch(part_signals), *calls = json_object_get(seen, "calls");
-	const json_t *suspend = json_object_get(calls, "rt_sigsuspend");
+	json_t *seen = scene_watch("syscalls", 0, NULL, part_signals, NULL);
 
 	(void)state;
 	assert_int_equal(count_of(seen, "rt_sigreturn"), 4);
 	assert_int_equal(returns_of(seen, "rt_sigreturn"), 4);
-	assert_int_equal(json_u64_or(json_object_get(calls, "rt_sigreturn"), "errors", 99), 0);
-	assert_int_equal(json_u64_or(json_object_get(suspend, "errno"), "ERESTARTNOHAND", 0), 4);
+	assert_int_equal(json_u64_or(call_of(seen, "rt_sigreturn"), "errors", 99), 0);
+	assert_int_equal(errors_of(seen, "rt_sigsuspend", "ERESTARTNOHAND"), 4);
 	json_decref(seen);
 }
 
@@ -278,7 +258,7 @@ static void part_killed_in_pause(void)
 
 static void a_call_that_is_killed_is_not_in_flight(void **state)
 {
-	json_t *seen = watch(part_killed_in_pause);
+	json_t *seen = scene_watch("syscalls", 0, NULL, part_killed_in_pause, NULL);
 
 	(void)state;
 	assert_int_equal(count_of(seen, "pause"), 1);

@@ -77,16 +77,9 @@ static void take_shares(const json_t *read, const char *name, struct shares *ret
 
 static void play_round(enum kind kind, struct shares ret[N_CALLS])
 {
-	struct collector *collector;
-	struct scene scene;
-	json_t *read;
+	json_t *read = scene_watch(kind == SAMPLED ? "syscalls=sampled" : "syscalls", 0, NULL,
+				   part_of_all, NULL);
 
-	scene_open(&scene, 0, NULL);
-	collector = scene_attach(&scene, kind == SAMPLED ? "syscalls=sampled" : "syscalls");
-	scene_start(&scene, part_of_all);
-	scene_play(&scene);
-	read = scene_read(collector);
-	scene_close(&scene);
 	/* The scene itself writes one byte, and the part opens and closes one file more. */
 	assert_int_equal(count_of(read, "getppid"), REPEATS);
 	assert_int_equal(count_of(read, "openat"), REPEATS + 1);

@@ -16,31 +16,6 @@
 
 static volatile sig_atomic_t *handled; /* in memory of parent and child */
 
-static json_t *watch(void (*part)(void))
-{
-	struct collector *collector;
-	struct scene scene;
-	json_t *seen;
-
-	scene_open(&scene, 0, NULL);
-	collector = scene_attach(&scene, "syscalls");
-	scene_start(&scene, part);
-	scene_play(&scene);
-	seen = scene_read(collector);
-	scene_close(&scene);
-	return seen;
-}
-
-static const json_t *call_of(const json_t *seen, const char *name)
-{
-	return json_object_get(json_object_get(seen, "calls"), name);
-}
-
-static uint64_t errors_of(const json_t *seen, const char *name, const char *error)
-{
-	return json_u64_or(json_object_get(call_of(seen, name), "errno"), error, 0);
-}
-
 static void on_signal(int number)
 {
 	(void)number;
@@ -71,7 +46,7 @@ static void part_restart(void)
 
 static void a_call_that_the_kernel_restarts_is_a_call_each_time(void **state)
 {
-	json_t *seen = watch(part_restart);
+	json_t *seen = scene_watch("syscalls", 0, NULL, part_restart, NULL);
 
 	(void)state;
 	assert_int_equal(count_of(seen, "wait4"), SIGNALS + 1);
@@ -101,7 +76,7 @@ static void part_stop(void)
 
 static void the_rest_of_a_stopped_sleep_is_restart_syscall(void **state)
 {
-	json_t *seen = watch(part_stop);
+	json_t *seen = scene_watch("syscalls", 0, NULL, part_stop, NULL);
 
 	(void)state;
 	assert_int_equal(count_of(seen, "nanosleep"), 1);
@@ -143,7 +118,7 @@ static void part_reuse(void)
 
 static void a_process_id_that_is_used_again_is_another_task(void **state)
 {
-	json_t *seen = watch(part_reuse);
+	json_t *seen = scene_watch("syscalls", 0, NULL, part_reuse, NULL);
 	const json_t *clone = call_of(seen, "clone3"), *sleep = call_of(seen, "nanosleep");
 
 	(void)state;
@@ -175,7 +150,7 @@ static void calls_of_a_task_that_moves_between_cpus_are_all_counted(void **state
 	(void)state;
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		skip();
-	seen = watch(part_move);
+	seen = scene_watch("syscalls", 0, NULL, part_move, NULL);
 	assert_int_equal(count_of(seen, "getppid"), 10000);
 	assert_int_equal(returns_of(seen, "getppid"), 10000);
 	/* Its end is on the other CPU than its beginning. */

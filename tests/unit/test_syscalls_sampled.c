@@ -16,23 +16,15 @@
 static void a_sample_counts_all_and_times_some(void **state)
 {
 	const double n = 4.0 * CALLS, mean = n / 16, deviation = 68.5; /* sqrt(n * 1/16 * 15/16) */
-	struct collector *collector;
-	struct scene scene;
-	json_t *seen, *call;
+	json_t *seen;
 
 	(void)state;
 	n_threads = 4;
-	scene_open(&scene, 0, NULL);
-	collector = scene_attach(&scene, "syscalls=sampled");
-	scene_start(&scene, part_threads);
-	scene_play(&scene);
-	seen = scene_read(collector);
-	scene_close(&scene);
-	call = json_object_get(json_object_get(seen, "calls"), "getppid");
+	seen = scene_watch("syscalls=sampled", 0, NULL, part_threads, NULL);
 	assert_string_equal(json_string_value(json_object_get(seen, "precision")), "sampled");
 	assert_int_equal(json_integer_value(json_object_get(seen, "sample_every")), 16);
 	assert_int_equal(count_of(seen, "getppid"), 4 * CALLS);
-	assert_int_equal(json_integer_value(json_object_get(call, "timed")),
+	assert_int_equal(json_u64_or(call_of(seen, "getppid"), "timed", 0),
 			 returns_of(seen, "getppid"));
 	assert_true(fabs((double)returns_of(seen, "getppid") - mean) < 5.7 * deviation);
 	assert_int_equal(count_of(seen, "exit"), 4);
@@ -48,22 +40,12 @@ static void part_fail(void)
 
 static void a_sample_counts_each_error(void **state)
 {
-	struct collector *collector;
-	struct scene scene;
-	json_t *seen, *call;
+	json_t *seen;
 
 	(void)state;
-	scene_open(&scene, 0, NULL);
-	collector = scene_attach(&scene, "syscalls=sampled");
-	scene_start(&scene, part_fail);
-	scene_play(&scene);
-	seen = scene_read(collector);
-	scene_close(&scene);
-	call = json_object_get(json_object_get(seen, "calls"), "close");
-	assert_int_equal(json_integer_value(json_object_get(call, "errors")), CALLS);
-	assert_int_equal(
-		json_integer_value(json_object_get(json_object_get(call, "errno"), "EBADF")),
-		CALLS);
+	seen = scene_watch("syscalls=sampled", 0, NULL, part_fail, NULL);
+	assert_int_equal(json_u64_or(call_of(seen, "close"), "errors", 0), CALLS);
+	assert_int_equal(errors_of(seen, "close", "EBADF"), CALLS);
 	assert_true(returns_of(seen, "close") < CALLS / 8);
 	json_decref(seen);
 }

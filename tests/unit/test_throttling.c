@@ -162,23 +162,6 @@ static json_t *stall_of(const json_t *seen, const char *kind)
 	return stall;
 }
 
-static json_t *watch(const char *name, unsigned int controllers,
-		     void (*limit)(const struct cgroup *), void (*part)(void), int *ret_status)
-{
-	struct collector *collector;
-	struct scene scene;
-	json_t *seen;
-
-	scene_open(&scene, controllers, limit);
-	collector = scene_attach(&scene, name);
-	scene_start(&scene, part);
-	scene_play(&scene);
-	seen = scene_read(collector);
-	*ret_status = scene.status;
-	scene_close(&scene);
-	return seen;
-}
-
 static void reclaim_for_a_limit_is_timed(void **state)
 {
 	json_t *seen, *stall;
@@ -187,7 +170,7 @@ static void reclaim_for_a_limit_is_timed(void **state)
 
 	(void)state;
 	(void)snprintf(file_path, sizeof(file_path), "/var/tmp/tare-test-reclaim-%d", getpid());
-	seen = watch("memory", CGROUP_BIT(CGROUP_MEMORY), limit_memory, part_write, &status);
+	seen = scene_watch("memory", CGROUP_BIT(CGROUP_MEMORY), limit_memory, part_write, &status);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	stall = stall_of(seen, "reclaim");
 	ns = json_u64_or(stall, "sum_ns", 0);
@@ -220,7 +203,8 @@ static void who_dies_for_lack_of_memory_is_named(void **state)
 	int status;
 
 	(void)state;
-	seen = watch("memory", CGROUP_BIT(CGROUP_MEMORY), limit_memory, part_be_killed, &status);
+	seen = scene_watch("memory", CGROUP_BIT(CGROUP_MEMORY), limit_memory, part_be_killed,
+			   &status);
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 	assert_true(number_in(seen, "events", "oom_kill") == 1);
 	assert_int_equal(json_array_size(json_object_get(seen, "victims")), 1);
@@ -244,8 +228,8 @@ static void memory_high_holds_back_as_long_as_pressure_says(void **state)
 	int status;
 
 	(void)state;
-	seen = watch("memory", CGROUP_BIT(CGROUP_MEMORY), limit_memory_high, part_exceed_high,
-		     &status);
+	seen = scene_watch("memory", CGROUP_BIT(CGROUP_MEMORY), limit_memory_high, part_exceed_high,
+			   &status);
 	if (json_object_get(json_object_get(seen, "unsupported"), "stalls.high")) {
 		assert_null(json_object_get(json_object_get(seen, "stalls"), "high"));
 		json_decref(seen);
@@ -321,7 +305,7 @@ static void a_disk_s_limit_holds_back_as_long_as_the_writer_waits(void **state)
 	(void)state;
 	if (!make_file())
 		skip();
-	seen = watch("io", CGROUP_BIT(CGROUP_IO), limit_write, part_write_direct, &status);
+	seen = scene_watch("io", CGROUP_BIT(CGROUP_IO), limit_write, part_write_direct, &status);
 	(void)unlink(file_path);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	device = json_object_get(json_object_get(seen, "devices"), disk);
@@ -365,8 +349,8 @@ static void writers_of_dirty_pages_are_paused(void **state)
 	/* Only in v2 a group has dirty pages of its own. */
 	if (layout.controllers[CGROUP_MEMORY].version != 2 || !make_file())
 		skip();
-	seen = watch("io", CGROUP_BIT(CGROUP_IO) | CGROUP_BIT(CGROUP_MEMORY),
-		     limit_memory_of_writers, part_write, &status);
+	seen = scene_watch("io", CGROUP_BIT(CGROUP_IO) | CGROUP_BIT(CGROUP_MEMORY),
+			   limit_memory_of_writers, part_write, &status);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	pauses = json_object_get(seen, "dirty_pauses");
 	assert_true(json_u64_or(pauses, "n", 0) > 10);
