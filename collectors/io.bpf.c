@@ -14,7 +14,7 @@
 #include "io/blocks.h"
 
 #define REQUESTS 4096 /* at a time */
-#define POLICIES 6    /* of a group on a disk: BLKCG_MAX_POLS */
+#define STEPS    128  /* three for each group that is held back on a disk */
 
 const volatile __u64 io_group; /* id of the group in the hierarchy of the I/O controller */
 const volatile __u64 group;    /* id of the v2 group */
@@ -177,52 +177,57 @@ static __always_inline void look(struct blocks_held *h)
 	}
 }
 
-/* Of what the policies keep of a group on a disk (the address of a blkcg_gq), the throttle's is
- * that which lies below the queue whose timer is started. Not static, as above. */
-__noinline int learn(__u64 address, __u64 queue)
+/* True: it is the group's own on a disk. */
+static __always_inline bool take_held(__u64 node, __u64 queue)
 {
-	const struct blkcg_gq *blkg = (const void *)address;
-	__u64 place = place_of((__u32)BPF_CORE_READ(blkg, q, disk, major),
-			       (__u32)BPF_CORE_READ(blkg, q, disk, first_minor));
+	const struct throtl_grp *throttled =
+		(const void *)(node - bpf_core_field_offset(struct throtl_grp, rb_node));
+	const struct blkcg_gq *blkg = BPF_CORE_READ(throttled, pd.blkg);
+	__u64 place;
 
-	if (place >= BLOCKS_DEVICES)
-		return 0;
-	for (int i = 0; i < POLICIES; i++) {
-		const struct throtl_grp *candidate = (const void *)BPF_CORE_READ(blkg, pd[i]);
-
-		if (!candidate || (__u64)BPF_CORE_READ(candidate, service_queue.parent_sq) != queue)
-			continue;
-		held[place].group = (__u64)candidate;
+	if (BPF_CORE_READ(blkg, blkcg, css.cgroup, kn, id) != io_group)
+		return false;
+	place = place_of((__u32)BPF_CORE_READ(blkg, q, disk, major),
+			 (__u32)BPF_CORE_READ(blkg, q, disk, first_minor));
+	if (place < BLOCKS_DEVICES) {
+		held[place].group = (__u64)throttled;
 		held[place].queue = queue;
-		break;
+	}
+	return true;
+}
+
+/* Whom a queue holds back is in its tree, whoever starts its timer: others may be held back on the
+ * same disk. Not static, as above. */
+__noinline int learn(__u64 queue)
+{
+	const struct throtl_service_queue *of = (const void *)queue;
+	__u64 node = (__u64)BPF_CORE_READ(of, pending_tree.rb_root.rb_node), before = 0;
+
+	for (int i = 0; i < STEPS && node; i++) {
+		const struct rb_node *at = (const void *)node;
+		__u64 left = (__u64)BPF_CORE_READ(at, rb_left);
+		__u64 right = (__u64)BPF_CORE_READ(at, rb_right);
+		__u64 above = BPF_CORE_READ(at, __rb_parent_color) & ~3ULL;
+		__u64 next = above;
+
+		if (before == above) {
+			if (take_held(node, queue))
+				break;
+			next = left ? left : right ? right : above;
+		} else if (before == left && right) {
+			next = right;
+		}
+		before = node;
+		node = next;
 	}
 	return 0;
 }
 
-/* The group of the one who is held back now, on the disk that holds it. */
-static __always_inline void learn_of(const struct task_struct *task, __u64 queue)
-{
-	__u64 number = bpf_core_enum_value(enum cgroup_subsys_id, io_cgrp_id);
-	const struct cgroup_subsys_state *const *all =
-		(const void *)((const char *)task->cgroups +
-			       bpf_core_field_offset(struct css_set, subsys));
-	const struct cgroup_subsys_state *css = NULL;
-	const struct hlist_node *node;
-
-	bpf_probe_read_kernel(&css, sizeof(css), all + number);
-	node = BPF_CORE_READ((const struct blkcg *)css, blkg_list.first);
-	for (int i = 0; i < BLOCKS_DEVICES && node; i++) {
-		learn((__u64)node - bpf_core_field_offset(struct blkcg_gq, blkcg_node), queue);
-		node = BPF_CORE_READ(node, next);
-	}
-}
-
 /* Neither the begin nor the end of being held back has a tracepoint. But who is the first to be
- * held back starts a timer. */
+ * held back on a disk starts a timer, and whoever comes later is seen when it is started again. */
 SEC("tp_btf/timer_start")
 int BPF_PROG(on_timer, struct timer_list *timer)
 {
-	struct task_struct *task;
 	__u64 queue = 0, address;
 	bool known = false;
 
@@ -232,11 +237,10 @@ int BPF_PROG(on_timer, struct timer_list *timer)
 			  bpf_core_field_offset(struct throtl_service_queue, pending_timer));
 	/* A copy that is a plain number to the verifier. */
 	bpf_probe_read_kernel(&queue, sizeof(queue), &address);
-	task = bpf_get_current_task_btf();
 	for (int i = 0; i < BLOCKS_DEVICES; i++)
 		known |= held[i].queue == queue;
-	if (!known && task->cgroups->dfl_cgrp->kn->id == group)
-		learn_of(task, queue);
+	if (!known)
+		learn(queue);
 	for (int i = 0; i < BLOCKS_DEVICES; i++)
 		if (held[i].queue == queue)
 			look(&held[i]);

@@ -30,8 +30,7 @@ struct cgroup_subsys_state {
 } CORE;
 
 struct css_set {
-	struct cgroup_subsys_state *subsys[1]; /* by enum cgroup_subsys_id; as many as there are */
-	struct cgroup *dfl_cgrp;               /* the group in the v2 hierarchy */
+	struct cgroup *dfl_cgrp; /* the group in the v2 hierarchy */
 } CORE;
 
 struct thread_info {
@@ -84,27 +83,32 @@ struct request_queue {
 	struct gendisk *disk;
 } CORE;
 
-struct hlist_node {
-	struct hlist_node *next;
-} CORE;
-
-struct hlist_head {
-	struct hlist_node *first;
-} CORE;
-
 struct blkcg {
 	struct cgroup_subsys_state css;
-	struct hlist_head blkg_list;
 } CORE;
 
-struct blkg_policy_data;
-
-/* A group on a disk; what each policy keeps of it. */
+/* A group on a disk. */
 struct blkcg_gq {
 	struct request_queue *q;
-	struct hlist_node blkcg_node;
 	struct blkcg *blkcg;
-	struct blkg_policy_data *pd[6];
+} CORE;
+
+/* What a policy keeps of it. */
+struct blkg_policy_data {
+	struct blkcg_gq *blkg;
+} CORE;
+
+struct rb_node {
+	unsigned long __rb_parent_color;
+	struct rb_node *rb_right, *rb_left;
+} CORE;
+
+struct rb_root {
+	struct rb_node *rb_node;
+} CORE;
+
+struct rb_root_cached {
+	struct rb_root rb_root;
 } CORE;
 
 struct bio {
@@ -126,6 +130,7 @@ struct timer_list {
 struct throtl_service_queue {
 	struct throtl_service_queue *parent_sq;
 	unsigned int nr_queued[2];
+	struct rb_root_cached pending_tree;
 	struct timer_list pending_timer;
 } CORE;
 
@@ -136,10 +141,10 @@ struct throtl_service_queue___apart {
 } CORE;
 
 struct throtl_grp {
+	struct blkg_policy_data pd;
+	struct rb_node rb_node;
 	struct throtl_service_queue service_queue;
 } CORE;
-
-enum cgroup_subsys_id { io_cgrp_id = 0 /* the running kernel's is put in */ };
 
 struct bpf_local_storage;
 

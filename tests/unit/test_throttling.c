@@ -249,13 +249,18 @@ static void memory_high_holds_back_as_long_as_pressure_says(void **state)
 
 static char disk[32];
 
-static void limit_write(const struct cgroup *cgroup)
+static void limit_write_to(const struct cgroup *cgroup, unsigned long bytes_per_s)
 {
 	char v1[64], v2[64];
 
-	(void)snprintf(v1, sizeof(v1), "%s %lu", disk, 4 * MIB);
-	(void)snprintf(v2, sizeof(v2), "%s wbps=%lu", disk, 4 * MIB);
+	(void)snprintf(v1, sizeof(v1), "%s %lu", disk, bytes_per_s);
+	(void)snprintf(v2, sizeof(v2), "%s wbps=%lu", disk, bytes_per_s);
 	write_limit(cgroup, CGROUP_IO, "blkio.throttle.write_bps_device", v1, "io.max", v2);
+}
+
+static void limit_write(const struct cgroup *cgroup)
+{
+	limit_write_to(cgroup, 4 * MIB);
 }
 
 /* How long the child waited for its disk, in memory of both. */
@@ -325,6 +330,49 @@ static void a_disk_s_limit_holds_back_as_long_as_the_writer_waits(void **state)
 	assert_true(rest > 0 && rest < held / 2);
 	assert_true(number_in(device, NULL, "wbytes") >= (double)(6 * MIB));
 	assert_nothing_lost(seen);
+	json_decref(seen);
+}
+
+static void limit_neighbour(const struct cgroup *cgroup)
+{
+	limit_write_to(cgroup, MIB);
+}
+
+/* Until it is killed. */
+static void part_write_on(void)
+{
+	int fd = open("/var/tmp", O_TMPFILE | O_WRONLY | O_DIRECT | O_CLOEXEC, 0600);
+	void *buf = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	while (fd >= 0 && buf != MAP_FAILED && pwrite(fd, buf, 4096, 0) == 4096)
+		;
+}
+
+/* Whoever is held back on the disk already keeps its timer, which our own then need not start. */
+static void a_disk_s_limit_is_seen_beside_another_group_s(void **state)
+{
+	struct scene neighbour;
+	json_t *seen, *device;
+	double held, waited;
+	int status;
+
+	(void)state;
+	if (!make_file())
+		skip();
+	scene_open(&neighbour, CGROUP_BIT(CGROUP_IO), limit_neighbour);
+	scene_start(&neighbour, part_write_on);
+	assert_int_equal(write(neighbour.to_child, "g", 1), 1);
+	seen = scene_watch("io", CGROUP_BIT(CGROUP_IO), limit_write, part_write_direct, &status);
+	assert_int_equal(waitpid(neighbour.pid, NULL, WNOHANG), 0);
+	scene_close(&neighbour);
+	(void)unlink(file_path);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	device = json_object_get(json_object_get(seen, "devices"), disk);
+	held = number_in(device, "held", "sum_ns");
+	waited = (double)*waited_ns;
+	assert_true(number_in(device, "held", "n") >= 1);
+	/* The beginning is seen when the timer is started for the other. */
+	assert_true(held <= waited && held >= 0.5 * waited);
 	json_decref(seen);
 }
 
@@ -407,6 +455,8 @@ int main(void)
 		cmocka_unit_test_teardown(memory_high_holds_back_as_long_as_pressure_says,
 					  scene_teardown),
 		cmocka_unit_test_teardown(a_disk_s_limit_holds_back_as_long_as_the_writer_waits,
+					  scene_teardown),
+		cmocka_unit_test_teardown(a_disk_s_limit_is_seen_beside_another_group_s,
 					  scene_teardown),
 		cmocka_unit_test_teardown(who_is_not_named_only_reads_files, scene_teardown),
 		cmocka_unit_test_teardown(writers_of_dirty_pages_are_paused, scene_teardown),
