@@ -103,6 +103,16 @@ if [ "$(id -u)" = 0 ]; then
 	breaks validate '.results[0].guess = 1' "an unknown key of a result"
 fi
 
+# What each collector sees where it has something to see: a network's devices have names, a disk's numbers.
+if [ "$(id -u)" = 0 ]; then
+	ok "a run is observed" "$tare" run -q -e native -w tcprr -w pread -c cpu,memory,io,sched,syscalls,counters \
+		--rounds 1 -o "$work/seen"
+	ok "a network's device is in it" jq -e -s 'any(.[]; .collectors.net.devices.lo)' "$work/seen/records.jsonl"
+	ok "its records are as their schema says" check record "$work/seen/records.jsonl"
+	jq -c '.collectors.io.devices.sda = {held: {n: 1, sum_ns: 1}}' "$work/seen/records.jsonl" >"$work/broken.jsonl"
+	ok "a disk without its number is refused" fails check record "$work/broken.jsonl"
+fi
+
 # A command and a start, as any bench tells them.
 if [ "$(id -u)" = 0 ]; then
 	# shellcheck disable=SC2317 # called by ok
