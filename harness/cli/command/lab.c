@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -19,6 +18,7 @@
 #include "cli/log.h"
 #include "cli/options.h"
 #include "cli/places.h"
+#include "engine/random.h"
 #include "engine/store.h"
 #include "kernel/journal.h"
 #include "lab/lab.h"
@@ -233,16 +233,6 @@ static const char *default_student(void)
 	return user && lab_check_student(user->pw_name, NULL) == 0 ? user->pw_name : "unknown";
 }
 
-static uint64_t draw_seed(const struct lab_options *own)
-{
-	uint64_t seed = 0;
-
-	if (own->has_seed)
-		return own->seed;
-	(void)!getrandom(&seed, sizeof(seed), 0);
-	return seed >> 33; /* short enough to be typed again */
-}
-
 static void show_progress(const struct engine_progress *p, void *context)
 {
 	(void)context;
@@ -337,7 +327,7 @@ static int run(const struct command *command, const struct lab_options *own,
 	struct lab_begin begin = {.student = own->student ? own->student : default_student(),
 				  .on_terminal = !own->predict,
 				  .quick = own->quick,
-				  .seed = draw_seed(own)};
+				  .seed = own->has_seed ? own->seed : random_seed()};
 	struct places places = {0};
 	int r = lab_find(cli->args[1], &begin.lab, err);
 
