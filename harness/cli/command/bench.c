@@ -203,14 +203,11 @@ static int deliver(struct bench_options *own, const struct cli_options *cli,
 
 	if (r < 0 || (r = write_exports(own, document, err)) < 0)
 		return r;
-	if (cli->json) {
-		(void)json_dumpf(document, stdout, JSON_INDENT(2));
-		(void)putchar('\n');
-	} else {
+	if (!cli->json)
 		bench_print(document);
-	}
-	if (fflush(stdout) != 0)
-		return err_errno(err, "write to stdout");
+	r = cli->json ? command_print_json(document, err) : command_end_output(err);
+	if (r < 0)
+		return r;
 	other = bench_other_program(document);
 	if (other)
 		log_warn(

@@ -60,14 +60,11 @@ static int deliver(const struct startup_plan *plan, const struct startup_result 
 
 	if (r < 0)
 		return r;
-	if (cli->json) {
-		(void)json_dumpf(document, stdout, JSON_INDENT(2));
-		(void)putchar('\n');
-	} else {
+	if (!cli->json)
 		startup_print(document);
-	}
-	if (fflush(stdout) != 0)
-		return err_errno(err, "write to stdout");
+	r = cli->json ? command_print_json(document, err) : command_end_output(err);
+	if (r < 0)
+		return r;
 	if (strcmp(result->rounds.end, "complete") != 0)
 		log_warn("stopped early: %s", result->rounds.end);
 	return EXIT_OK;

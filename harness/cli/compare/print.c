@@ -183,7 +183,5 @@ int compare_print(const json_t *comparison, bool verbose, struct tare_err *err)
 		(void)putchar('\n');
 	print_list(json_object_get(comparison, "notes"), "Note: ");
 	print_end(comparison);
-	if (fflush(stdout) != 0 || ferror(stdout))
-		return err_errno(err, "write to stdout");
 	return 0;
 }
