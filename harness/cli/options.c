@@ -267,6 +267,25 @@ int command_fail(const struct command *command, const struct tare_err *err)
 	}
 }
 
+int command_end_output(struct tare_err *err)
+{
+	/* What failed before may have left nothing to flush. */
+	bool failed = ferror(stdout) != 0;
+
+	if (fflush(stdout) != 0)
+		return err_errno(err, "write to stdout");
+	return failed ? err_set(err, EIO, "write to stdout: not all of it could be written") : 0;
+}
+
+int command_print_json(const json_t *document, struct tare_err *err)
+{
+	if (!document)
+		return err_set(err, ENOMEM, "out of memory");
+	if (json_dumpf(document, stdout, JSON_INDENT(1)) < 0 || putchar('\n') < 0)
+		return err_errno(err, "write to stdout");
+	return command_end_output(err);
+}
+
 int options_at_most(const struct cli_options *options, int max, struct tare_err *err)
 {
 	if (options->n_args <= max)

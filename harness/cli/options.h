@@ -2,6 +2,7 @@
 #pragma once
 /* options: reads a command line by a command's table, and makes --help from the same table. */
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -46,6 +47,11 @@ int command_fail(const struct command *command, const struct tare_err *err);
 /* The same for a mistake of the user's: adds where help is; gives back EXIT_USAGE, in `exec`
  * EXIT_EXEC_FAILED. */
 int command_misuse(const struct command *command, const struct tare_err *err);
+
+/* All that was written to stdout is out; a full disk is told. */
+int command_end_output(struct tare_err *err);
+/* A document on stdout, and command_end_output(). NULL: there was no memory for it. */
+int command_print_json(const json_t *document, struct tare_err *err);
 
 /* -EINVAL when more than max arguments were given. */
 int options_at_most(const struct cli_options *options, int max, struct tare_err *err);

@@ -71,6 +71,15 @@ int rounds_play(struct rounds *rounds,
 	return r == -EINTR || r == -ETIME ? 0 : r;
 }
 
+void rounds_put_asked(json_t *document, const struct rounds_asked *asked)
+{
+	(void)json_put(document, "seed", json_u64(asked->seed));
+	(void)json_put(document, "warmup", json_u64(asked->warmup));
+	(void)json_put(document, "rounds_asked", json_u64(asked->rounds));
+	(void)json_put(document, "time_budget_ns", json_u64(asked->time_budget_ns));
+	(void)json_put(document, "effect_pct", json_number(100 * asked->effect));
+}
+
 json_t *rounds_to_json(const struct rounds *rounds)
 {
 	json_t *list = json_array();

@@ -11,6 +11,12 @@
 
 struct tare_err;
 
+/* What the user says of them. */
+struct rounds_asked {
+	uint64_t rounds, warmup, seed, time_budget_ns;
+	double effect; /* 0.01: one percent */
+};
+
 struct round {
 	json_t *validity;
 	bool complete;
@@ -33,6 +39,8 @@ int rounds_play(struct rounds *rounds,
 /* False: a figure of this round counts for nothing. */
 bool rounds_count(const struct rounds *rounds, size_t round);
 size_t rounds_n_that_count(const struct rounds *rounds);
+/* "seed", "warmup", "rounds_asked", "time_budget_ns" and "effect_pct" of a document. */
+void rounds_put_asked(json_t *document, const struct rounds_asked *asked);
 /* [{"round", "complete", "counts", "validity"}] */
 json_t *rounds_to_json(const struct rounds *rounds);
 void rounds_clear(struct rounds *rounds);

@@ -10,6 +10,7 @@
 #include "cli/options.h"
 #include "collector.h"
 #include "engine/campaign.h"
+#include "engine/engine.h"
 
 int run_check_collectors(const struct campaign *campaign, bool asked, struct tare_err *err)
 {
@@ -42,8 +43,8 @@ int run_check_collectors(const struct campaign *campaign, bool asked, struct tar
 	return 0;
 }
 
-int run_check_env_rights(const struct env_list *envs, const struct limits *limits,
-			 struct tare_err *err)
+static int check_env_rights(const struct env_list *envs, const struct limits *limits,
+			    struct tare_err *err)
 {
 	char what[128];
 
@@ -61,12 +62,20 @@ int run_check_env_rights(const struct env_list *envs, const struct limits *limit
 	return 0;
 }
 
+int run_check_envs(const struct env_list *envs, const struct limits *limits, struct tare_err *err)
+{
+	int r = check_env_rights(envs, limits, err);
+
+	for (size_t i = 0; i < envs->n && r == 0; i++)
+		r = engine_check_env(&envs->items[i], err);
+	return r;
+}
+
 int run_check_rights(const struct campaign *campaign, struct tare_err *err)
 {
 	int r = 0;
 
 	for (size_t g = 0; g < campaign->n_groups && r == 0; g++)
-		r = run_check_env_rights(&campaign->groups[g].envs, &campaign->groups[g].limits,
-					 err);
+		r = check_env_rights(&campaign->groups[g].envs, &campaign->groups[g].limits, err);
 	return r;
 }

@@ -15,5 +15,5 @@ int run_check_collectors(const struct campaign *campaign, bool asked, struct tar
 
 /* Without root there is native without limits; the rest is -EPERM. */
 int run_check_rights(const struct campaign *campaign, struct tare_err *err);
-int run_check_env_rights(const struct env_list *envs, const struct limits *limits,
-			 struct tare_err *err);
+/* The same of these environments, and that each can be had here. */
+int run_check_envs(const struct env_list *envs, const struct limits *limits, struct tare_err *err);

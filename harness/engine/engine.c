@@ -35,7 +35,7 @@ struct engine {
 	const char *end;    /* why to stop, NULL while there is no reason */
 };
 
-static int last_cpu(void)
+int engine_last_cpu(void)
 {
 	cpu_set_t cpus;
 
@@ -416,7 +416,7 @@ int engine_run(const struct engine_config *config, struct engine_result *ret, st
 	*ret = (struct engine_result){0};
 	e.instances = (struct instances){
 		.config = config,
-		.players_cpu = config->players_cpu < 0 ? last_cpu() : config->players_cpu,
+		.players_cpu = config->players_cpu < 0 ? engine_last_cpu() : config->players_cpu,
 	};
 	if (sched_getaffinity(0, sizeof(e.instances.cpus), &e.instances.cpus) < 0)
 		return err_errno(err, "sched_getaffinity");

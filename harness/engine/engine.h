@@ -52,6 +52,9 @@ struct engine_result {
  * -EINTR is no error: the result says "interrupted", and the run is valid and resumes. */
 int engine_run(const struct engine_config *config, struct engine_result *ret, struct tare_err *err);
 
+/* The last CPU that we may use, which is where players run; 0 when that cannot be asked. */
+int engine_last_cpu(void);
+
 /* -ENOTSUP and why: it cannot be had here. */
 int engine_check_env(const struct env_choice *env, struct tare_err *err);
 

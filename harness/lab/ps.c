@@ -169,14 +169,18 @@ static int judge(const struct lab_data *data, struct lab_findings *ret, struct t
 	(void)err;
 	ret->planned = 2;
 	ret->done = (json_array_size(list) > 0) + (processes > 0);
-	lab_add_exact(ret, "listed-inside", "processes that ps lists inside",
-		      (double)json_array_size(list), "counted");
-	lab_add_exact(ret, "outside", "processes of the machine at that moment", (double)processes,
-		      "counted");
-	lab_add_exact(ret, "number-inside", "the shell's number inside", (double)inside,
-		      "as the kernel says (NSpid)");
-	lab_add_exact(ret, "number-outside", "the number of the same process outside", (double)pid,
-		      "as the kernel says (NSpid)");
+	if (json_array_size(list))
+		lab_add_exact(ret, "listed-inside", "processes that ps lists inside",
+			      (double)json_array_size(list), "counted");
+	if (processes)
+		lab_add_exact(ret, "outside", "processes of the machine at that moment",
+			      (double)processes, "counted");
+	if (inside)
+		lab_add_exact(ret, "number-inside", "the shell's number inside", (double)inside,
+			      "as the kernel says (NSpid)");
+	if (pid)
+		lab_add_exact(ret, "number-outside", "the number of the same process outside",
+			      (double)pid, "as the kernel says (NSpid)");
 	if (ret->done == 2)
 		ret->outcome = inside == 1 && pid > 1 && json_array_size(list) <= FEW
 				       ? LAB_CONFIRMED

@@ -16,8 +16,9 @@
 
 extern const struct lab_ops lab_ops_startup; /* in the generated table */
 
-#define MOST 10.0 /* times a plain process */
-#define MIB  (1024.0 * 1024.0)
+#define MOST        10.0 /* times a plain process */
+#define MIB         (1024.0 * 1024.0)
+#define NS_PER_MS_F 1e6
 
 static int carry_out(struct lab_work *work, struct tare_err *err)
 {
@@ -36,28 +37,15 @@ static int carry_out(struct lab_work *work, struct tare_err *err)
 static void add_start(const struct lab_data *data, struct lab_findings *ret, const char *env,
 		      const char *row_name, const char *name, const char *what, const char *note)
 {
+	const struct lab_figure named = {.name = name, .what = what, .unit = "ms", .note = note};
 	const json_t *row;
 	size_t i;
 
 	json_array_foreach(json_object_get(data->summary, "startup"), i, row)
 	{
-		const json_t *ci = json_object_get(row, "ci");
-		const struct lab_figure figure = {
-			.name = name,
-			.what = what,
-			.unit = "ms",
-			.note = note,
-			.value = json_double_or(row, "median_ns", NAN) / 1e6,
-			.low = json_is_array(ci) ? json_number_value(json_array_get(ci, 0)) / 1e6
-						 : NAN,
-			.high = json_is_array(ci) ? json_number_value(json_array_get(ci, 1)) / 1e6
-						  : NAN,
-			.n = json_u64_or(row, "rounds", 0),
-		};
-
 		if (strcmp(json_string_or(row, "env", ""), env) == 0 &&
 		    strcmp(json_string_or(row, "what", ""), row_name) == 0)
-			lab_add(ret, &figure);
+			lab_add_row(ret, &named, row, "median_ns", NS_PER_MS_F);
 	}
 }
 

@@ -39,7 +39,7 @@ static const struct lab_choice choices[] = {
 	{"c", "nothing: without its own kernel the shell does not start"},
 	{NULL, NULL},
 };
-static const char *const line_names[LINES] = {"release", "kernel", "library"};
+static const char *const line_names[LINES] = {"release", "kernel", "libc"};
 
 /* The image that was asked for, or the only kind of one that can be meant. */
 static int choose_image(const char *cache_dir, const char *asked, char ret[64],
@@ -157,7 +157,7 @@ static int judge(const struct lab_data *data, struct lab_findings *ret, struct t
 	lab_count_trials(data, ret);
 	add_same(data, ret, "release", "is the release inside the machine's?");
 	add_same(data, ret, "kernel", "is the kernel inside the machine's?");
-	add_same(data, ret, "library", "is the C library inside the machine's?");
+	add_same(data, ret, "libc", "is the C library inside the machine's?");
 	lab_add_ratio(data, ret, "other", LOAD, "cost",
 		      "a system call there, to one in a container with tare's own root");
 	ratio = lab_figure_of(ret, "cost");

@@ -85,7 +85,7 @@ ok "cells that only one run has are named" json \
 
 # Emulation is said with each of its figures.
 compare "$a" "$b" >"$work/text"
-ok "TCG is labelled in each line" sh -c "grep -E '^  (vm|inside)' '$work/text' >'$work/vm' && ! grep -v 'TCG, emulated' '$work/vm'"
+ok "TCG is labelled in each line" sh -c "grep -E '^(vm|inside)' '$work/text' >'$work/vm' && ! grep -v 'TCG, emulated' '$work/vm'"
 
 # Limits at work.
 cp -r "$a" "$work/leak" && records "$work/leak" \

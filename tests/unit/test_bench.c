@@ -42,7 +42,7 @@ static int make_plan(void **state)
 
 	envs = (struct env_list){0};
 	*plan = (struct bench_plan){
-		.envs = &envs, .command = command, .rounds = ROUNDS, .effect = 0.01};
+		.envs = &envs, .command = command, .asked = {.rounds = ROUNDS, .effect = 0.01}};
 	*state = plan;
 	return args_parse_envs("native,container", &envs, NULL);
 }

@@ -75,8 +75,8 @@ static void every_word_of_the_command_is_quoted(void **state)
  * last round is not whole. */
 static json_t *make_document(const struct env_list *envs)
 {
-	const struct startup_plan plan = {
-		.envs = envs, .rounds = ROUNDS, .warmup = 1, .effect = 0.01};
+	const struct startup_plan plan = {.envs = envs,
+					  .asked = {.rounds = ROUNDS, .warmup = 1, .effect = 0.01}};
 	struct startup_run runs[RUNS] = {0};
 	struct round rounds[ROUNDS + 1];
 	struct startup_result result = {.hyperfine = "hyperfine 9",

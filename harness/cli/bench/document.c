@@ -159,7 +159,7 @@ static int put_ratio(const struct bench_plan *plan, const struct paired *paired,
 	size_t points = bench_points(plan), env = cell / points, point = cell % points;
 	json_t *object = NULL;
 	int r = paired_ratio(paired, N_METRICS * cell + WALL, N_METRICS * point + WALL,
-			     plan->effect, &object, err);
+			     plan->asked.effect, &object, err);
 
 	if (r < 0)
 		return r;
@@ -202,11 +202,7 @@ int bench_document(const struct bench_plan *plan, const struct bench_result *res
 
 	if (!document)
 		return err_set(err, ENOMEM, "out of memory");
-	(void)json_put(document, "seed", json_u64(plan->seed));
-	(void)json_put(document, "warmup", json_u64(plan->warmup));
-	(void)json_put(document, "rounds_asked", json_u64(plan->rounds));
-	(void)json_put(document, "time_budget_ns", json_u64(plan->time_budget_ns));
-	(void)json_put(document, "effect_pct", json_number(100 * plan->effect));
+	rounds_put_asked(document, &plan->asked);
 	(void)json_put(document, "boots", json_string(plan->boot_once ? "bench" : "round"));
 	(void)json_put(document, "cpu",
 		       result->players_cpu < 0 ? json_null() : json_integer(result->players_cpu));

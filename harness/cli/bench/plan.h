@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cli/rounds.h"
 #include "engine/args.h"
 #include "limit/limit.h"
 
@@ -32,8 +33,7 @@ struct bench_plan {
 	struct bench_parameter parameters[BENCH_PARAMETERS_MAX];
 	size_t n_parameters;
 	struct limits limits;
-	uint64_t rounds, warmup, seed, time_budget_ns;
-	double effect; /* 0.01: one percent */
+	struct rounds_asked asked;
 	bool ignore_failure, show_output, boot_once;
 	const char *cwd;        /* inside; NULL: as `tare exec` */
 	char *const *variables; /* given by the user */

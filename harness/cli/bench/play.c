@@ -265,7 +265,7 @@ static int play_cell(struct bench *b, struct turn *t, struct tare_err *err)
 	id = json_string_or(t->instance->described, "id", "");
 	if (strcmp(*warmed, id) != 0) {
 		(void)snprintf(*warmed, sizeof(*warmed), "%s", id);
-		for (uint64_t i = 0; i < b->plan->warmup && r == 0; i++)
+		for (uint64_t i = 0; i < b->plan->asked.warmup && r == 0; i++)
 			r = play_command(b, t, false, err);
 	}
 	return r < 0 ? r : play_command(b, t, true, err);
@@ -277,7 +277,7 @@ static struct turn turn_of(const struct bench *b, size_t round, size_t position,
 	struct turn t = {.env = env, .round = round, .position = position, .cell = cell};
 	char point[96];
 	struct random random = random_for(
-		b->plan->seed, "bench", round,
+		b->plan->asked.seed, "bench", round,
 		bench_point_name(b->plan, cell % b->n_points, point, sizeof(point)), env->label);
 
 	t.padding = random_below(&random, PADDING_MAX);
@@ -286,7 +286,7 @@ static struct turn turn_of(const struct bench *b, size_t round, size_t position,
 
 static int play_cells(struct bench *b, size_t round, struct tare_err *err)
 {
-	struct random random = random_for(b->plan->seed, "bench", round, "", "order");
+	struct random random = random_for(b->plan->asked.seed, "bench", round, "", "order");
 	size_t order[BENCH_CELLS_MAX];
 	int r = 0;
 
@@ -294,7 +294,8 @@ static int play_cells(struct bench *b, size_t round, struct tare_err *err)
 	for (size_t i = 0; i < b->n_cells && r == 0; i++) {
 		struct turn t = turn_of(b, round, i, order[i]);
 
-		log_progress((double)b->result->n_runs / (double)(b->plan->rounds * b->n_cells),
+		log_progress((double)b->result->n_runs /
+				     (double)(b->plan->asked.rounds * b->n_cells),
 			     "round %zu: %s", round + 1, t.env->label);
 		r = play_cell(b, &t, err);
 		trial_spec_clear(&t.spec);
@@ -367,8 +368,9 @@ static int begin(struct bench *b, struct tare_err *err)
 
 	b->n_points = bench_points(b->plan);
 	b->n_cells = b->n_points * b->plan->envs->n;
-	b->deadline_ns = b->plan->time_budget_ns ? clock_now_ns() + b->plan->time_budget_ns : 0;
-	b->result->rounds = (struct rounds){.asked = b->plan->rounds,
+	b->deadline_ns =
+		b->plan->asked.time_budget_ns ? clock_now_ns() + b->plan->asked.time_budget_ns : 0;
+	b->result->rounds = (struct rounds){.asked = b->plan->asked.rounds,
 					    .deadline_ns = b->deadline_ns,
 					    .cpu = cpu < 0 ? 0 : cpu,
 					    .end = "complete"};

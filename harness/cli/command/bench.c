@@ -8,21 +8,14 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "base/units.h"
 #include "cli/bench/document.h"
 #include "cli/command.h"
-#include "cli/exec.h"
 #include "cli/interrupt.h"
 #include "cli/log.h"
 #include "cli/options.h"
 #include "cli/places.h"
+#include "cli/rounds_options.h"
 #include "cli/run_check.h"
-#include "engine/engine.h"
-#include "engine/random.h"
-#include "stats/verdict.h"
-
-#define ROUNDS_DEFAULT 10
-#define ROUNDS_MAX     100000
 
 struct export_file {
 	const char *path;
@@ -33,30 +26,12 @@ struct export_file {
 enum { EXPORT_JSON, EXPORT_CSV, EXPORT_MARKDOWN, N_EXPORTS };
 
 struct bench_options {
-	struct exec_options exec; /* first: see exec_take_variable() */
+	struct rounds_options common; /* first: see rounds_take_env() */
 	struct bench_plan plan;
 	const char *lists[BENCH_PARAMETERS_MAX]; /* of -L, in order */
 	size_t n_lists;
-	bool has_seed;
 	struct export_file exports[N_EXPORTS];
 };
-
-static int take_env(void *options, const char *text, struct tare_err *err)
-{
-	return args_parse_envs(text, &((struct bench_options *)options)->exec.envs, err);
-}
-
-static int take_warmup(void *options, const char *text, struct tare_err *err)
-{
-	return units_parse_count("--warmup", text, 0, ROUNDS_MAX,
-				 &((struct bench_options *)options)->plan.warmup, err);
-}
-
-static int take_rounds(void *options, const char *text, struct tare_err *err)
-{
-	return units_parse_count("--runs", text, 1, ROUNDS_MAX,
-				 &((struct bench_options *)options)->plan.rounds, err);
-}
 
 static int take_prepare(void *options, const char *text, struct tare_err *err)
 {
@@ -99,29 +74,6 @@ static int take_show(void *options, const char *text, struct tare_err *err)
 	return 0;
 }
 
-static int take_budget(void *options, const char *text, struct tare_err *err)
-{
-	return units_parse_time("--time-budget", text,
-				&((struct bench_options *)options)->plan.time_budget_ns, err);
-}
-
-static int take_effect(void *options, const char *text, struct tare_err *err)
-{
-	struct bench_plan *plan = &((struct bench_options *)options)->plan;
-	int r = units_parse_number("--effect", text, 0.01, 100, &plan->effect, err);
-
-	plan->effect /= 100;
-	return r;
-}
-
-static int take_seed(void *options, const char *text, struct tare_err *err)
-{
-	struct bench_options *own = options;
-
-	own->has_seed = true;
-	return units_parse_count("--seed", text, 0, INT64_MAX, &own->plan.seed, err);
-}
-
 static int take_boots(void *options, const char *text, struct tare_err *err)
 {
 	static const char *const values[] = {"round", "bench", NULL};
@@ -160,21 +112,21 @@ static int take_markdown_file(void *options, const char *text, struct tare_err *
 
 static const struct command_option options_table[] = {
 	{"environment", 'e', "ENV", "where; the first is what the others are compared with",
-	 take_env},
+	 rounds_take_env},
 	{"warmup", 'w', "N", "runs that do not count, in each environment and each new guest (0)",
-	 take_warmup},
-	{"runs", 'r', "N", "runs of each, one a round (default 10)", take_rounds},
-	{"rounds", 0, "N", "the same as --runs", take_rounds},
+	 rounds_take_warmup},
+	{"runs", 'r', "N", "runs of each, one a round (default 10)", rounds_take_runs},
+	{"rounds", 0, "N", "the same as --runs", rounds_take_runs},
 	{"prepare", 'p', "SCRIPT", "for sh, there, before each run", take_prepare},
 	{"cleanup", 'c', "SCRIPT", "for sh, there, once after all runs", take_cleanup},
 	{"parameter-list", 'L', "VAR V1,V2", "runs with each value, put in for {VAR}", take_list},
 	{"ignore-failure", 'i', NULL, "a command that fails is timed as any other", take_ignore},
 	{"show-output", 0, NULL, "show what the commands write, on stderr", take_show},
 	{"time-budget", 0, "TIME", "begin nothing that would end later; then it is ended: 5m",
-	 take_budget},
+	 rounds_take_budget},
 	{"boots", 0, "WHEN", "guests boot once a round (default), or once a bench", take_boots},
-	{"effect", 0, "PCT", "smallest effect of interest (default 1)", take_effect},
-	{"seed", 0, "N", "of all that is random (default: drawn, and recorded)", take_seed},
+	{"effect", 0, "PCT", "smallest effect of interest (default 1)", rounds_take_effect},
+	{"seed", 0, "N", "of all that is random (default: drawn, and recorded)", rounds_take_seed},
 	{"env", 0, "NAME[=VALUE]", "a variable for the command, without a value: ours",
 	 exec_take_variable},
 	{"workdir", 0, "PATH", "where it starts (default: / inside, natively here)",
@@ -189,6 +141,7 @@ static const struct command_option options_table[] = {
 static int take_arguments(struct bench_options *own, const struct cli_options *cli,
 			  struct tare_err *err)
 {
+	const struct exec_options *exec = &own->common.exec;
 	int before = cli->dashes ? cli->n_before : cli->n_args;
 
 	for (size_t i = 0; i < own->n_lists; i++) {
@@ -206,23 +159,13 @@ static int take_arguments(struct bench_options *own, const struct cli_options *c
 		return err_set(err, EINVAL, "'%.60s' is no option: the command comes after '--'",
 			       cli->args[own->n_lists]);
 	own->plan.command = cli->args + before;
-	own->plan.envs = &own->exec.envs;
+	own->plan.envs = &exec->envs;
+	own->plan.asked = own->common.asked;
 	own->plan.limits = cli->limits;
-	own->plan.cwd = own->exec.cwd;
-	own->plan.variables = own->exec.variables;
-	own->plan.n_variables = own->exec.n_variables;
-	if (!own->has_seed)
-		own->plan.seed = random_seed();
+	own->plan.cwd = exec->cwd;
+	own->plan.variables = exec->variables;
+	own->plan.n_variables = exec->n_variables;
 	return bench_check(&own->plan, err);
-}
-
-static int check_envs(const struct bench_plan *plan, struct tare_err *err)
-{
-	int r = run_check_env_rights(plan->envs, &plan->limits, err);
-
-	for (size_t i = 0; i < plan->envs->n && r == 0; i++)
-		r = engine_check_env(&plan->envs->items[i], err);
-	return r;
 }
 
 /* Before anything is run: a bench of an hour is not lost to a name. */
@@ -260,14 +203,11 @@ static int deliver(struct bench_options *own, const struct cli_options *cli,
 
 	if (r < 0 || (r = write_exports(own, document, err)) < 0)
 		return r;
-	if (cli->json) {
-		(void)json_dumpf(document, stdout, JSON_INDENT(2));
-		(void)putchar('\n');
-	} else {
+	if (!cli->json)
 		bench_print(document);
-	}
-	if (fflush(stdout) != 0)
-		return err_errno(err, "write to stdout");
+	r = cli->json ? command_print_json(document, err) : command_end_output(err);
+	if (r < 0)
+		return r;
 	other = bench_other_program(document);
 	if (other)
 		log_warn(
@@ -304,8 +244,8 @@ static int run_checked(const struct command *command, struct bench_options *own,
 
 	if (take_arguments(own, cli, &err) < 0)
 		return command_misuse(command, &err);
-	if (check_envs(&own->plan, &err) < 0 || open_exports(own, &err) < 0 ||
-	    places_find(&places, &err) < 0)
+	if (run_check_envs(own->plan.envs, &own->plan.limits, &err) < 0 ||
+	    open_exports(own, &err) < 0 || places_find(&places, &err) < 0)
 		return command_fail(command, &err);
 	code = places_open(&places, limits_any(&cli->limits), &err);
 	if (code == 0)
@@ -317,11 +257,10 @@ static int run_checked(const struct command *command, struct bench_options *own,
 
 static int run_bench(const struct command *command, int argc, char **argv)
 {
-	struct bench_options own = {
-		.plan = {.rounds = ROUNDS_DEFAULT, .effect = VERDICT_EFFECT_DEFAULT},
-		.exports = {[EXPORT_JSON].write = bench_export_json,
-			    [EXPORT_CSV].write = bench_export_csv,
-			    [EXPORT_MARKDOWN].write = bench_export_markdown}};
+	struct bench_options own = {.common = rounds_options_default(0),
+				    .exports = {[EXPORT_JSON].write = bench_export_json,
+						[EXPORT_CSV].write = bench_export_csv,
+						[EXPORT_MARKDOWN].write = bench_export_markdown}};
 	struct cli_options cli;
 	int code = options_read(command, argc, argv, &own, &cli);
 
@@ -330,7 +269,7 @@ static int run_bench(const struct command *command, int argc, char **argv)
 	for (size_t i = 0; i < N_EXPORTS; i++)
 		cleanup_fclosep(&own.exports[i].file);
 	bench_clear_parameters(&own.plan);
-	exec_options_clear(&own.exec);
+	exec_options_clear(&own.common.exec);
 	return code;
 }
 

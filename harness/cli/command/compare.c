@@ -99,12 +99,10 @@ static int hand_over(const json_t *comparison, const struct compare_command *own
 
 	if (r < 0)
 		return r;
-	if (!cli->json)
-		return compare_print(comparison, cli->verbose, err);
-	if (json_dumpf(comparison, stdout, JSON_INDENT(1)) < 0 || printf("\n") < 0 ||
-	    fflush(stdout) != 0)
-		return err_errno(err, "write to stdout");
-	return 0;
+	if (cli->json)
+		return command_print_json(comparison, err);
+	r = compare_print(comparison, cli->verbose, err);
+	return r < 0 ? r : command_end_output(err);
 }
 
 static int run_compare(const struct command *command, int argc, char **argv)

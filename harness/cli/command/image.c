@@ -78,27 +78,18 @@ static void say(const char *what, void *context)
 	log_info("%s", what);
 }
 
-static int print_json(const json_t *value, struct tare_err *err)
-{
-	if (json_dumpf(value, stdout, JSON_INDENT(1)) < 0 || printf("\n") < 0 ||
-	    fflush(stdout) != 0)
-		return err_errno(err, "write to stdout");
-	return 0;
-}
-
 static int print_image(const struct image *image, bool as_json, struct tare_err *err)
 {
 	cleanup_json json_t *about = NULL;
 
 	if (!as_json) {
-		if (printf("%s\n", image->folder) < 0 || fflush(stdout) != 0)
-			return err_errno(err, "write to stdout");
-		return 0;
+		(void)puts(image->folder);
+		return command_end_output(err);
 	}
 	about = json_pack("{s:s, s:s, s:s, s:s, s:s}", "id", image->id, "folder", image->folder,
 			  "release", image->kernel_release, "kernel_sha256", image->kernel_sha256,
 			  "initrd_sha256", image->initrd_sha256);
-	return about ? print_json(about, err) : err_set(err, ENOMEM, "out of memory");
+	return about ? command_print_json(about, err) : err_set(err, ENOMEM, "out of memory");
 }
 
 static int take_in(const struct places *places, const char *source, bool dockerfile,
@@ -111,7 +102,7 @@ static int take_in(const struct places *places, const char *source, bool dockerf
 	if (r < 0)
 		return r;
 	if (cli->json)
-		return print_json(about, err);
+		return command_print_json(about, err);
 	if (printf("%s\n", json_string_or(about, "name", "")) < 0 || fflush(stdout) != 0)
 		return err_errno(err, "write to stdout");
 	return 0;
@@ -138,7 +129,7 @@ static int inspect(const struct places *places, const struct image_options *own,
 	if (cli->n_args != 2)
 		return err_set(err, EINVAL, "inspect: name one image");
 	r = keep_inspect(places->cache_dir, cli->args[1], &about, err);
-	return r < 0 ? r : print_json(about, err);
+	return r < 0 ? r : command_print_json(about, err);
 }
 
 static int build(const struct places *places, const struct image_options *own,
@@ -218,13 +209,11 @@ static int list(const struct places *places, const struct image_options *own,
 		return r;
 	if (cli->json) {
 		(void)json_object_set(all, "roots", stored);
-		return print_json(all, err);
+		return command_print_json(all, err);
 	}
 	images_print(stored);
 	print_lists(all);
-	if (fflush(stdout) != 0)
-		return err_errno(err, "write to stdout");
-	return 0;
+	return command_end_output(err);
 }
 
 static int rm(const struct places *places, const struct image_options *own,

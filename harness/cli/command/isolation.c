@@ -83,12 +83,9 @@ static int deliver(const struct isolation_options *own, const struct cli_options
 	if (r < 0)
 		return r;
 	if (cli->json)
-		(void)json_dumpf(result, stdout, JSON_INDENT(2));
-	else
-		isolation_print(result, log_stdout_has_color());
-	if (cli->json)
-		(void)putchar('\n');
-	return fflush(stdout) == 0 ? 0 : err_errno(err, "write to stdout");
+		return command_print_json(result, err);
+	isolation_print(result, log_stdout_has_color());
+	return command_end_output(err);
 }
 
 static int run_in_places(const struct isolation_options *own, const struct cli_options *cli,

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -19,6 +18,7 @@
 #include "cli/log.h"
 #include "cli/options.h"
 #include "cli/places.h"
+#include "engine/random.h"
 #include "engine/store.h"
 #include "kernel/journal.h"
 #include "lab/lab.h"
@@ -126,16 +126,6 @@ static const struct command_option lab_options[] = {
 	{0},
 };
 
-static int print_json(json_t *taken, struct tare_err *err)
-{
-	cleanup_json json_t *document = taken;
-
-	if (!document || json_dumpf(document, stdout, JSON_INDENT(1)) < 0 || printf("\n") < 0 ||
-	    fflush(stdout) != 0)
-		return err_errno(err, "write to stdout");
-	return 0;
-}
-
 /* {"name", "summary", "available", "why"} */
 static json_t *about(const struct lab_ops *lab, const char *cache_dir)
 {
@@ -163,7 +153,7 @@ static int list(const struct command *command, const struct lab_options *own,
 		(void)json_array_append_new(all, about(*lab, places.cache_dir));
 	(void)places_close(&places, NULL);
 	if (cli->json)
-		return print_json(json_incref(all), err);
+		return command_print_json(all, err);
 	json_array_foreach(all, i, one)
 	{
 		(void)printf("%-10s %s\n", json_string_or(one, "name", ""),
@@ -171,12 +161,13 @@ static int list(const struct command *command, const struct lab_options *own,
 		if (!json_bool_or(one, "available", true))
 			(void)printf("%-10s not here: %s\n", "", json_string_or(one, "why", ""));
 	}
-	return fflush(stdout) == 0 ? 0 : err_errno(err, "write to stdout");
+	return command_end_output(err);
 }
 
 static int show(const struct command *command, const struct lab_options *own,
 		const struct cli_options *cli, struct tare_err *err)
 {
+	cleanup_json json_t *handout = NULL;
 	const struct lab_ops *lab;
 	int r = lab_find(cli->args[1], &lab, err);
 
@@ -184,10 +175,12 @@ static int show(const struct command *command, const struct lab_options *own,
 	(void)own;
 	if (r < 0)
 		return r;
-	if (cli->json)
-		return print_json(lab_handout_json(lab), err);
+	if (cli->json) {
+		handout = lab_handout_json(lab);
+		return command_print_json(handout, err);
+	}
 	lab_handout(lab, stdout);
-	return fflush(stdout) == 0 ? 0 : err_errno(err, "write to stdout");
+	return command_end_output(err);
 }
 
 /* On a terminal: until it is one that can be, three times. */
@@ -231,16 +224,6 @@ static const char *default_student(void)
 	if (sudo && lab_check_student(sudo, NULL) == 0)
 		return sudo;
 	return user && lab_check_student(user->pw_name, NULL) == 0 ? user->pw_name : "unknown";
-}
-
-static uint64_t draw_seed(const struct lab_options *own)
-{
-	uint64_t seed = 0;
-
-	if (own->has_seed)
-		return own->seed;
-	(void)!getrandom(&seed, sizeof(seed), 0);
-	return seed >> 33; /* short enough to be typed again */
 }
 
 static void show_progress(const struct engine_progress *p, void *context)
@@ -293,13 +276,13 @@ static int tell(const struct lab_ops *lab, const struct cli_options *cli, json_t
 	const json_t *points = json_object_get(submission, "points");
 
 	if (cli->json)
-		return print_json(json_incref(submission), err);
+		return command_print_json(submission, err);
 	log_info("%s: %s; %llu of %llu points, see %s/index.html", lab->name,
 		 json_string_or(json_object_get(submission, "verdict"), "sentence", "?"),
 		 (unsigned long long)json_u64_or(points, "earned", 0),
 		 (unsigned long long)json_u64_or(points, "of", 0), dir);
-	return printf("%s\n", dir) < 0 || fflush(stdout) != 0 ? err_errno(err, "write to stdout")
-							      : 0;
+	(void)puts(dir);
+	return command_end_output(err);
 }
 
 static int run_in_places(const struct command *command, const struct lab_ops *lab,
@@ -337,7 +320,7 @@ static int run(const struct command *command, const struct lab_options *own,
 	struct lab_begin begin = {.student = own->student ? own->student : default_student(),
 				  .on_terminal = !own->predict,
 				  .quick = own->quick,
-				  .seed = draw_seed(own)};
+				  .seed = own->has_seed ? own->seed : random_seed()};
 	struct places places = {0};
 	int r = lab_find(cli->args[1], &begin.lab, err);
 
@@ -379,12 +362,10 @@ static int grade(const struct command *command, const struct lab_options *own,
 	(void)places_close(&places, NULL);
 	if (r == 0 && own->csv)
 		r = grade_write_csv(grades, own->csv, err);
-	if (r == 0 && cli->json)
-		r = print_json(json_incref(grades), err);
-	else if (r == 0)
+	if (r == 0 && !cli->json)
 		grade_print(grades, stdout);
-	if (r == 0 && fflush(stdout) != 0)
-		r = err_errno(err, "write to stdout");
+	if (r == 0)
+		r = cli->json ? command_print_json(grades, err) : command_end_output(err);
 	return r < 0 ? r : grade_has_flags(grades) ? EXIT_FOUND : EXIT_OK;
 }
 

@@ -239,11 +239,7 @@ static int list_sections(const struct section *only, const struct cli_options *c
 		if (!cli->json && !only && s[1].name)
 			(void)putchar('\n');
 	}
-	if (cli->json && json_dumpf(all, stdout, JSON_INDENT(1)) == 0)
-		(void)putchar('\n');
-	if (fflush(stdout) != 0 || ferror(stdout))
-		return err_errno(err, "write to stdout");
-	return 0;
+	return cli->json ? command_print_json(all, err) : command_end_output(err);
 }
 
 static int run_list(const struct command *command, int argc, char **argv)

@@ -44,9 +44,7 @@ static int print_summaries(char **dirs, struct tare_err *err)
 			return err_set(err, EIO, "read '%s/%s' again", *dir, name);
 		(void)json_array_append_new(all, summary);
 	}
-	if (json_dumpf(all, stdout, JSON_INDENT(1)) < 0 || printf("\n") < 0 || fflush(stdout) != 0)
-		return err_errno(err, "write to stdout");
-	return 0;
+	return command_print_json(all, err);
 }
 
 static int make_isolation(const char *dir, unsigned int formats, struct report_result *ret,
@@ -70,9 +68,10 @@ static int make_one(const char *dir, unsigned int formats, bool json, struct tar
 		return r;
 	if (*result.no_plots)
 		log_warn("the report of '%s' has no plots: %s", dir, result.no_plots);
-	if (!json && (printf("%s\n", result.path) < 0 || fflush(stdout) != 0))
-		return err_errno(err, "write to stdout");
-	return 0;
+	if (json)
+		return 0;
+	(void)puts(result.path);
+	return command_end_output(err);
 }
 
 static int run_report(const struct command *command, int argc, char **argv)

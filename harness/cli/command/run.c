@@ -323,21 +323,19 @@ static void choose_cpus(const struct run_options *options, struct engine_config 
 }
 
 static int print_result(const struct cli_options *cli, const char *dir,
-			const struct engine_result *result)
+			const struct engine_result *result, struct tare_err *err)
 {
 	cleanup_json json_t *all = NULL;
 
 	if (!cli->json) {
 		(void)puts(dir);
-		return fflush(stdout) ? EXIT_FOUND : EXIT_OK;
+		return command_end_output(err);
 	}
 	all = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "run", dir, "end", result->end, "trials",
 			(json_int_t)result->trials, "failed", (json_int_t)result->failed,
 			"unsupported", (json_int_t)result->unsupported, "void",
 			(json_int_t)result->voided);
-	(void)json_dumpf(all, stdout, JSON_INDENT(2));
-	(void)putchar('\n');
-	return EXIT_OK;
+	return command_print_json(all, err);
 }
 
 static int carry_out(const struct run_options *options, const struct cli_options *cli,
@@ -367,10 +365,10 @@ static int carry_out(const struct run_options *options, const struct cli_options
 		return r;
 	if (strcmp(result.end, "complete") != 0)
 		log_warn("stopped: %s; 'tare run --resume %s' goes on", result.end, dir);
-	r = print_result(cli, dir, &result);
+	r = print_result(cli, dir, &result, err);
 	if (*interrupted)
 		return 128 + *interrupted;
-	return result.failed ? EXIT_FOUND : r;
+	return r == 0 && result.failed ? EXIT_FOUND : r;
 }
 
 /* A resumed run is the same run; only how long this sitting may take is asked anew. */

@@ -6,76 +6,25 @@
 
 #include "base/err.h"
 #include "base/json.h"
-#include "base/units.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/log.h"
 #include "cli/options.h"
 #include "cli/places.h"
+#include "cli/rounds_options.h"
 #include "cli/run_check.h"
 #include "cli/startup/play.h"
-#include "engine/engine.h"
-#include "engine/random.h"
-#include "stats/verdict.h"
-
-#define ROUNDS_DEFAULT 10
-#define ROUNDS_MAX     100000
-
-struct startup_options {
-	struct env_list envs;
-	struct startup_plan plan;
-	bool has_seed;
-};
-
-static int take_env(void *options, const char *text, struct tare_err *err)
-{
-	return args_parse_envs(text, &((struct startup_options *)options)->envs, err);
-}
-
-static int take_rounds(void *options, const char *text, struct tare_err *err)
-{
-	return units_parse_count("--rounds", text, 1, ROUNDS_MAX,
-				 &((struct startup_options *)options)->plan.rounds, err);
-}
-
-static int take_warmup(void *options, const char *text, struct tare_err *err)
-{
-	return units_parse_count("--warmup", text, 0, ROUNDS_MAX,
-				 &((struct startup_options *)options)->plan.warmup, err);
-}
-
-static int take_budget(void *options, const char *text, struct tare_err *err)
-{
-	return units_parse_time("--time-budget", text,
-				&((struct startup_options *)options)->plan.time_budget_ns, err);
-}
-
-static int take_effect(void *options, const char *text, struct tare_err *err)
-{
-	struct startup_plan *plan = &((struct startup_options *)options)->plan;
-	int r = units_parse_number("--effect", text, 0.01, 100, &plan->effect, err);
-
-	plan->effect /= 100;
-	return r;
-}
-
-static int take_seed(void *options, const char *text, struct tare_err *err)
-{
-	struct startup_options *own = options;
-
-	own->has_seed = true;
-	return units_parse_count("--seed", text, 0, INT64_MAX, &own->plan.seed, err);
-}
 
 static const struct command_option options_table[] = {
 	{"environment", 'e', "ENV", "what to start; native is put first where it is missing",
-	 take_env},
-	{"runs", 'r', "N", "starts of each, one a round of each kind (default 10)", take_rounds},
-	{"rounds", 0, "N", "the same as --runs", take_rounds},
-	{"warmup", 'w', "N", "rounds before that do not count (default 1)", take_warmup},
-	{"time-budget", 0, "TIME", "begin no round that would end later: 5m", take_budget},
-	{"effect", 0, "PCT", "smallest effect of interest (default 1)", take_effect},
-	{"seed", 0, "N", "of all that is random (default: drawn, and recorded)", take_seed},
+	 rounds_take_env},
+	{"runs", 'r', "N", "starts of each, one a round of each kind (default 10)",
+	 rounds_take_runs},
+	{"rounds", 0, "N", "the same as --runs", rounds_take_runs},
+	{"warmup", 'w', "N", "rounds before that do not count (default 1)", rounds_take_warmup},
+	{"time-budget", 0, "TIME", "begin no round that would end later: 5m", rounds_take_budget},
+	{"effect", 0, "PCT", "smallest effect of interest (default 1)", rounds_take_effect},
+	{"seed", 0, "N", "of all that is random (default: drawn, and recorded)", rounds_take_seed},
 	{NULL, 0, NULL, NULL, NULL},
 };
 
@@ -103,16 +52,6 @@ static int put_native_first(struct env_list *envs, struct tare_err *err)
 	return 0;
 }
 
-static int check_envs(const struct env_list *envs, struct tare_err *err)
-{
-	const struct limits none = {0};
-	int r = run_check_env_rights(envs, &none, err);
-
-	for (size_t i = 0; i < envs->n && r == 0; i++)
-		r = engine_check_env(&envs->items[i], err);
-	return r;
-}
-
 static int deliver(const struct startup_plan *plan, const struct startup_result *result,
 		   const struct cli_options *cli, struct tare_err *err)
 {
@@ -121,14 +60,11 @@ static int deliver(const struct startup_plan *plan, const struct startup_result 
 
 	if (r < 0)
 		return r;
-	if (cli->json) {
-		(void)json_dumpf(document, stdout, JSON_INDENT(2));
-		(void)putchar('\n');
-	} else {
+	if (!cli->json)
 		startup_print(document);
-	}
-	if (fflush(stdout) != 0)
-		return err_errno(err, "write to stdout");
+	r = cli->json ? command_print_json(document, err) : command_end_output(err);
+	if (r < 0)
+		return r;
 	if (strcmp(result->rounds.end, "complete") != 0)
 		log_warn("stopped early: %s", result->rounds.end);
 	return EXIT_OK;
@@ -150,25 +86,25 @@ static int play(const struct startup_plan *plan, const struct cli_options *cli,
 	return r == 0 && *interrupted ? 128 + *interrupted : r;
 }
 
-static int run_checked(const struct command *command, struct startup_options *own,
+static int run_checked(const struct command *command, struct rounds_options *own,
 		       const struct cli_options *cli)
 {
+	struct env_list *envs = &own->exec.envs;
+	const struct startup_plan plan = {.envs = envs, .asked = own->asked};
+	const struct limits none = {0};
 	struct tare_err err = {0};
 	struct places places;
 	int code;
 
-	if (own->envs.n == 0)
+	if (envs->n == 0)
 		(void)err_set(&err, EINVAL, "what? tare startup -e ENV... ('tare list envs')");
-	if (err.code || options_at_most(cli, 0, &err) < 0 || put_native_first(&own->envs, &err) < 0)
+	if (err.code || options_at_most(cli, 0, &err) < 0 || put_native_first(envs, &err) < 0)
 		return command_misuse(command, &err);
-	if (check_envs(&own->envs, &err) < 0 || places_find(&places, &err) < 0)
+	if (run_check_envs(envs, &none, &err) < 0 || places_find(&places, &err) < 0)
 		return command_fail(command, &err);
-	own->plan.envs = &own->envs;
-	if (!own->has_seed)
-		own->plan.seed = random_seed();
 	code = places_open(&places, false, &err);
 	if (code == 0)
-		code = play(&own->plan, cli, &places, &err);
+		code = play(&plan, cli, &places, &err);
 	if (places_close(&places, &err) < 0 && code >= 0)
 		code = -EIO;
 	return code < 0 ? command_fail(command, &err) : code;
@@ -176,14 +112,13 @@ static int run_checked(const struct command *command, struct startup_options *ow
 
 static int run_startup(const struct command *command, int argc, char **argv)
 {
-	struct startup_options own = {
-		.plan = {.rounds = ROUNDS_DEFAULT, .warmup = 1, .effect = VERDICT_EFFECT_DEFAULT}};
+	struct rounds_options own = rounds_options_default(1);
 	struct cli_options cli;
 	int code = options_read(command, argc, argv, &own, &cli);
 
 	if (code == OPTIONS_GO_ON)
 		code = run_checked(command, &own, &cli);
-	env_list_free(&own.envs);
+	exec_options_clear(&own.exec);
 	return code;
 }
 

@@ -148,7 +148,7 @@ static int look(const struct cgroup_layout *layout, const struct cli_options *cl
 		(void)(json_dumpf(uses, stdout, JSON_COMPACT) == 0 && putchar('\n'));
 	else
 		print_table(uses, isatty(STDOUT_FILENO));
-	return fflush(stdout) != 0 || ferror(stdout) ? err_errno(err, "write to stdout") : 0;
+	return command_end_output(err);
 }
 
 static int watch(const struct top_options *options, const struct cli_options *cli,

@@ -217,16 +217,16 @@ static int hand_over(const struct validate *v, const struct cli_options *cli, js
 	cleanup_json json_t *document = json_pack(
 		"{s:s, s:s, s:o, s:O, s:O}", "schema", "tare.validate/1", "tare", TARE_VERSION,
 		"scale", json_number(v->scale), "machines", machines, "results", v->results);
+	int r;
 
 	if (!document)
 		return err_set(err, ENOMEM, "out of memory");
 	log_progress_end();
-	if (cli->json && json_dumpf(document, stdout, JSON_INDENT(1)) == 0)
-		(void)putchar('\n');
 	if (!cli->json)
 		validate_print(v->results, cli->verbose);
-	if (fflush(stdout) != 0 || ferror(stdout))
-		return err_errno(err, "write to stdout");
+	r = cli->json ? command_print_json(document, err) : command_end_output(err);
+	if (r < 0)
+		return r;
 	return v->file ? write_file(v->file, document, err) : 0;
 }
 

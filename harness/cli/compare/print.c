@@ -9,47 +9,19 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "cli/log.h"
+#include "cli/table.h"
 #include "report/compare.h"
 #include "report/doc.h"
 
 #define LIST_SHOWN 16
 
 /* The names are those of somebody's files, and must not steer the terminal. */
-static void print_cell(const struct table *t, size_t column, const char *text, size_t width,
-		       enum tone tone)
-{
-	static const char *const colors[] = {"", "\033[32m", "\033[31m", "\033[2m"};
-	bool color = log_stdout_has_color() && tone != TONE_PLAIN;
-	int pad = (int)(width - strlen(text));
-	bool last = column + 1 == t->n_columns;
-
-	(void)printf("  %*s%s%s%s%*s", t->number[column] ? pad : 0, "", color ? colors[tone] : "",
-		     text, color ? "\033[0m" : "", t->number[column] || last ? 0 : pad, "");
-	if (last)
-		(void)putchar('\n');
-}
-
 static void print_table(const struct table *t)
 {
-	size_t width[TABLE_COLUMNS] = {0};
-
-	for (size_t column = 0; column < t->n_columns; column++) {
-		width[column] = strlen(t->head[column]);
-		for (size_t row = 0; row < t->n_rows; row++) {
-			char *text = t->cells[row * t->n_columns + column];
-
-			if (text && strlen(text_make_printable(text)) > width[column])
-				width[column] = strlen(text);
-		}
-	}
-	for (size_t column = 0; column < t->n_columns; column++)
-		print_cell(t, column, t->head[column], width[column], TONE_QUIET);
-	for (size_t i = 0; i < t->n_rows * t->n_columns; i++) {
-		size_t column = i % t->n_columns;
-
-		print_cell(t, column, t->cells[i] ? t->cells[i] : "", width[column], t->tones[i]);
-	}
+	for (size_t i = 0; i < t->n_rows * t->n_columns; i++)
+		if (t->cells[i])
+			(void)text_make_printable(t->cells[i]);
+	table_print(t, stdout);
 }
 
 static void print_run(const char *letter, const json_t *run)
@@ -211,7 +183,5 @@ int compare_print(const json_t *comparison, bool verbose, struct tare_err *err)
 		(void)putchar('\n');
 	print_list(json_object_get(comparison, "notes"), "Note: ");
 	print_end(comparison);
-	if (fflush(stdout) != 0 || ferror(stdout))
-		return err_errno(err, "write to stdout");
 	return 0;
 }

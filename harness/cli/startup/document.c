@@ -114,7 +114,7 @@ static int put_cell(const struct startup_plan *plan, const struct startup_result
 	const struct launch_spans *spans = spans_of(result, env);
 	const char *boot = spans && spans->boot[0] ? spans->boot : NULL;
 	json_t *object = json_pack("{s:s, s:s, s:s*, s:s*}", "env", plan->envs->items[env].label,
-				   "cache", plan->warmup ? "warm" : "as found", "boot", boot,
+				   "cache", plan->asked.warmup ? "warm" : "as found", "boot", boot,
 				   "accel", boot ? spans->accel : NULL);
 	int r = object ? 0 : err_set(err, ENOMEM, "out of memory");
 
@@ -142,7 +142,7 @@ static int put_ratios(const struct startup_plan *plan, const struct paired *pair
 	for (size_t m = 0; m < 2; m++) {
 		json_t *object = NULL;
 		int r = paired_ratio(paired, row_of(env, metrics[m].row), row_of(0, metrics[m].row),
-				     plan->effect, &object, err);
+				     plan->asked.effect, &object, err);
 
 		if (r < 0)
 			return r;
@@ -187,11 +187,7 @@ int startup_document(const struct startup_plan *plan, const struct startup_resul
 	for (size_t i = 0; i < plan->envs->n; i++)
 		(void)json_array_append_new(envs, env_choice_to_json(&plan->envs->items[i]));
 	(void)json_put(document, "envs", envs);
-	(void)json_put(document, "seed", json_u64(plan->seed));
-	(void)json_put(document, "warmup", json_u64(plan->warmup));
-	(void)json_put(document, "rounds_asked", json_u64(plan->rounds));
-	(void)json_put(document, "time_budget_ns", json_u64(plan->time_budget_ns));
-	(void)json_put(document, "effect_pct", json_number(100 * plan->effect));
+	rounds_put_asked(document, &plan->asked);
 	(void)json_put(document, "end", json_string(result->rounds.end));
 	(void)json_put(document, "rounds", rounds_to_json(&result->rounds));
 	(void)json_put(document, "runs", runs_json(plan, result));

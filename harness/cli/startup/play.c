@@ -34,7 +34,7 @@ static int by_hyperfine(struct startup *s, const struct env_choice *env, struct 
 static int play_items(struct startup *s, size_t round, const char *purpose,
 		      struct startup_run *runs, struct tare_err *err)
 {
-	struct random random = random_for(s->plan->seed, "startup", round, "", purpose);
+	struct random random = random_for(s->plan->asked.seed, "startup", round, "", purpose);
 	size_t n = s->plan->envs->n;
 	cleanup_free size_t *order = calloc(2 * n, sizeof(*order));
 	int r = order ? 0 : err_set(err, ENOMEM, "out of memory");
@@ -75,7 +75,7 @@ static int play_round(void *context, size_t round, struct tare_err *err)
 	for (size_t i = 0; i < n; i++)
 		runs[result->n_runs + i] = (struct startup_run){.round = round, .env = i};
 	result->n_runs += n;
-	log_progress((double)rounds_n_that_count(&result->rounds) / (double)s->plan->rounds,
+	log_progress((double)rounds_n_that_count(&result->rounds) / (double)s->plan->asked.rounds,
 		     "round %zu", round + 1);
 	return play_items(s, round, "order", runs + result->n_runs - n, err);
 }
@@ -87,7 +87,7 @@ static int warm_up(struct startup *s, struct tare_err *err)
 	cleanup_free struct startup_run *runs = calloc(n, sizeof(*runs));
 	int r = runs ? 0 : err_set(err, ENOMEM, "out of memory");
 
-	for (uint64_t i = 0; i < s->plan->warmup && r == 0; i++) {
+	for (uint64_t i = 0; i < s->plan->asked.warmup && r == 0; i++) {
 		log_progress(0, "warming up");
 		r = play_items(s, i, "order of warming up", runs, err);
 	}
@@ -102,11 +102,11 @@ int startup_play(const struct startup_plan *plan, struct places *places,
 {
 	struct startup s = {
 		.plan = plan, .places = places, .interrupted = interrupted, .result = ret};
-	uint64_t budget = plan->time_budget_ns;
+	uint64_t budget = plan->asked.time_budget_ns;
 	int r;
 
 	*ret = (struct startup_result){
-		.rounds = {.asked = plan->rounds,
+		.rounds = {.asked = plan->asked.rounds,
 			   .deadline_ns = budget ? clock_now_ns() + budget : 0,
 			   .end = "complete"}};
 	r = launch_hyperfine_version(places, ret->hyperfine, sizeof(ret->hyperfine), err);

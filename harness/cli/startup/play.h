@@ -15,8 +15,7 @@ struct places;
 
 struct startup_plan {
 	const struct env_list *envs; /* the first is the baseline */
-	uint64_t rounds, warmup, seed, time_budget_ns;
-	double effect;
+	struct rounds_asked asked;
 };
 
 /* One environment in one round. */

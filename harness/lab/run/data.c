@@ -177,27 +177,17 @@ static const char *note_of(const struct lab_data *data, const char *label)
 void lab_add_ratio(const struct lab_data *data, struct lab_findings *findings, const char *env,
 		   const char *load, const char *name, const char *what)
 {
+	const struct lab_figure named = {
+		.name = name, .what = what, .unit = "times", .note = note_of(data, env)};
 	const json_t *row;
 	size_t i;
 
 	json_array_foreach(json_object_get(data->summary, "ratios"), i, row)
 	{
-		const json_t *ci = json_object_get(row, "ci");
-		const struct lab_figure figure = {
-			.name = name,
-			.what = what,
-			.unit = "times",
-			.note = note_of(data, env),
-			.value = json_double_or(row, "ratio", NAN),
-			.low = json_is_array(ci) ? json_number_value(json_array_get(ci, 0)) : NAN,
-			.high = json_is_array(ci) ? json_number_value(json_array_get(ci, 1)) : NAN,
-			.n = json_u64_or(row, "rounds", 0),
-		};
-
 		if (strcmp(json_string_or(row, "env", ""), env) == 0 &&
 		    strcmp(json_string_or(row, "load", ""), load) == 0 &&
 		    strcmp(json_string_or(row, "metric", ""), "ns_per_op") == 0)
-			lab_add(findings, &figure);
+			lab_add_row(findings, &named, row, "ratio", 1);
 	}
 }
 

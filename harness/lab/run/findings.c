@@ -61,6 +61,19 @@ void lab_add_location(struct lab_findings *findings, const struct lab_figure *na
 	lab_add(findings, &figure);
 }
 
+void lab_add_row(struct lab_findings *findings, const struct lab_figure *named, const json_t *row,
+		 const char *key, double per)
+{
+	const json_t *ci = json_object_get(row, "ci");
+	struct lab_figure figure = *named;
+
+	figure.value = json_double_or(row, key, NAN) / per;
+	figure.low = json_is_array(ci) ? json_number_value(json_array_get(ci, 0)) / per : NAN;
+	figure.high = json_is_array(ci) ? json_number_value(json_array_get(ci, 1)) / per : NAN;
+	figure.n = json_u64_or(row, "rounds", 0);
+	lab_add(findings, &figure);
+}
+
 const json_t *lab_figure_of(const struct lab_findings *findings, const char *name)
 {
 	const json_t *figure;

@@ -39,6 +39,9 @@ void lab_add_exact(struct lab_findings *findings, const char *name, const char *
 /* of: a location of logarithms where `logs`. */
 void lab_add_location(struct lab_findings *findings, const struct lab_figure *named,
 		      const struct location *of, int logs);
+/* What a row of the run's summary has by this key, with its interval, in units of so many. */
+void lab_add_row(struct lab_findings *findings, const struct lab_figure *named, const json_t *row,
+		 const char *key, double per);
 /* NULL: there is none of that name. */
 const json_t *lab_figure_of(const struct lab_findings *findings, const char *name);
 
@@ -47,7 +50,7 @@ enum lab_outcome lab_within(const json_t *figure, double low, double high);
 /* Where [low, high) of exactly one class the whole interval lies: its place; -1: none. */
 int lab_class_of(const json_t *figure, const double *bounds, size_t n_classes);
 
-/* "1.04 (1.01 .. 1.07), n 8" */
+/* "1.04 (1.01 .. 1.07) times" */
 char *lab_figure_text(const json_t *figure, char *buf, size_t size);
 
 /* The prediction {"value", ...} against the findings: 1 right, 0 wrong, -1 the data do not tell. */

@@ -17,7 +17,6 @@
 #include "base/json.h"
 #include "engine/args.h"
 #include "isolation/inside.h"
-#include "kernel/journal.h"
 #include "lab/run/work.h"
 #include "machine/machine.h"
 #include "stats/location.h"
@@ -122,30 +121,16 @@ static int exec_heard(struct machine *machine, const struct env_choice *env,
 static int exec_in(const struct lab_work *work, const struct env_choice *env,
 		   struct lab_inside *inside, int *ret_status, struct tare_err *err)
 {
-	char name[96];
-	const struct machine_config config = {
-		.place = work->place,
-		.options = env->machine_options,
-		.name = name,
-		.journal = work->journal,
-		.cache_dir = work->cache_dir,
-		.libexec_dir = work->libexec_dir,
-	};
-	const struct machine_ops *ops;
 	struct machine *machine;
-	int r = machine_find(env->machine, &ops, err), closed;
+	int r = lab_open_machine(work, env, &machine, err), closed;
 
-	if (r < 0)
-		return r;
-	(void)snprintf(name, sizeof(name), "tare-%s-m0", journal_name(work->journal));
-	r = ops->open(&config, &machine, err);
 	if (r < 0)
 		return r;
 	inside->text[0] = '\0';
 	inside->ns = clock_now_ns();
 	r = exec_heard(machine, env, inside, ret_status, err);
 	inside->ns = clock_now_ns() - inside->ns;
-	closed = ops->close(machine, err);
+	closed = machine->ops->close(machine, err);
 	return r < 0 ? r : closed;
 }
 

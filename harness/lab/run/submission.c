@@ -215,10 +215,12 @@ int lab_submission_write(json_t *submission, const char *dir, struct tare_err *e
 	if (!path || !fresh)
 		return err_set(err, ENOMEM, "out of memory");
 	(void)json_object_set_new(submission, "digest", json_string(hex));
-	if (json_dump_file(submission, fresh, JSON_INDENT(1)) < 0)
-		return err_errno(err, "write '%.200s'", fresh);
-	r = fd_sync_file(fresh, err);
+	r = json_dump_file(submission, fresh, JSON_INDENT(1)) < 0
+		    ? err_errno(err, "write '%.200s'", path)
+		    : fd_sync_file(fresh, err);
 	if (r == 0 && rename(fresh, path) < 0)
 		r = err_errno(err, "write '%.200s'", path);
+	if (r < 0)
+		(void)unlink(fresh);
 	return r;
 }

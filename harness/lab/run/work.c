@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "lab/run/work.h"
 
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -88,23 +87,12 @@ static int choose_envs(struct lab_work *work, const char *const *texts,
 	return n ? 0 : err_set(err, ENOTSUP, "none of the lab's environments can be had here");
 }
 
-/* Players and conductor share the last CPU that we may use, as in `tare run`. */
-static int last_cpu(void)
-{
-	cpu_set_t cpus;
-	int last = -1;
-
-	if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0)
-		for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
-			last = CPU_ISSET((unsigned int)cpu, &cpus) ? cpu : last;
-	return last;
-}
-
 static int play(struct lab_work *work, const struct campaign *campaign, const json_t *described,
 		struct tare_err *err)
 {
 	cleanup_free char *dir = data_path(work, "run", err);
-	int cpu = last_cpu();
+	/* Players and conductor share it, as in `tare run`. */
+	int cpu = engine_last_cpu();
 	const struct engine_config config = {
 		.campaign = campaign,
 		.described = described,
@@ -186,9 +174,8 @@ int lab_isolation(struct lab_work *work, const char *envs, const char *const *pr
 	return r < 0 ? r : keep(work, "isolation.json", result, err);
 }
 
-static int check_in(const struct lab_work *work, const struct env_choice *env,
-		    const struct check_ops *ops, double scale, json_t *document,
-		    struct tare_err *err)
+int lab_open_machine(const struct lab_work *work, const struct env_choice *env,
+		     struct machine **ret, struct tare_err *err)
 {
 	char name[96];
 	const struct machine_config config = {
@@ -199,26 +186,35 @@ static int check_in(const struct lab_work *work, const struct env_choice *env,
 		.cache_dir = work->cache_dir,
 		.libexec_dir = work->libexec_dir,
 	};
+	const struct machine_ops *ops;
+	int r = machine_find(env->machine, &ops, err);
+
+	(void)snprintf(name, sizeof(name), "tare-%s-m0", journal_name(work->journal));
+	return r < 0 ? r : ops->open(&config, ret, err);
+}
+
+static int check_in(const struct lab_work *work, const struct env_choice *env,
+		    const struct check_ops *ops, double scale, json_t *document,
+		    struct tare_err *err)
+{
 	const struct check_request request = {
 		.check = ops->name, .box = env->box, .options = env->options, .scale = scale};
 	cleanup_json json_t *account = NULL;
-	const struct machine_ops *machine_ops;
 	struct tare_err why = {0};
 	struct machine *machine;
 	json_t *result;
-	int r = machine_find(env->machine, &machine_ops, err);
+	int r = lab_open_machine(work, env, &machine, err);
 
-	(void)snprintf(name, sizeof(name), "tare-%s-m0", journal_name(work->journal));
-	if (r < 0 || (r = machine_ops->open(&config, &machine, err)) < 0)
+	if (r < 0)
 		return r;
 	(void)json_object_set_new(json_object_get(document, "machines"), env->label,
-				  machine_ops->describe(machine));
-	r = machine_ops->check(machine, &request, &account, &why);
+				  machine->ops->describe(machine));
+	r = machine->ops->check(machine, &request, &account, &why);
 	result = check_judge(ops, r < 0 ? NULL : account, why.msg);
 	if (!result || json_object_set_new(result, "env", json_string(env->label)) < 0 ||
 	    json_array_append_new(json_object_get(document, "results"), result) < 0)
 		(void)err_set(err, ENOMEM, "out of memory");
-	r = machine_ops->close(machine, err);
+	r = machine->ops->close(machine, err);
 	return err->code && r == 0 ? -err->code : r;
 }
 

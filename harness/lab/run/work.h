@@ -14,6 +14,7 @@
 struct tare_err;
 struct trial_place;
 struct journal;
+struct machine;
 
 struct lab_work {
 	const char *dir; /* the submission's folder */
@@ -51,6 +52,10 @@ struct lab_check {
 };
 int lab_checks(struct lab_work *work, const struct lab_check *checks, double scale,
 	       struct tare_err *err);
+
+/* A machine for an environment of a lab, one at a time. Closed by its ops. */
+int lab_open_machine(const struct lab_work *work, const struct env_choice *env,
+		     struct machine **ret, struct tare_err *err);
 
 /* Something else that was seen, into data/seen.json. */
 int lab_keep_seen(const struct lab_work *work, const json_t *seen, struct tare_err *err);
