@@ -39,10 +39,27 @@ static int start_inside(struct vm *vm, const struct trial_spec *spec, struct vm_
 			     &player->remote, err);
 }
 
+static int begin_views(struct vm *vm, struct vm_player *player, struct tare_err *err)
+{
+	int r = watch_snapshot(&player->outside, COLLECTOR_BEGIN, err);
+
+	if (r == 0)
+		r = host_view_open(&player->view, &vm->boot.guest, err);
+	if (r < 0)
+		return r;
+	return channel_ping(vm->boot.guest.channel, VM_PINGS, vm_call_deadline(vm, 0),
+			    &player->clock, err);
+}
+
+/* We give it up, for a reason that the guest does not know of. */
+static void abort_inside(struct vm *vm, const struct vm_player *player)
+{
+	(void)channel_abort(vm->boot.guest.channel, player->remote, vm_call_deadline(vm, 0), NULL);
+}
+
 int vm_player_start(struct vm *vm, const struct trial_spec *spec, struct vm_player *player,
 		    struct tare_err *err)
 {
-	struct channel *channel = vm->boot.guest.channel;
 	int r;
 
 	player->asked_ns = clock_now_ns();
@@ -52,16 +69,11 @@ int vm_player_start(struct vm *vm, const struct trial_spec *spec, struct vm_play
 	r = watch_outside(vm, player, err);
 	if (r == 0)
 		r = start_inside(vm, spec, player, err);
-	if (r == 0)
-		r = watch_snapshot(&player->outside, COLLECTOR_BEGIN, err);
 	if (r < 0)
 		return r;
-	r = host_view_open(&player->view, &vm->boot.guest, err);
+	r = begin_views(vm, player, err);
 	if (r < 0)
-		return r;
-	r = channel_ping(channel, VM_PINGS, vm_call_deadline(vm, 0), &player->clock, err);
-	if (r < 0)
-		host_view_close(&player->view);
+		abort_inside(vm, player);
 	return r;
 }
 
@@ -113,22 +125,32 @@ static int describe_host(const struct vm *vm, struct vm_player *player, json_t *
 	return r;
 }
 
+static int end_views(struct vm *vm, struct vm_player *player, struct channel_clock *ret_clock,
+		     struct tare_err *err)
+{
+	int r = watch_snapshot(&player->outside, COLLECTOR_END, err);
+
+	if (r == 0)
+		r = channel_ping(vm->boot.guest.channel, VM_PINGS, vm_call_deadline(vm, 0),
+				 ret_clock, err);
+	return r < 0 ? r : host_view_end(&player->view, err);
+}
+
 int vm_player_finish(struct vm *vm, struct vm_player *player, json_t **ret, struct tare_err *err)
 {
-	struct channel *channel = vm->boot.guest.channel;
 	cleanup_json json_t *told = NULL;
 	cleanup_json json_t *record = NULL;
 	cleanup_json json_t *seen = NULL;
 	struct channel_clock clock;
 	cleanup_json json_t *outside = NULL;
-	int r = watch_snapshot(&player->outside, COLLECTOR_END, err);
+	int r = end_views(vm, player, &clock, err);
 
-	if (r == 0)
-		r = channel_ping(channel, VM_PINGS, vm_call_deadline(vm, 0), &clock, err);
-	if (r == 0)
-		r = host_view_end(&player->view, err);
-	if (r == 0)
-		r = channel_finish(channel, player->remote, vm_call_deadline(vm, 0), &told, err);
+	if (r < 0) {
+		abort_inside(vm, player);
+		return r;
+	}
+	r = channel_finish(vm->boot.guest.channel, player->remote, vm_call_deadline(vm, 0), &told,
+			   err);
 	if (r == 0)
 		r = guest_record_take(told, &record, err);
 	if (r == 0 &&
