@@ -176,6 +176,16 @@ static void sweep_scratch(struct journal_undo *undo)
 #define LOOKS 6
 static const struct timespec between_looks = {.tv_nsec = 100 * NS_PER_MS};
 
+static int begin(struct journal_places *places, struct journal_undo *undo, struct tare_err *err)
+{
+	int r = journal_places_read(places, false, err);
+
+	if (r < 0)
+		return r;
+	journal_undo_init(undo, places, err);
+	return 0;
+}
+
 int journal_clean(struct journal_cleaned *ret, void (*say)(const char *what, void *context),
 		  void *context, struct tare_err *err)
 {
@@ -183,11 +193,10 @@ int journal_clean(struct journal_cleaned *ret, void (*say)(const char *what, voi
 	struct journal_cleaned cleaned = {0};
 	struct journal_places places;
 	struct journal_undo undo;
-	int r = journal_places_read(&places, false, err);
+	int r = begin(&places, &undo, err);
 
 	if (r < 0)
 		return r;
-	journal_undo_init(&undo, &places, err);
 	undo.say = say;
 	undo.context = context;
 	/* The last children of a run that was just killed hold its journal until they have
@@ -230,11 +239,10 @@ int journal_each_group(const char *mount,
 {
 	struct journal_places places;
 	struct journal_undo undo;
-	int r = journal_places_read(&places, false, err);
+	int r = begin(&places, &undo, err);
 
 	if (r < 0)
 		return r;
-	journal_undo_init(&undo, &places, err);
 	for_each_name(&undo, mount, visit_group, &(struct group_visit){take, context});
 	return 0;
 }

@@ -94,6 +94,8 @@ int loop_attach(const char *file, struct journal *journal, struct loop *ret, str
 		return err_errno(err, "open '%s'", file);
 	for (int i = 0; i < ATTEMPTS && r == -EBUSY; i++)
 		r = try_one(control_fd, file_fd, file, journal, ret, err);
+	if (r < 0) /* there is no device that loop_unmount() would let go of */
+		ret->path[0] = '\0';
 	return r == -EBUSY ? err_set(err, EBUSY, "each free loop device is taken by somebody else")
 			   : r;
 }

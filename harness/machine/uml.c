@@ -12,6 +12,7 @@
 #include "box/common/imaged.h"
 #include "machine/machine.h"
 #include "machine/uml/process.h"
+#include "machine/vm/describe.h"
 #include "machine/vm/disk.h"
 #include "machine/vm/vm.h"
 

@@ -20,6 +20,9 @@
 #include "machine/machine.h"
 #include "machine/vm/image.h"
 
+/* Options of a guest that is soon there, whatever this machine can do. */
+#define FAST "{\"boot\": \"restore\", \"accel\": \"tcg\"}"
+
 static struct places scene_places;
 static const struct machine_ops *scene_ops;
 static struct machine *scene_open_one; /* a failed assertion jumps past the test's own close */

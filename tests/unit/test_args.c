@@ -14,8 +14,6 @@
 #include "campaign_scene.h"
 #include "engine/args.h"
 
-static json_t *described;
-
 static struct env_list envs_of(const char *text)
 {
 	struct env_list list = {0};
@@ -339,20 +337,6 @@ static void a_comma_in_braces_is_of_the_collectors_argument(void **state)
 	assert_int_equal(json_array_size(list), 0);
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	described = describe_loads();
-	return described ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	json_decref(described);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -374,5 +358,5 @@ int main(void)
 		cmocka_unit_test(a_comma_in_braces_is_of_the_collectors_argument),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, describe_set_up, describe_tear_down);
 }

@@ -88,6 +88,23 @@ static void it_lives_and_ends_by_kvm_whose_exits_are_counted(void **state)
 	check_count("kvm_pio", pio);
 }
 
+/* Its nanoseconds are more than 32 bits hold. */
+static void a_turn_of_its_own_is_as_long_as_is_asked(void **state)
+{
+	const struct play_request request = {
+		.magic = PLAY_MAGIC, .kind = PLAY_SOLO, .duration_ns = UINT32_MAX + 1ULL};
+	struct machine *machine = scene_open("{\"kernel\": \"smoke\", \"accel\": \"tcg\"}", NULL);
+	struct trial_slice slice = {0};
+	struct tare_err err = {0};
+	machine_player player;
+
+	(void)state;
+	scene_need(scene_start("bare", "vmexit", TRIAL_SOLO, &player, &err), &err);
+	scene_need(machine->ops->slice(machine, player, &request, &slice, &err), &err);
+	assert_true(slice.ns >= request.duration_ns);
+	scene_need(scene_close(&err), &err);
+}
+
 static void it_offers_no_more_than_it_has(void **state)
 {
 	static const char *const cases[] = {
@@ -110,6 +127,7 @@ int main(void)
 		cmocka_unit_test_teardown(it_lives_and_ends_by_tcg, scene_end_test),
 		cmocka_unit_test_teardown(it_lives_and_ends_by_kvm_whose_exits_are_counted,
 					  scene_end_test),
+		cmocka_unit_test_teardown(a_turn_of_its_own_is_as_long_as_is_asked, scene_end_test),
 		cmocka_unit_test_teardown(it_offers_no_more_than_it_has, scene_end_test),
 	};
 

@@ -1,24 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* Guests: boot, trials in turns, deaths, hangs, limits, commands, and that nothing is left. */
+/* Guests: boot, trials in turns, deaths, hangs, limits, and that nothing is left. */
 #include "guest_scene.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/digest.h"
-#include "base/fd.h"
 #include "machine/vm/balloon.h"
-#include "machine/vm/kvm_verdict.h"
 #include "machine/vm/qemu.h"
 #include "machine/vm/qmp.h"
 #include "machine/vm/vm.h"
 
-#define FAST          "{\"boot\": \"restore\", \"accel\": \"tcg\"}"
 #define FAST_WITH_NET "{\"boot\": \"restore\", \"accel\": \"tcg\", \"guest-net\": \"tap\"}"
 
 /* Every one of them is there, and none before the one that precedes it. */
@@ -321,26 +316,6 @@ static void what_cannot_be_is_refused_with_a_way_out(void **state)
 	}
 }
 
-/* The kernel in the cache, whose boot under KVM is the question. */
-static void ask_verdict(struct kvm_verdict *ret)
-{
-	const struct image_config config = {.cache_dir = scene_places.cache_dir,
-					    .libexec_dir = scene_places.libexec_dir,
-					    .journal = scene_places.journal};
-	struct tare_err err = {0};
-	struct image image;
-	char path[512];
-
-	scene_need(qemu_find(path, sizeof(path), &err), &err);
-	scene_need(image_ensure(&config, &image, &err), &err);
-	const struct kvm_verdict_key key = {.cache_dir = scene_places.cache_dir,
-					    .qemu_path = path,
-					    .guest_kernel = image.kernel_sha256};
-
-	kvm_verdict_get(&key, ret);
-	image_release(&image);
-}
-
 static void a_guest_has_the_cpus_of_its_cpuset_one_to_one(void **state)
 {
 	const struct limits both = {.cpuset = 3};
@@ -369,130 +344,6 @@ static void a_guest_has_the_cpus_of_its_cpuset_one_to_one(void **state)
 	assert_null(json_object_get(pinning, "why"));
 	json_decref(d);
 	scene_need(scene_close(&err), &err);
-}
-
-static void kvm_that_boots_no_guest_is_an_error_within_its_deadline(void **state)
-{
-	const struct limits little = {.cpus = 0.1};
-	struct kvm_verdict verdict;
-	struct tare_err err = {0};
-	uint64_t begun;
-
-	(void)state;
-	scene_need(kvm_verdict_forget(scene_places.cache_dir, &err), &err);
-	ask_verdict(&verdict);
-	if (verdict.kind == KVM_VERDICT_REAL)
-		skip();
-	/* What is slow for want of CPU shows nothing. */
-	assert_true(scene_try("{\"accel\": \"kvm\", \"patience\": \"1s\"}", &little, &err) < 0);
-	ask_verdict(&verdict);
-	assert_int_not_equal(verdict.kind, KVM_VERDICT_DOES_NOT_BOOT);
-	err = (struct tare_err){0};
-	begun = clock_now_ns();
-	assert_int_equal(scene_try("{\"accel\": \"kvm\", \"patience\": \"3s\"}", NULL, &err),
-			 -ENOTSUP);
-	assert_non_null(strstr(err.msg, "accel=tcg"));
-	assert_true(clock_now_ns() - begun < 30 * NS_PER_S); /* nowhere near a hang */
-	assert_int_equal(scene_qemu(), 0);
-	ask_verdict(&verdict);
-	if (verdict.kind == KVM_VERDICT_ABSENT)
-		skip();
-	assert_int_equal(verdict.kind, KVM_VERDICT_DOES_NOT_BOOT);
-	/* It is known now: no QEMU, and the reason again. */
-	err = (struct tare_err){0};
-	assert_int_equal(scene_try("{\"accel\": \"kvm\", \"patience\": \"3s\"}", NULL, &err),
-			 -ENOTSUP);
-	assert_non_null(strstr(err.msg, "does not boot"));
-}
-
-static void without_real_kvm_auto_falls_back_and_says_so(void **state)
-{
-	struct tare_err err = {0};
-	struct kvm_verdict verdict;
-	json_t *d;
-
-	(void)state;
-	ask_verdict(&verdict);
-	if (verdict.kind == KVM_VERDICT_REAL)
-		skip();
-	d = scene_open("{\"boot\": \"restore\"}", NULL)->ops->describe(scene_open_one);
-	assert_string_equal(json_string_or(d, "accel", ""), "tcg");
-	assert_non_null(strstr(json_string_or(d, "warning", ""), "emulated, not virtualized"));
-	assert_string_equal(json_string_or(d, "warning", ""), json_string_or(d, "accel_why", "?"));
-	json_decref(d);
-	scene_need(scene_close(&err), &err);
-}
-
-/* With our stdin from, and our stdout to, a file. */
-static int exec_with_files(char *const *argv, const char *in, const char *out, int *ret_status)
-{
-	struct trial_spec spec = {.env = "x", .machine = "vm", .box = "container", .load = "exec"};
-	int was[2] = {dup(0), dup(1)};
-	int fds[2] = {open(in, O_RDONLY | O_CLOEXEC),
-		      open(out, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
-	struct tare_err err = {0};
-	int r;
-
-	(void)fflush(stdout);
-	for (int i = 0; i < 2; i++)
-		assert_true(fds[i] >= 0 && dup2(fds[i], i) == i);
-	r = scene_open_one->ops->exec(scene_open_one, &spec, argv, NULL, NULL, NULL, ret_status,
-				      &err);
-	for (int i = 0; i < 2; i++) {
-		(void)dup2(was[i], i);
-		(void)close(was[i]);
-		(void)close(fds[i]);
-	}
-	if (r < 0)
-		(void)fprintf(stderr, "exec: %s\n", err.msg);
-	return r;
-}
-
-static void a_command_has_our_stdio_and_its_status_comes_back(void **state)
-{
-	char *const cat[] = {(char[]){"cat"}, NULL};
-	char *const fails[] = {(char[]){"sh"}, (char[]){"-c"}, (char[]){"exit 42"}, NULL};
-	char *const none[] = {(char[]){"no-such-program"}, NULL};
-	char out[300], sent[DIGEST_SIZE], got[DIGEST_SIZE];
-	struct tare_err err = {0};
-	int status = -1;
-
-	(void)state;
-	(void)snprintf(out, sizeof(out), "%.256s/out", scene_places.work_dir);
-	(void)scene_open(FAST, NULL);
-	assert_int_equal(exec_with_files(cat, TARE_BINARY_DIR "/tare-load", out, &status), 0);
-	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-	scene_need(digest_file(TARE_BINARY_DIR "/tare-load", sent, &err), &err);
-	scene_need(digest_file(out, got, &err), &err);
-	assert_string_equal(got, sent);
-	assert_int_equal(exec_with_files(fails, "/dev/null", out, &status), 0);
-	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 42);
-	assert_int_equal(exec_with_files(none, "/dev/null", out, &status), -ENOENT);
-	(void)unlink(out);
-	scene_need(scene_close(&err), &err);
-}
-
-/* What one of them wrote is not there in the other, which began from the same state. */
-static void restored_guests_have_disks_of_their_own(void **state)
-{
-	char *const write[] = {(char[]){"sh"}, (char[]){"-c"}, (char[]){"echo 1 > /work/mine"},
-			       NULL};
-	char *const look[] = {(char[]){"sh"}, (char[]){"-c"}, (char[]){"test ! -e /work/mine"},
-			      NULL};
-	struct machine *first = scene_open(FAST, NULL);
-	struct tare_err err = {0};
-	int status = -1;
-
-	(void)state;
-	assert_int_equal(exec_with_files(write, "/dev/null", "/dev/null", &status), 0);
-	assert_int_equal(status, 0);
-	(void)scene_open(FAST, NULL);
-	assert_int_equal(exec_with_files(look, "/dev/null", "/dev/null", &status), 0);
-	assert_int_equal(status, 0);
-	assert_int_equal(scene_disks(), 2);
-	scene_need(scene_close(&err), &err);
-	scene_need(first->ops->close(first, &err), &err);
-	assert_int_equal(scene_disks(), 0);
 }
 
 /* It is read back as any limit; and a guest that gives nothing back is not waited for for ever. */
@@ -535,13 +386,6 @@ int main(void)
 		cmocka_unit_test_teardown(half_a_cpu_is_seen_as_throttling_of_qemu, scene_end_test),
 		cmocka_unit_test_teardown(what_cannot_be_is_refused_with_a_way_out, scene_end_test),
 		cmocka_unit_test_teardown(a_guest_has_the_cpus_of_its_cpuset_one_to_one,
-					  scene_end_test),
-		cmocka_unit_test_teardown(kvm_that_boots_no_guest_is_an_error_within_its_deadline,
-					  scene_end_test),
-		cmocka_unit_test_teardown(without_real_kvm_auto_falls_back_and_says_so,
-					  scene_end_test),
-		cmocka_unit_test_teardown(restored_guests_have_disks_of_their_own, scene_end_test),
-		cmocka_unit_test_teardown(a_command_has_our_stdio_and_its_status_comes_back,
 					  scene_end_test),
 	};
 

@@ -10,7 +10,6 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 
-#define FAST  "{\"boot\": \"restore\", \"accel\": \"tcg\"}"
 #define HASTY "{\"boot\": \"restore\", \"accel\": \"tcg\", \"silence\": \"6s\"}"
 
 /* A shell in the bare guest: it is root there, and may do anything. */

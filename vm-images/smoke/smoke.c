@@ -150,9 +150,9 @@ static const char *find(const char *in, const char *what)
 	return NULL;
 }
 
-static uint32_t read_number(const char *at)
+static uint64_t read_number(const char *at)
 {
-	uint32_t value = 0;
+	uint64_t value = 0;
 
 	for (; *at >= '0' && *at <= '9'; at++)
 		value = value * 10 + (uint32_t)(*at - '0');
@@ -243,7 +243,7 @@ static void answer_start(void)
 	begin_answer(",\"ok\":{\"player\":0}}\n");
 }
 
-static uint32_t number_of(const char *key)
+static uint64_t number_of(const char *key)
 {
 	const char *at = find(line, key);
 
@@ -268,7 +268,8 @@ static void operate(uint32_t n)
  * is up. */
 static void answer_slice(void)
 {
-	uint32_t lead_in = number_of("\"lead_in\":"), ops = number_of("\"iters\":");
+	uint32_t lead_in = (uint32_t)number_of("\"lead_in\":");
+	uint32_t ops = (uint32_t)number_of("\"iters\":");
 	uint64_t solo_ns = number_of("\"duration_ns\":"), begin, ns;
 
 	operate(lead_in);
@@ -323,7 +324,7 @@ _Noreturn void smoke_main(const struct start_info *info)
 	outb(DEBUG_PORT, DEBUG_BYTE);
 	tsc_begin = read_tsc();
 	if (khz && read_number(khz))
-		tsc_khz = read_number(khz);
+		tsc_khz = (uint32_t)read_number(khz);
 	outb(UART_FIFO, UART_FIFO_ON);
 	put("{\"hello\":{\"kernel\":\"tare-smoke\",\"clocksource\":\"tsc\",\"cpus\":1,"
 	    "\"memory_bytes\":0,\"btf\":false,\"cgroup_mode\":\"none\",\"agent\":\"smoke\"}}\n");

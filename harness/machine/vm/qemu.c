@@ -304,8 +304,7 @@ static void close_all(struct qemu *qemu)
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (*fds[i] >= 0)
 			(void)close(take_fd(fds[i]));
-	while (qemu->n_vcpus > 0)
-		(void)close(qemu->vcpu_fds[--qemu->n_vcpus]);
+	qemu_threads_close(qemu);
 	qmp_close(qemu->qmp);
 	console_close(qemu->console);
 	json_decref(qemu->pinning);

@@ -59,7 +59,7 @@ struct qemu_config {
 	struct journal *journal;
 };
 
-#define QEMU_VCPUS_MAX 64
+#define QEMU_VCPUS_MAX 16
 
 /* What left QEMU: of a guest's end. */
 #define QEMU_EXIT_CLEAN  33 /* the agent left by isa-debug-exit with 0x10 */

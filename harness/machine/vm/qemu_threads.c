@@ -129,7 +129,14 @@ static void say_why(json_t *pinning, uint64_t cpus, size_t n_vcpus, bool elsewhe
 		(void)json_put(pinning, "why", why);
 }
 
-/* A kernel without CONFIG_SCHED_INFO has none. */
+void qemu_threads_close(struct qemu *qemu)
+{
+	while (qemu->n_vcpus > 0)
+		(void)close(qemu->vcpu_fds[--qemu->n_vcpus]);
+}
+
+/* A kernel without CONFIG_SCHED_INFO has none. All or none: some of them would look like a guest of
+ * fewer CPUs. */
 static void open_accounts(struct qemu *qemu, const struct vcpus *vcpus)
 {
 	char path[80];
@@ -140,8 +147,10 @@ static void open_accounts(struct qemu *qemu, const struct vcpus *vcpus)
 		(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/schedstat", qemu->process.pid,
 			       vcpus->threads[i]);
 		fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd < 0)
+		if (fd < 0) {
+			qemu_threads_close(qemu);
 			return;
+		}
 		qemu->vcpu_fds[qemu->n_vcpus++] = fd;
 	}
 }

@@ -14,6 +14,8 @@ struct tare_err;
  * vCPUs' accounts are opened either way. */
 int qemu_threads_place(struct qemu *qemu, uint64_t cpus, uint64_t deadline_ns,
 		       struct tare_err *err);
+/* Close the accounts. */
+void qemu_threads_close(struct qemu *qemu);
 
 /* Since QEMU began. */
 struct qemu_times {

@@ -17,7 +17,6 @@
 
 #define MIB            (1ULL << 20)
 #define MEMORY_LEAST   (128 * MIB) /* below, Debian's kernel and its modules do not fit */
-#define VCPUS_MAX      16
 /* A kernel that KVM runs on the CPU boots in a second; this is for busy machines. */
 #define CONFIRM_NS     (15 * NS_PER_S)
 #define KERNEL_DEBIAN  "debian"
@@ -222,14 +221,15 @@ static int read_cpus(const struct machine_config *config, struct vm_settings *s,
 	int r = 0;
 
 	if (strcmp(asked, AUTO) != 0)
-		r = units_parse_count("machine vm: option vcpus", asked, 1, VCPUS_MAX, &vcpus, err);
+		r = units_parse_count("machine vm: option vcpus", asked, 1, QEMU_VCPUS_MAX, &vcpus,
+				      err);
 	else if (cpuset)
 		vcpus = (uint64_t)__builtin_popcountll(cpuset);
-	if (r == 0 && vcpus > VCPUS_MAX)
+	if (r == 0 && vcpus > QEMU_VCPUS_MAX)
 		return err_set(err, EINVAL,
 			       "a guest has at most %d virtual CPUs: give fewer by --cpuset-cpus, "
 			       "or vcpus=",
-			       VCPUS_MAX);
+			       QEMU_VCPUS_MAX);
 	s->vcpus = (unsigned int)vcpus;
 	if (strcmp(option(config, "pin"), "on") == 0)
 		s->cpus = cpuset ? cpuset : config->cpus;

@@ -15,6 +15,7 @@
 struct tare_err;
 
 #define VM_PLAYERS 256
+#define VM_PINGS   8 /* that a comparison of clocks takes */
 
 struct vm_player {
 	bool used;
@@ -46,8 +47,6 @@ typedef int (*vm_booter)(const struct machine_config *config, struct vm_boot *re
 /* Boot one and look after it from then on. */
 int vm_open_by(const struct machine_ops *ops, vm_booter boot, const struct machine_config *config,
 	       struct machine **ret, struct tare_err *err);
-/* "boot" of its description; new reference. */
-json_t *vm_describe_boot(const struct vm *vm);
 int vm_start(struct machine *machine, const struct trial_spec *spec, machine_player *ret,
 	     struct tare_err *err);
 int vm_slice(struct machine *machine, machine_player player, const struct play_request *request,
