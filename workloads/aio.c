@@ -3,33 +3,26 @@
 
 #include <fcntl.h>
 #include <linux/aio_abi.h>
-#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/err.h"
-#include "base/units.h"
 #include "param.h"
 #include "refusal.h"
-#include "workfile.h"
+#include "requests.h"
 #include "workload.h"
 
-#define DEPTH_MAX 128
-#define BLOCK     4096
-
 struct aio {
-	struct workfile file;
+	struct requests all;
 	aio_context_t context;
-	uint64_t depth;
-	char *block;
-	struct iocb requests[DEPTH_MAX], *pointers[DEPTH_MAX];
+	struct iocb requests[REQUESTS_MAX], *pointers[REQUESTS_MAX];
 };
 
 static int aio_run(void *state, uint64_t iters, struct tare_err *err)
 {
 	struct aio *s = state;
-	struct io_event events[DEPTH_MAX];
-	long depth = (long)s->depth;
+	struct io_event events[REQUESTS_MAX];
+	long depth = (long)s->all.depth;
 
 	for (uint64_t i = 0; i < iters; i++) {
 		if (syscall(SYS_io_submit, s->context, depth, s->pointers) != depth)
@@ -37,7 +30,7 @@ static int aio_run(void *state, uint64_t iters, struct tare_err *err)
 		if (syscall(SYS_io_getevents, s->context, depth, depth, events, NULL) != depth)
 			return err_errno(err, "io_getevents");
 		for (long n = 0; n < depth; n++)
-			if (events[n].res != BLOCK)
+			if (events[n].res != REQUESTS_BLOCK)
 				return err_set(err, EIO, "a read gave %lld",
 					       (long long)events[n].res);
 	}
@@ -52,23 +45,17 @@ static int aio_setup(void *state, const char *const *params, struct tare_err *er
 	direct = param_choice("direct", params[0], "off|on", err);
 	if (direct < 0)
 		return direct;
-	r = units_parse_count("depth", params[1], 1, DEPTH_MAX, &s->depth, err);
-	if (r < 0)
+	if ((r = requests_read_depth(&s->all, params[1], err)) < 0 ||
+	    (r = requests_make_file(&s->all, direct ? O_DIRECT : 0, err)) < 0)
 		return r;
-	s->block = aligned_alloc(BLOCK, BLOCK);
-	if (!s->block)
-		return err_set(err, ENOMEM, "out of memory");
-	r = workfile_make(&s->file, BLOCK, direct ? O_DIRECT : 0, err);
-	if (r < 0)
-		return r;
-	for (uint64_t i = 0; i < s->depth; i++) {
+	for (uint64_t i = 0; i < s->all.depth; i++) {
 		s->requests[i] = (struct iocb){.aio_lio_opcode = IOCB_CMD_PREAD,
-					       .aio_fildes = (uint32_t)s->file.fd,
-					       .aio_buf = (uintptr_t)s->block,
-					       .aio_nbytes = BLOCK};
+					       .aio_fildes = (uint32_t)s->all.file.fd,
+					       .aio_buf = (uintptr_t)s->all.block,
+					       .aio_nbytes = REQUESTS_BLOCK};
 		s->pointers[i] = &s->requests[i];
 	}
-	if (syscall(SYS_io_setup, s->depth, &s->context) < 0)
+	if (syscall(SYS_io_setup, s->all.depth, &s->context) < 0)
 		return refusal_errno(err, "io_setup");
 	return aio_run(s, 1, err);
 }
@@ -79,8 +66,7 @@ static void aio_teardown(void *state)
 
 	if (s->context)
 		(void)syscall(SYS_io_destroy, s->context);
-	workfile_remove(&s->file);
-	free(s->block);
+	requests_remove(&s->all);
 }
 
 const struct workload workload_aio = {
@@ -89,7 +75,7 @@ const struct workload workload_aio = {
 	.op = "io_submit(2) and io_getevents(2) of all requests, 4 KiB each",
 	.groups = "io",
 	.params = (const struct workload_param[]){{"direct", "O_DIRECT: off|on", "off"},
-						  {"depth", "requests at a time: 1 to 128", "1"},
+						  REQUESTS_DEPTH,
 						  {NULL, NULL, NULL}},
 	.syscalls = (const struct workload_syscall[]){{"io_submit", 1, NULL},
 						      {"io_getevents", 1, NULL},

@@ -2,6 +2,8 @@
 #pragma once
 /* blocks: a cached file of equal blocks, which are read or written in turn. */
 
+#include <sys/types.h>
+
 #include "workfile.h"
 #include "workload.h"
 
@@ -22,6 +24,9 @@ struct blocks {
 /* setup() and teardown() of struct workload. */
 int blocks_setup(void *state, const char *const *params, struct tare_err *err);
 void blocks_teardown(void *state);
+
+/* -errno, and that the call failed or moved n bytes, which are not one block. */
+int blocks_refuse(const char *call, ssize_t n, struct tare_err *err);
 
 /* Where the next one is; inlined, since it is in the timed loop. */
 static inline uint64_t blocks_next(struct blocks *s)

@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of file descriptors, and a reference to an open file. */
 
-#include <unistd.h>
-
-#include "base/err.h"
+#include "dup.h"
 #include "workload.h"
 
 static int dup_load_run(void *state, uint64_t iters, struct tare_err *err)
 {
 	(void)state;
 	for (uint64_t i = 0; i < iters; i++) {
-		int fd = dup(STDIN_FILENO);
+		int r = dup_and_close(err);
 
-		if (fd < 0)
-			return err_errno(err, "dup");
-		if (close(fd) < 0)
-			return err_errno(err, "close");
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }

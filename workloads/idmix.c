@@ -5,19 +5,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/err.h"
+#include "dup.h"
 #include "workload.h"
 
 static int idmix_run(void *state, uint64_t iters, struct tare_err *err)
 {
 	(void)state;
 	for (uint64_t i = 0; i < iters; i++) {
-		int fd = dup(STDIN_FILENO);
+		int r = dup_and_close(err);
 
-		if (fd < 0)
-			return err_errno(err, "dup");
-		if (close(fd) < 0)
-			return err_errno(err, "close");
+		if (r < 0)
+			return r;
 		(void)getpid();
 		(void)getuid();
 		(void)umask(022);

@@ -3,7 +3,6 @@
 
 #include <unistd.h>
 
-#include "base/err.h"
 #include "blocks.h"
 
 static int pwrite_load_run(void *state, uint64_t iters, struct tare_err *err)
@@ -14,8 +13,7 @@ static int pwrite_load_run(void *state, uint64_t iters, struct tare_err *err)
 		ssize_t n = pwrite(s->file.fd, s->buf, s->size, (off_t)blocks_next(s));
 
 		if (n != (ssize_t)s->size)
-			return n < 0 ? err_errno(err, "pwrite")
-				     : err_set(err, EIO, "pwrite took %zd bytes", n);
+			return blocks_refuse("pwrite", n, err);
 	}
 	return 0;
 }

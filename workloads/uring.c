@@ -1,32 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* Requests through a ring that is shared with the kernel: so many at a time by one call. */
 
-#include <fcntl.h>
 #include <linux/io_uring.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/err.h"
-#include "base/units.h"
 #include "param.h"
 #include "refusal.h"
-#include "workfile.h"
+#include "requests.h"
 #include "workload.h"
-
-#define DEPTH_MAX 128
-#define BLOCK     4096
 
 enum uring_what { URING_NOP, URING_READ };
 
 struct uring {
 	int what, fd; /* fd: of the ring, 0 while there is none */
-	uint64_t depth;
-	struct workfile file;
-	char *block;
+	struct requests all;
 	char *rings; /* both, in one mapping */
 	size_t rings_size, sqes_size;
 	struct io_uring_sqe *sqes;
@@ -84,17 +76,17 @@ static void fill_rings(struct uring *s, const struct io_uring_params *p)
 		if (s->what != URING_READ)
 			continue;
 		sqe->opcode = IORING_OP_READ;
-		sqe->fd = s->file.fd;
-		sqe->addr = (uintptr_t)s->block;
-		sqe->len = BLOCK;
+		sqe->fd = s->all.file.fd;
+		sqe->addr = (uintptr_t)s->all.block;
+		sqe->len = REQUESTS_BLOCK;
 	}
-	s->result = s->what == URING_READ ? BLOCK : 0;
+	s->result = s->what == URING_READ ? REQUESTS_BLOCK : 0;
 }
 
 static int uring_run(void *state, uint64_t iters, struct tare_err *err)
 {
 	struct uring *s = state;
-	uint32_t depth = (uint32_t)s->depth;
+	uint32_t depth = (uint32_t)s->all.depth;
 
 	for (uint64_t i = 0; i < iters; i++) {
 		uint32_t head = atomic_load_explicit(s->cq_head, memory_order_relaxed);
@@ -128,16 +120,12 @@ static int uring_setup(void *state, const char *const *params, struct tare_err *
 	s->what = param_choice("what", params[0], "nop|read", err);
 	if (s->what < 0)
 		return s->what;
-	r = units_parse_count("depth", params[1], 1, DEPTH_MAX, &s->depth, err);
+	r = requests_read_depth(&s->all, params[1], err);
+	if (r == 0 && s->what == URING_READ)
+		r = requests_make_file(&s->all, 0, err);
 	if (r < 0)
 		return r;
-	s->block = aligned_alloc(BLOCK, BLOCK);
-	if (!s->block)
-		return err_set(err, ENOMEM, "out of memory");
-	r = s->what == URING_READ ? workfile_make(&s->file, BLOCK, 0, err) : 0;
-	if (r < 0)
-		return r;
-	r = (int)syscall(SYS_io_uring_setup, s->depth, &p);
+	r = (int)syscall(SYS_io_uring_setup, s->all.depth, &p);
 	if (r < 0)
 		return refusal_errno(err, "io_uring_setup");
 	s->fd = r;
@@ -158,8 +146,7 @@ static void uring_teardown(void *state)
 		(void)munmap(s->rings, s->rings_size);
 	if (s->fd > 0)
 		(void)close(s->fd);
-	workfile_remove(&s->file);
-	free(s->block);
+	requests_remove(&s->all);
 }
 
 const struct workload workload_uring = {
@@ -168,7 +155,7 @@ const struct workload workload_uring = {
 	.op = "io_uring_enter(2) for all requests at a time",
 	.groups = "io",
 	.params = (const struct workload_param[]){{"what", "is asked for: nop|read", "nop"},
-						  {"depth", "requests at a time: 1 to 128", "1"},
+						  REQUESTS_DEPTH,
 						  {NULL, NULL, NULL}},
 	.syscalls = (const struct workload_syscall[]){{"io_uring_enter", 1, NULL}, {NULL, 0, NULL}},
 	.state_size = sizeof(struct uring),

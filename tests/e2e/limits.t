@@ -56,8 +56,6 @@ ok "a byte goes there and back; without a device it is unsupported" echoes
 ok "without a device a rate is refused" says "use container,net=veth" in_box --net-rate 20mbit
 ok "natively too" says "use container,net=veth" "$tare" exec -e native --net-rate 20mbit -- true
 ok "a rate without its unit is refused" says "lacks a unit" in_box --net-rate 20
-ok "the rate holds both ways, and nothing holds without it" "$tare" validate --scale 0.4 \
-	-e container,net=veth net-rate
 # A device counts what it is handed as one packet, the limit's queue what goes over the wire: without the
 # 66 bytes of headers of each (Ethernet, IPv4, TCP with timestamps), both are what the load has sent, but for
 # what still lies in its socket.
@@ -72,7 +70,11 @@ traffic() {
 				.overlimits[-1] > 0 and .peer_overlimits[-1] == 0)'
 }
 # Where we are in a guest ourselves: networks are the same there, and top comes too late for it.
-[ -n "${TARE_IN_GUEST-}" ] || ok "what a load sends is counted at both ends, and what its limit held back" traffic
+if [ -z "${TARE_IN_GUEST-}" ]; then
+	ok "the rate holds both ways, and nothing holds without it" "$tare" validate --scale 0.4 \
+		-e container,net=veth net-rate
+	ok "what a load sends is counted at both ends, and what its limit held back" traffic
+fi
 ok "the machine's own network is as before" sh -c "ls /sys/class/net | cmp - '$work/links'"
 
 ulimits() { # on a process, wherever it is; where it may, above what was the most

@@ -14,10 +14,7 @@ need jq jq --version
 
 everywhere="memory-cache memory-max"
 v2_only="memory-high memory-low memory-min oom-group"
-# Where we are in a guest ourselves, what takes long is left to those of the host.
-[ -z "${TARE_IN_GUEST-}" ] || { everywhere=memory-max v2_only="memory-high memory-min oom-group"; }
-# shellcheck disable=SC2086 # words
-validate() { to=$1; shift; "$tare" validate -q --scale 0.4 -o "$to" "$@" >"$work/said" 2>&1; }
+scale=0.4
 
 # shellcheck disable=SC2086 # words
 validate "$work/container" -e container $everywhere $v2_only memory-swap

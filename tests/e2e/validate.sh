@@ -4,6 +4,14 @@
 # shellcheck disable=SC2034 # for those who source this
 boxes=$(cd "$(dirname "$0")/../data/boxes" && pwd)
 
+# validate FILE ARGUMENT...: at $scale of the full times. What the file held before is no answer.
+validate() {
+	to=$1
+	shift
+	rm -f "$to"
+	"$tare" validate -q --scale "$scale" -o "$to" "$@" >"$to.said" 2>&1
+}
+
 # verdict FILE CHECK WORD...: the check's verdict is one of the words.
 verdict() {
 	jq -r --arg check "$2" '.results[] | select(.check == $check) | "\(.verdict) \(.why)", .figure' "$1"

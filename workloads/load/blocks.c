@@ -30,6 +30,12 @@ int blocks_setup(void *state, const char *const *params, struct tare_err *err)
 	return workfile_make(&s->file, s->end, 0, err);
 }
 
+int blocks_refuse(const char *call, ssize_t n, struct tare_err *err)
+{
+	return n < 0 ? err_errno(err, "%s", call)
+		     : err_set(err, EIO, "%s moved %zd bytes", call, n);
+}
+
 void blocks_teardown(void *state)
 {
 	struct blocks *s = state;
