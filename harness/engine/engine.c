@@ -35,17 +35,20 @@ struct engine {
 	const char *end;    /* why to stop, NULL while there is no reason */
 };
 
+/* Masks of CPUs are of so many bits, units_parse_cpus() included. */
+#define MASK_CPUS 64
+
 int engine_last_cpu(void)
 {
 	cpu_set_t cpus;
 
 	if (sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
-		return 0;
-	for (int cpu = CPU_SETSIZE - 1; cpu > 0; cpu--) {
+		return -1;
+	for (int cpu = MASK_CPUS - 1; cpu >= 0; cpu--) {
 		if (CPU_ISSET((unsigned int)cpu, &cpus))
 			return cpu;
 	}
-	return 0;
+	return -1;
 }
 
 int engine_check_env(const struct env_choice *env, struct tare_err *err)
@@ -420,6 +423,11 @@ int engine_run(const struct engine_config *config, struct engine_result *ret, st
 	};
 	if (sched_getaffinity(0, sizeof(e.instances.cpus), &e.instances.cpus) < 0)
 		return err_errno(err, "sched_getaffinity");
+	if (e.instances.players_cpu < 0)
+		return err_set(
+			err, ENOTSUP,
+			"players run on one of the CPUs 0 to 63, and we may use none of them: "
+			"allow one by taskset(1)");
 	r = begin(&e, err);
 	if (r == 0)
 		r = play_rounds(&e, err);

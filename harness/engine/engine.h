@@ -37,7 +37,7 @@ struct engine_config {
 	bool resume;       /* run_dir holds a run of this campaign: carry out what it lacks */
 	bool solo_turns;   /* for comparison: each player plays all its slices before the next */
 	int conductor_cpu; /* where we run while players take turns; -1: anywhere */
-	int players_cpu;   /* where players run; -1: the last one we may use */
+	int players_cpu;   /* where players run; -1: engine_last_cpu() */
 	const volatile sig_atomic_t *interrupted; /* set by a signal: stop at the next turn */
 	void (*progress)(const struct engine_progress *progress, void *context);
 	void *context;
@@ -52,7 +52,8 @@ struct engine_result {
  * -EINTR is no error: the result says "interrupted", and the run is valid and resumes. */
 int engine_run(const struct engine_config *config, struct engine_result *ret, struct tare_err *err);
 
-/* The last CPU that we may use, which is where players run; 0 when that cannot be asked. */
+/* The last CPU that we may use, which is where players run, of those that a mask names; -1: we may
+ * use none of them. */
 int engine_last_cpu(void);
 
 /* -ENOTSUP and why: it cannot be had here. */

@@ -337,16 +337,13 @@ static int clean_up(struct bench *b, struct tare_err *err)
 static int choose_cpu(const struct bench_plan *plan, cpu_set_t *ret_ours)
 {
 	cpu_set_t one;
-	int last = 0;
+	int last = engine_last_cpu();
 
 	CPU_ZERO(&one);
 	if (sched_getaffinity(0, sizeof(*ret_ours), ret_ours) < 0)
 		CPU_ZERO(ret_ours);
-	if (plan->limits.cpuset || CPU_COUNT(ret_ours) == 0)
+	if (plan->limits.cpuset || CPU_COUNT(ret_ours) == 0 || last < 0)
 		return -1;
-	for (int cpu = 0; cpu < 64; cpu++)
-		if (CPU_ISSET((unsigned int)cpu, ret_ours))
-			last = cpu;
 	CPU_SET((unsigned int)last, &one);
 	(void)sched_setaffinity(0, sizeof(one), &one);
 	return last;

@@ -304,18 +304,15 @@ static void show_progress(const struct engine_progress *p, void *context)
 static void choose_cpus(const struct run_options *options, struct engine_config *config)
 {
 	cpu_set_t cpus;
-	int last = 0, other = -1;
+	int last = engine_last_cpu(), other = -1;
 
-	config->players_cpu = config->conductor_cpu = -1;
-	if (sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
-		return;
-	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-		if (!CPU_ISSET((unsigned int)cpu, &cpus))
-			continue;
-		other = last;
-		last = cpu;
-	}
 	config->players_cpu = last;
+	config->conductor_cpu = -1;
+	if (last < 0 || sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
+		return;
+	for (int cpu = 0; cpu < last; cpu++)
+		if (CPU_ISSET((unsigned int)cpu, &cpus))
+			other = cpu;
 	if (!options->conductor || strcmp(options->conductor, "same") == 0)
 		config->conductor_cpu = last;
 	else if (strcmp(options->conductor, "other") == 0)
