@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "base/units.h"
 
 void summary_put_marks(json_t *object, const char *key, const struct run_env *env)
@@ -24,6 +25,41 @@ bool summary_is_like(const json_t *a, const json_t *b, const char *key)
 		if (strcmp(json_string_or(a, keys[i], ""), json_string_or(b, keys[i], "")) != 0)
 			return false;
 	return true;
+}
+
+/* What summary_is_like() compares, as one text. */
+static char *likeness(const json_t *row, const char *key)
+{
+	return text_format("%s\x1f%s\x1f%s\x1f%s\x1f%s", json_string_or(row, "group", ""),
+			   json_string_or(row, "load", ""), json_string_or(row, "params", ""),
+			   json_string_or(row, "mode", ""), json_string_or(row, key, ""));
+}
+
+json_t *summary_index_baseline(json_t *list, const char *baseline, const char *key)
+{
+	json_t *index = json_object(), *row;
+	size_t i;
+
+	json_array_foreach(list, i, row)
+	{
+		cleanup_free char *like = NULL;
+
+		if (strcmp(json_string_or(row, "env", ""), baseline) != 0)
+			continue;
+		like = likeness(row, key);
+		if (!like || json_object_set(index, like, row) < 0) {
+			json_decref(index);
+			return NULL;
+		}
+	}
+	return index;
+}
+
+json_t *summary_baseline_of(const json_t *index, const json_t *row, const char *key)
+{
+	cleanup_free char *like = likeness(row, key);
+
+	return like ? json_object_get(index, like) : NULL;
 }
 
 json_t *summary_cell_json(const struct run *run, const struct run_cell *cell)

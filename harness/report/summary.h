@@ -47,6 +47,11 @@ int summary_put_median(const struct run *run, const struct run_cell *cell, json_
 		       struct tare_err *err);
 /* Rows of one group, load and mode, and of the same thing, which key names. */
 bool summary_is_like(const json_t *a, const json_t *b, const char *key);
+/* The baseline's rows of a list by what is the same in others like them: a hostile run has hundreds
+ * of thousands. New reference; NULL: no memory. */
+json_t *summary_index_baseline(json_t *list, const char *baseline, const char *key);
+/* The row in such an index that is like this one, or NULL. */
+json_t *summary_baseline_of(const json_t *index, const json_t *row, const char *key);
 /* An object with the members that name a cell. */
 json_t *summary_cell_json(const struct run *run, const struct run_cell *cell);
 /* Why a ratio says nothing; a new reference. */

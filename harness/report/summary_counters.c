@@ -177,25 +177,25 @@ static int add_cell(const struct run *run, const struct run_cell *cell, json_t *
 }
 
 /* An operation's share against the baseline's, of what both can be believed in. */
-static void add_ratios(json_t *list, const char *baseline)
+static int add_ratios(json_t *list, const char *baseline, struct tare_err *err)
 {
-	json_t *row, *base;
-	size_t i, j;
+	cleanup_json json_t *index = summary_index_baseline(list, baseline, "event");
+	json_t *row;
+	size_t i;
 
+	if (!index)
+		return err_set(err, ENOMEM, "out of memory");
 	json_array_foreach(list, i, row)
 	{
-		json_array_foreach(list, j, base)
-		{
-			double here = json_double_or(row, "per_op", NAN);
-			double there = json_double_or(base, "per_op", NAN);
+		const json_t *base = summary_baseline_of(index, row, "event");
+		double here = json_double_or(row, "per_op", NAN);
+		double there = json_double_or(base, "per_op", NAN);
 
-			if (strcmp(json_string_or(base, "env", ""), baseline) == 0 &&
-			    summary_is_like(row, base, "event") &&
-			    *json_string_or(row, "why", "") == '\0' &&
-			    *json_string_or(base, "why", "") == '\0' && there > 0)
-				(void)json_put(row, "ratio", json_number(here / there));
-		}
+		if (base && *json_string_or(row, "why", "") == '\0' &&
+		    *json_string_or(base, "why", "") == '\0' && there > 0)
+			(void)json_put(row, "ratio", json_number(here / there));
 	}
+	return 0;
 }
 
 int summary_add_counters(const struct run *run, json_t *summary, struct tare_err *err)
@@ -207,6 +207,5 @@ int summary_add_counters(const struct run *run, json_t *summary, struct tare_err
 	for (size_t i = 0; r == 0 && i < run->n_cells; i++)
 		if (run->cells[run->order[i]].observed)
 			r = add_cell(run, &run->cells[run->order[i]], list, err);
-	add_ratios(list, run_baseline(run));
-	return r;
+	return r < 0 ? r : add_ratios(list, run_baseline(run), err);
 }

@@ -168,29 +168,28 @@ static int add_cell_calls(const struct run *run, const struct run_cell *cell, js
 
 /* The ratio of the means to the baseline's. What lies within the observer's own share of a
  * call, its bias, cannot be told apart from it. */
-static void add_call_ratios(json_t *list, const char *baseline)
+static int add_call_ratios(json_t *list, const char *baseline, struct tare_err *err)
 {
-	json_t *call, *base;
-	size_t i, j;
+	cleanup_json json_t *index = summary_index_baseline(list, baseline, "call");
+	json_t *call;
+	size_t i;
 
+	if (!index)
+		return err_set(err, ENOMEM, "out of memory");
 	json_array_foreach(list, i, call)
 	{
+		const json_t *base = summary_baseline_of(index, call, "call");
 		double mean = json_double_or(call, "mean_ns", NAN);
+		double other = json_double_or(base, "mean_ns", NAN);
+		double bias = json_double_or(base, "bias_ns", 0);
 
-		json_array_foreach(list, j, base)
-		{
-			double other = json_double_or(base, "mean_ns", NAN);
-
-			if (!summary_is_like(call, base, "call") ||
-			    strcmp(json_string_or(base, "env", ""), baseline) != 0)
-				continue;
-			(void)json_put(call, "ratio", json_number(mean / other));
-			(void)json_put(call, "resolvable",
-				       json_boolean(call == base ||
-						    fabs(mean - other) >=
-							    json_double_or(base, "bias_ns", 0)));
-		}
+		if (!base)
+			continue;
+		(void)json_put(call, "ratio", json_number(mean / other));
+		(void)json_put(call, "resolvable",
+			       json_boolean(call == base || fabs(mean - other) >= bias));
 	}
+	return 0;
 }
 
 int summary_add_syscalls(const struct run *run, json_t *summary, struct tare_err *err)
@@ -206,6 +205,5 @@ int summary_add_syscalls(const struct run *run, json_t *summary, struct tare_err
 		if (r < 0)
 			return r;
 	}
-	add_call_ratios(list, run_baseline(run));
-	return 0;
+	return add_call_ratios(list, run_baseline(run), err);
 }
