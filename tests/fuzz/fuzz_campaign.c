@@ -12,15 +12,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static json_t *described;
 	struct campaign campaign, again;
 	struct tare_err err = {0};
 	char *text = NULL;
 	size_t length;
 	FILE *to;
 
-	if (!described)
-		described = describe_loads();
+	if (!described && describe_set_up(NULL) < 0)
+		abort();
 	if (campaign_from_text("c", (const char *)data, size, described, &campaign, &err) < 0) {
 		if (!err.code || !err.msg[0])
 			abort(); /* a refusal has a sentence */

@@ -119,7 +119,6 @@ static int restore(const struct machine_config *config, struct vm_boot *b, struc
 	}
 	if (r < 0)
 		return r;
-	plan->has_disk = snapshot.disk != NULL;
 	plan->disk = snapshot.disk;
 	plan->hello = snapshot.hello;
 	plan->state_fd = snapshot.state_fd;

@@ -71,12 +71,12 @@ static int load(const char *folder, struct snapshot *ret, struct tare_err *err)
 	ret->state_fd = open(state, O_RDONLY | O_CLOEXEC);
 	/* QEMU opens it to write whether it does or not. */
 	ret->memory_fd = open(memory, O_RDWR | O_CLOEXEC);
-	if (!ret->hello || ret->state_fd < 0 || ret->memory_fd < 0) {
+	/* A guest that can be saved has a work disk. */
+	if (!ret->hello || ret->state_fd < 0 || ret->memory_fd < 0 || access(disk, R_OK) < 0) {
 		snapshot_clear(ret);
 		return err_set(err, ENOENT, "there is no snapshot '%s'", folder);
 	}
-	if (access(disk, R_OK) == 0)
-		ret->disk = take_pointer(disk);
+	ret->disk = take_pointer(disk);
 	return 0;
 }
 
