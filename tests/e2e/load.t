@@ -83,7 +83,7 @@ is_exact() {
 	done
 	at_last=$?
 	patience=0
-	return $at_last
+	return "$at_last"
 }
 
 # exact_solo CALL LOAD [NAME=VALUE]...: as many calls as operations are told.
