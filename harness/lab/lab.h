@@ -35,6 +35,7 @@ struct lab_ops {
 	/* Can it be done here? 0, or -ENOTSUP and a sentence. May be NULL. image: that was asked
 	 * for, or NULL. */
 	int (*probe)(const char *cache_dir, const char *image, struct tare_err *err);
+	bool takes_image; /* --image is for it */
 	int (*carry_out)(struct lab_work *work, struct tare_err *err);
 	/* The data are a stranger's: what is missing in them is missing in the findings. */
 	int (*judge)(const struct lab_data *data, struct lab_findings *ret, struct tare_err *err);

@@ -25,8 +25,8 @@ static const struct lab_choice choices[] = {
 static int carry_out(struct lab_work *work, struct tare_err *err)
 {
 	static const struct lab_campaign campaign = {
-		.envs = {"native", "nofilter=container,seccomp=off", "container", "uml",
-			 "tcg=vm,accel=tcg"},
+		.envs = {"native", "nofilter=container,seccomp=off", "container",
+			 "kvm=vm,accel=kvm", "uml", "tcg=vm,accel=tcg"},
 		.loads = {LOAD},
 		.rounds = 8,
 		.quick_rounds = 6,
@@ -49,6 +49,8 @@ static int judge(const struct lab_data *data, struct lab_findings *ret, struct t
 		      "a call in the container without its filter, to one natively");
 	lab_add_ratio(data, ret, "container", LOAD, "container",
 		      "a call in the container as it is, to one natively");
+	lab_add_ratio(data, ret, "kvm", LOAD, "guest-kvm",
+		      "a call to the kernel of a guest on hardware (KVM), to one natively");
 	lab_add_ratio(data, ret, "uml", LOAD, "uml",
 		      "a call to a kernel that is itself a process, to one natively");
 	lab_add_ratio(data, ret, "tcg", LOAD, "guest",
@@ -76,12 +78,11 @@ const struct lab_ops lab_ops_paths = {
 		"what the call sees and control groups what it may use; a filter of system calls "
 		"(seccomp) is a program that runs before each one. In a virtual machine the call "
 		"enters the guest's own kernel and, with hardware virtualization, the machine's "
-		"kernel learns nothing of it. Two guests without such hardware are shown beside "
-		"it: "
-		"User-Mode Linux, a kernel that is a process and has its guests' calls trapped for "
-		"it, and a guest whose every instruction is emulated (TCG). Neither is the cost of "
-		"a "
-		"VM on hardware.",
+		"kernel learns nothing of it; such a guest is measured where the machine can have "
+		"one (KVM). Two guests without such hardware are shown beside it: User-Mode Linux, "
+		"a kernel that "
+		"is a process and has its guests' calls trapped for it, and a guest whose every "
+		"instruction is emulated (TCG). Neither is the cost of a VM on hardware.",
 	.question =
 		"getppid(2) does next to nothing but enter the kernel and leave it. What does a "
 		"container without a filter of system calls add to its cost?",

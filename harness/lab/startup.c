@@ -24,7 +24,8 @@ static int carry_out(struct lab_work *work, struct tare_err *err)
 {
 	/* What is played does not matter: each round starts all of them anew. */
 	static const struct lab_campaign campaign = {
-		.envs = {"native", "chroot", "container", "uml", "tcg=vm,accel=tcg"},
+		.envs = {"native", "chroot", "container", "kvm=vm,accel=kvm", "uml",
+			 "tcg=vm,accel=tcg"},
 		.loads = {"getppid"},
 		.rounds = 10,
 		.quick_rounds = 8,
@@ -103,6 +104,10 @@ static int add_weights(const struct lab_data *data, struct lab_findings *ret, st
 		.what = "memory of a container's processes",
 		.unit = "MiB",
 		.note = "without what the kernel keeps for its namespaces"};
+	static const struct lab_figure kvm = {
+		.name = "memory-guest-kvm",
+		.what = "memory of an idle guest on hardware (KVM) with its QEMU",
+		.unit = "MiB"};
 	static const struct lab_figure uml = {.name = "memory-uml",
 					      .what = "memory of an idle guest by User-Mode Linux",
 					      .unit = "MiB"};
@@ -113,6 +118,8 @@ static int add_weights(const struct lab_data *data, struct lab_findings *ret, st
 		.note = "emulated (TCG): its translated code is in it"};
 	int r = add_weight(data, ret, "container", NULL, &box, err);
 
+	if (r == 0)
+		r = add_weight(data, ret, "kvm", "guest", &kvm, err);
 	if (r == 0)
 		r = add_weight(data, ret, "uml", "guest", &uml, err);
 	return r < 0 ? r : add_weight(data, ret, "tcg", "guest", &guest, err);
@@ -133,6 +140,8 @@ static int judge(const struct lab_data *data, struct lab_findings *ret, struct t
 	add_start(data, ret, "native", "ready", "process", "a plain process is ready", "");
 	add_start(data, ret, "chroot", "ready", "chroot", "a process in another root is ready", "");
 	add_start(data, ret, "container", "ready", "container", "a container is ready", "");
+	add_start(data, ret, "kvm", "boot-cold", "guest-boot-kvm",
+		  "a guest on hardware (KVM) has booted", "");
 	add_start(data, ret, "uml", "boot-cold", "uml-boot",
 		  "a guest by User-Mode Linux has booted", "not a VM's time");
 	add_start(data, ret, "tcg", "boot-cold", "guest-boot", "an emulated guest has booted",

@@ -227,6 +227,7 @@ const struct lab_ops lab_ops_userland = {
 		   "would you use to run Windows, or another kernel's modules, and what would that "
 		   "cost?",
 	.probe = probe,
+	.takes_image = true,
 	.carry_out = carry_out,
 	.judge = judge,
 	.show = show,

@@ -29,17 +29,20 @@ of() { jq -e "$2" "$class/$1/lab.json"; }
 ok "each lab can be handed out" eval '"$tare" lab list --json | jq -r ".[].name" >"$work/names" &&
 	test "$(wc -l <"$work/names")" -ge 8 && while read -r each; do
 		"$tare" lab show "$each" >"$work/handout" && grep -q "lab run $each" "$work/handout" || exit 1
-		"$tare" lab show "$each" --json | jq -e ".question and .claim" || exit 1
+		"$tare" lab show "$each" --json | jq -e ".question and .claim and ([.rubric[].points] | add) == 15" || exit 1
 	done <"$work/names"'
 ok "a lab that cannot be done here says why" eval '"$tare" lab list --json |
 	jq -e "map({(.name): .}) | add | .userland | .available == false and (.why | length) > 20"'
 ok "and is not begun" says 77 "tare image import" "$tare" lab run userland --predict b -o "$runs/none"
 ok "without a prediction nothing is run" says 2 "predict first" "$tare" lab run names -o "$runs/none"
 ok "nor with one that cannot be" says 2 "none of a to d" "$tare" lab run names --predict e -o "$runs/none"
+ok "nor with an image that nothing is done with" says 2 "no use for an image" \
+	"$tare" lab run names --predict a --image x -o "$runs/none"
 ok "nor a lab that does not exist" says 2 "did you mean 'names'" "$tare" lab run name --predict a -o "$runs/none"
 ok "nor into a folder with something in it" says 2 "empty" \
 	"$tare" lab run names --predict c -o "$work"
 ok "nor with another action's option" says 2 "for 'tare lab grade'" "$tare" lab run names --predict c --csv x
+ok "nor anything when nothing is asked for" says 2 "say what to do: list, show, run or grade" "$tare" lab
 ok "and nothing was made of it" test ! -e "$runs/none"
 
 for student in Ada Bob Zoë; do
@@ -55,7 +58,7 @@ ok "starts are compared round by round" of Ada/startup '.figures | map({(.name):
 	."container-to-process" | .n == 8 and .low <= .value and .value <= .high'
 ok "the prediction was there before the data" eval 'jq -r .prediction.at "$class/Ada/startup/lab.json" >"$work/at" &&
 	jq -r .sittings[0].begun "$class/Ada/startup/data/run/manifest.json" >>"$work/at" && sort -c "$work/at"'
-ok "what a quick run leaves out is said" of Ada/startup '.missing | length == 2 and all(.why | length > 10)'
+ok "what a quick run leaves out is said" of Ada/startup '.missing | length == 3 and all(.why | length > 10)'
 ok "the report has the verdict and the points" eval 'grep -q "confirmed" "$class/Ada/ps/index.html" &&
 	grep -q "Points" "$class/Ada/ps/report.md"'
 ok "the engine's own report can be made of it" "$tare" report "$class/Ada/startup/data/run" -f csv
@@ -95,7 +98,7 @@ sed -i 's/"ns":\[\([0-9]\)/"ns":[9\1/' "$class/Zoë/startup/data/run/records.jso
 until test -s "$class/Eve/startup/data/run/manifest.json" || ! kill -0 $pid 2>/dev/null; do sleep 0.01; done
 kill -INT $pid; wait $pid; stopped=$?
 ok "an experiment that is stopped says so" test $stopped = 130
-ok "who copies, changes or stops is flagged" says 1 "copied: the same data" "$tare" lab grade "$class"
+ok "who copies, changes or stops is flagged" says 1 "Bob/again: copied: the same data" "$tare" lab grade "$class"
 ok "by name" eval 'fails graded && rows "(.folder | test(\"(Ada/startup|Bob/again)$\"))" "length == 2 and all(.flags[0].kind == \"copied\")" &&
 	rows ".folder | endswith(\"Zoë/startup\")" "length == 1 and .[0].flags[0].kind == \"tampered\"" &&
 	rows ".folder | endswith(\"Eve/startup\")" ".[0].flags | map(.kind) == [\"incomplete\"]"'

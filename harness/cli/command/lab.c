@@ -18,6 +18,7 @@
 #include "cli/log.h"
 #include "cli/options.h"
 #include "cli/places.h"
+#include "cli/table.h"
 #include "engine/random.h"
 #include "engine/store.h"
 #include "kernel/journal.h"
@@ -313,6 +314,15 @@ static int run_in_places(const struct command *command, const struct lab_ops *la
 	return r < 0 ? r : tell(lab, cli, submission, dir, err);
 }
 
+/* What is known to be wrong before anything is looked for. */
+static int check_run(const struct lab_ops *lab, const struct lab_options *own, struct tare_err *err)
+{
+	if (own->image && !lab->takes_image)
+		return err_set(err, EINVAL, "--image: the lab '%s' has no use for an image",
+			       lab->name);
+	return own->out_dir ? store_check_empty(own->out_dir, err) : 0;
+}
+
 static int run(const struct command *command, const struct lab_options *own,
 	       const struct cli_options *cli, struct tare_err *err)
 {
@@ -324,6 +334,8 @@ static int run(const struct command *command, const struct lab_options *own,
 	struct places places = {0};
 	int r = lab_find(cli->args[1], &begin.lab, err);
 
+	if (r == 0)
+		r = check_run(begin.lab, own, err);
 	if (r < 0)
 		return r;
 	if (command_needs_root("lab run", err) < 0) {
@@ -334,7 +346,6 @@ static int run(const struct command *command, const struct lab_options *own,
 	if (r < 0)
 		return r;
 	if ((begin.lab->probe && begin.lab->probe(places.cache_dir, own->image, err) < 0) ||
-	    (own->out_dir && store_check_empty(own->out_dir, err) < 0) ||
 	    predict(begin.lab, own, &begin.prediction, err) < 0) {
 		(void)places_close(&places, NULL);
 		return -err->code;
@@ -346,6 +357,28 @@ static int run(const struct command *command, const struct lab_options *own,
 		return r;
 	}
 	return run_in_places(command, begin.lab, own, cli, &places, submission, err);
+}
+
+static int print_grades(const json_t *grades, struct tare_err *err)
+{
+	cleanup_table struct table table = {.n_columns = 0};
+	const json_t *row, *flag;
+	size_t i, k;
+	int r = grade_table(grades, &table, err);
+
+	if (r < 0)
+		return r;
+	table_print(&table, stdout);
+	json_array_foreach(json_object_get(grades, "submissions"), i, row)
+	{
+		json_array_foreach(json_object_get(row, "flags"), k, flag)
+		{
+			(void)printf("%s: %s: %s\n", json_string_or(row, "folder", "?"),
+				     json_string_or(flag, "kind", "?"),
+				     json_string_or(flag, "what", "?"));
+		}
+	}
+	return command_end_output(err);
 }
 
 static int grade(const struct command *command, const struct lab_options *own,
@@ -362,10 +395,8 @@ static int grade(const struct command *command, const struct lab_options *own,
 	(void)places_close(&places, NULL);
 	if (r == 0 && own->csv)
 		r = grade_write_csv(grades, own->csv, err);
-	if (r == 0 && !cli->json)
-		grade_print(grades, stdout);
 	if (r == 0)
-		r = cli->json ? command_print_json(grades, err) : command_end_output(err);
+		r = cli->json ? command_print_json(grades, err) : print_grades(grades, err);
 	return r < 0 ? r : grade_has_flags(grades) ? EXIT_FOUND : EXIT_OK;
 }
 
@@ -380,13 +411,15 @@ static const struct action *find_action(const struct lab_options *own,
 					const struct cli_options *cli, struct tare_err *err)
 {
 	static const char *const names[] = {"list", "show", "run", "grade", NULL};
-	const char *name = cli->n_args ? cli->args[0] : "";
+	const char *name = cli->n_args ? cli->args[0] : NULL;
 	const struct action *action = NULL;
 	char hint[TEXT_HINT_SIZE];
 
-	for (size_t i = 0; i < sizeof(actions) / sizeof(*actions); i++)
+	for (size_t i = 0; name && i < sizeof(actions) / sizeof(*actions); i++)
 		action = strcmp(actions[i].name, name) == 0 ? &actions[i] : action;
-	if (!action)
+	if (!name)
+		(void)err_set(err, EINVAL, "say what to do: list, show, run or grade");
+	else if (!action)
 		(void)err_set(err, EINVAL, "'%.40s' is none of list, show, run, grade%s", name,
 			      text_hint(name, names, hint, sizeof(hint)));
 	else if (cli->n_args - 1 < action->min_args ||

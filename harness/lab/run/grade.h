@@ -8,8 +8,8 @@
 
 #include <jansson.h>
 #include <stdbool.h>
-#include <stdio.h>
 
+struct table;
 struct tare_err;
 
 #define GRADE_SCHEMA "tare.grades/1"
@@ -21,5 +21,6 @@ int grade_all(char *const *dirs, const char *load_path, json_t **ret, struct tar
 /* True: something is flagged. */
 bool grade_has_flags(const json_t *grades);
 
-void grade_print(const json_t *grades, FILE *to);
+/* The same for people: rows into an empty table. What is flagged has its tone. */
+int grade_table(const json_t *grades, struct table *ret, struct tare_err *err);
 int grade_write_csv(const json_t *grades, const char *path, struct tare_err *err);

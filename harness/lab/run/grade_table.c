@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* The merged grades as a table for people and as one for spreadsheets. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "lab/run/grade.h"
+#include "report/doc.h"
 
 static const char *const items[] = {"predicted", "right",  "complete",
 				    "resolved",  "intact", "explained"};
-#define N_ITEMS (sizeof(items) / sizeof(*items))
+#define N_ITEMS   (sizeof(items) / sizeof(*items))
+#define N_BY_DATA (N_ITEMS - 1) /* the last one is a person's to give: spreadsheets have it */
 
 static const json_t *item_of(const json_t *row, const char *id)
 {
@@ -45,90 +48,48 @@ static const char *verdict_of(const json_t *row)
 	return json_string_or(json_object_get(row, "verdict"), "outcome", "");
 }
 
-/* How many columns of a terminal a text takes: bytes that begin a character of UTF-8. */
-static int columns_of(const char *text)
+/* "3/4": measured of what could be, points of what there are. */
+static void put_share(struct table *table, size_t column, const json_t *object, const char *part,
+		      const char *whole)
 {
-	int n = 0;
-
-	for (; *text; text++)
-		n += (*text & 0xc0) != 0x80;
-	return n;
+	table_cell(table, column, TONE_PLAIN, "%llu/%llu",
+		   (unsigned long long)json_u64_or(object, part, 0),
+		   (unsigned long long)json_u64_or(object, whole, 0));
 }
 
-static int widest(const json_t *rows, const char *key, int least)
+int grade_table(const json_t *grades, struct table *ret, struct tare_err *err)
 {
+	static const char *const head[] = {"student", "lab", "prediction", "verdict", "measured"};
+	size_t n = sizeof(head) / sizeof(*head), i;
 	const json_t *row;
-	size_t i;
 
-	json_array_foreach(rows, i, row)
+	memcpy(ret->head, head, sizeof(head));
+	for (size_t k = 0; k < N_BY_DATA; k++)
+		ret->head[n + k] = items[k];
+	ret->head[n + N_BY_DATA] = "points";
+	ret->head[n + N_BY_DATA + 1] = "folder";
+	ret->n_columns = n + N_BY_DATA + 2;
+	json_array_foreach(json_object_get(grades, "submissions"), i, row)
 	{
-		int n = columns_of(json_string_or(row, key, "?"));
+		bool flagged = json_array_size(json_object_get(row, "flags"));
+		char earned[24];
+		int r = table_row(ret, err);
 
-		least = n > least ? n : least;
+		if (r < 0)
+			return r;
+		table_cell(ret, 0, TONE_PLAIN, "%s", json_string_or(row, "student", "?"));
+		table_cell(ret, 1, TONE_PLAIN, "%s", json_string_or(row, "lab", "?"));
+		table_cell(ret, 2, TONE_PLAIN, "%s", prediction_of(row, "right"));
+		table_cell(ret, 3, TONE_PLAIN, "%s", verdict_of(row));
+		put_share(ret, 4, json_object_get(row, "complete"), "done", "planned");
+		for (size_t k = 0; k < N_BY_DATA; k++)
+			table_cell(ret, n + k, TONE_PLAIN, "%s",
+				   *earned_text(row, items[k], earned) ? earned : "-");
+		put_share(ret, n + N_BY_DATA, json_object_get(row, "points"), "earned", "of");
+		table_cell(ret, n + N_BY_DATA + 1, flagged ? TONE_BAD : TONE_PLAIN, "%s",
+			   json_string_or(row, "folder", "?"));
 	}
-	return least;
-}
-
-static void put_padded(FILE *to, const char *text, int width)
-{
-	(void)fprintf(to, "%s%*s  ", text, width - columns_of(text), "");
-}
-
-static void print_flags(const json_t *row, FILE *to)
-{
-	const json_t *one;
-	size_t i;
-
-	json_array_foreach(json_object_get(row, "flags"), i, one)
-	{
-		(void)fprintf(to, "    %s: %s\n", json_string_or(one, "kind", "?"),
-			      json_string_or(one, "what", "?"));
-	}
-}
-
-static void print_row(const json_t *row, int student, int lab, FILE *to)
-{
-	const json_t *complete = json_object_get(row, "complete");
-	const json_t *points = json_object_get(row, "points");
-	char text[40], earned[24];
-
-	put_padded(to, json_string_or(row, "student", "?"), student);
-	put_padded(to, json_string_or(row, "lab", "?"), lab);
-	put_padded(to, prediction_of(row, "right"), 10);
-	put_padded(to, verdict_of(row), 12);
-	(void)snprintf(text, sizeof(text), "%llu/%llu",
-		       (unsigned long long)json_u64_or(complete, "done", 0),
-		       (unsigned long long)json_u64_or(complete, "planned", 0));
-	put_padded(to, text, 8);
-	for (size_t i = 0; i < N_ITEMS; i++)
-		put_padded(to, *earned_text(row, items[i], earned) ? earned : "-", 9);
-	(void)snprintf(text, sizeof(text), "%llu/%llu",
-		       (unsigned long long)json_u64_or(points, "earned", 0),
-		       (unsigned long long)json_u64_or(points, "of", 0));
-	put_padded(to, text, 6);
-	(void)fprintf(to, "%s\n", json_string_or(row, "folder", "?"));
-	print_flags(row, to);
-}
-
-void grade_print(const json_t *grades, FILE *to)
-{
-	const json_t *rows = json_object_get(grades, "submissions"), *row;
-	int student = widest(rows, "student", 7), lab = widest(rows, "lab", 3);
-	size_t i;
-
-	put_padded(to, "student", student);
-	put_padded(to, "lab", lab);
-	put_padded(to, "prediction", 10);
-	put_padded(to, "verdict", 12);
-	put_padded(to, "measured", 8);
-	for (i = 0; i < N_ITEMS; i++)
-		put_padded(to, items[i], 9);
-	put_padded(to, "points", 6);
-	(void)fprintf(to, "folder\n");
-	json_array_foreach(rows, i, row)
-	{
-		print_row(row, student, lab, to);
-	}
+	return 0;
 }
 
 /* RFC 4180. A spreadsheet would carry out what begins like a formula: a quote before it makes it a

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/json.h"
 #include "lab/lab.h"
 #include "lab/run/show.h"
+#include "lab/run/submission.h"
 
 #define WIDTH 92
 
@@ -38,6 +40,24 @@ void lab_ask(const struct lab_ops *lab, FILE *to)
 			      lab->least, lab->most, lab->unit, lab->factor);
 }
 
+/* The words to be graded have been printed. */
+static void put_points(const struct lab_ops *lab, FILE *to)
+{
+	cleanup_json json_t *rubric = lab_rubric_blank(lab);
+	const json_t *item;
+	size_t i;
+
+	(void)fprintf(to, "\nWhat is graded, in points\n");
+	json_array_foreach(rubric, i, item)
+	{
+		const char *what = json_string_or(item, "what", "");
+
+		(void)fprintf(to, "  %llu  %s\n",
+			      (unsigned long long)json_u64_or(item, "points", 0),
+			      strcmp(what, lab->discuss) == 0 ? "the answer in words" : what);
+	}
+}
+
 void lab_handout(const struct lab_ops *lab, FILE *to)
 {
 	(void)fprintf(to, "LAB %s: %s\n\nAim\n", lab->name, lab->summary);
@@ -54,6 +74,7 @@ void lab_handout(const struct lab_ops *lab, FILE *to)
 		      lab->name, lab->choices ? "LETTER" : "NUMBER");
 	(void)fprintf(to, "\nThen answer in words\n");
 	put_wrapped(to, lab->discuss);
+	put_points(lab, to);
 }
 
 json_t *lab_handout_json(const struct lab_ops *lab)
@@ -67,8 +88,8 @@ json_t *lab_handout_json(const struct lab_ops *lab)
 		number = json_pack("{s:s, s:o, s:o, s:o}", "unit", lab->unit, "least",
 				   json_number(lab->least), "most", json_number(lab->most),
 				   "factor", json_number(lab->factor));
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:s}", "name", lab->name,
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:s, s:o}", "name", lab->name,
 			 "summary", lab->summary, "aim", lab->aim, "background", lab->background,
 			 "question", lab->question, "choices", choices, "number", number, "claim",
-			 lab->claim, "discuss", lab->discuss);
+			 lab->claim, "discuss", lab->discuss, "rubric", lab_rubric_blank(lab));
 }

@@ -72,21 +72,49 @@ json_t *lab_findings_json(const struct lab_ops *lab, const struct lab_findings *
 			 (json_int_t)findings->done, "planned", (json_int_t)findings->planned);
 }
 
-static void add_item(json_t *rubric, const char *id, const char *what, int points, int earned,
-		     const char *why)
+enum { PREDICTED, RIGHT, COMPLETE, RESOLVED, INTACT, EXPLAINED, N_ITEMS };
+
+static const struct {
+	const char *id, *what; /* NULL: the lab's own question */
+	int points;
+} items[N_ITEMS] = {
+	[PREDICTED] = {"predicted", "a prediction was made before the experiment", 2},
+	[RIGHT] = {"right", "the prediction agrees with the data", 1},
+	[COMPLETE] = {"complete", "all was measured that could be", 3},
+	[RESOLVED] = {"resolved", "the data confirm or refute the claim", 2},
+	[INTACT] = {"intact", "the data are those that were recorded", 2},
+	[EXPLAINED] = {"explained", NULL, 5},
+};
+
+json_t *lab_rubric_blank(const struct lab_ops *lab)
 {
-	(void)json_array_append_new(
-		rubric,
-		json_pack("{s:s, s:s, s:i, s:o, s:s}", "id", id, "what", what, "points", points,
-			  "earned", earned < 0 ? json_null() : json_integer(earned), "why", why));
+	json_t *rubric = json_array();
+
+	for (size_t i = 0; i < N_ITEMS; i++)
+		(void)json_array_append_new(rubric,
+					    json_pack("{s:s, s:s, s:i}", "id", items[i].id, "what",
+						      items[i].what ? items[i].what : lab->discuss,
+						      "points", items[i].points));
+	return rubric;
+}
+
+/* earned: of the item's points; negative: open. */
+static void grade_item(json_t *rubric, size_t item, int earned, const char *why)
+{
+	json_t *one = json_array_get(rubric, item);
+
+	(void)json_object_set_new(one, "earned", earned < 0 ? json_null() : json_integer(earned));
+	(void)json_object_set_new(one, "why", json_string(why));
 }
 
 /* Whole thirds of what could be measured; a quick run is for trying out, and earns one at most. */
 static int complete_points(const struct lab_findings *findings, bool quick)
 {
-	int points = findings->planned ? (int)(3 * findings->done / findings->planned) : 0;
+	int most = items[COMPLETE].points;
+	int points =
+		findings->planned ? (int)((size_t)most * findings->done / findings->planned) : 0;
 
-	points = points > 3 ? 3 : points;
+	points = points > most ? most : points;
 	return quick && points > 1 ? 1 : points;
 }
 
@@ -99,25 +127,23 @@ json_t *lab_rubric(const struct lab_ops *lab, const json_t *submission,
 		    json_is_number(json_object_get(prediction, "value"));
 	int right = lab_prediction_right(lab, prediction, findings);
 	bool resolved = findings->outcome != LAB_NOT_RESOLVED;
-	json_t *rubric = json_array();
+	json_t *rubric = lab_rubric_blank(lab);
 	char why[96];
 
 	(void)snprintf(why, sizeof(why), "%zu of %zu measurements%s", findings->done,
 		       findings->planned,
 		       quick ? "; by --quick, which earns one point at most" : "");
-	add_item(rubric, "predicted", "a prediction was made before the experiment", 2,
-		 made ? 2 : 0, made ? "" : "there is none");
-	add_item(rubric, "right", "the prediction agrees with the data", 1, right == 1,
-		 right == 1   ? ""
-		 : right == 0 ? "the data say otherwise"
-			      : "the data do not tell");
-	add_item(rubric, "complete", "all was measured that could be", 3,
-		 complete_points(findings, quick), why);
-	add_item(rubric, "resolved", "the data confirm or refute the claim", 2, resolved ? 2 : 0,
-		 resolved ? "" : "the intervals leave it open");
-	add_item(rubric, "intact", "the data are those that were recorded", 2, *not_intact ? 0 : 2,
-		 not_intact);
-	add_item(rubric, "explained", lab->discuss, 5, -1, "for a person to grade");
+	grade_item(rubric, PREDICTED, made ? items[PREDICTED].points : 0,
+		   made ? "" : "there is none");
+	grade_item(rubric, RIGHT, right == 1 ? items[RIGHT].points : 0,
+		   right == 1   ? ""
+		   : right == 0 ? "the data say otherwise"
+				: "the data do not tell");
+	grade_item(rubric, COMPLETE, complete_points(findings, quick), why);
+	grade_item(rubric, RESOLVED, resolved ? items[RESOLVED].points : 0,
+		   resolved ? "" : "the intervals leave it open");
+	grade_item(rubric, INTACT, *not_intact ? 0 : items[INTACT].points, not_intact);
+	grade_item(rubric, EXPLAINED, -1, "for a person to grade");
 	return rubric;
 }
 

@@ -46,7 +46,9 @@ int lab_submission_digest(const json_t *submission, char ret_hex[DIGEST_SIZE],
 
 /* What findings add to a submission: figures, answer, done, planned, verdict. */
 json_t *lab_findings_json(const struct lab_ops *lab, const struct lab_findings *findings);
-/* [{"id", "what", "points", "earned", "why"}]; earned null: for a person to say. intact: the data
+/* [{"id", "what", "points"}]: what is graded, before anything is. */
+json_t *lab_rubric_blank(const struct lab_ops *lab);
+/* The same with "earned" and "why"; earned null: for a person to say. intact: the data
  * are those that were recorded, "" or why not. */
 json_t *lab_rubric(const struct lab_ops *lab, const json_t *submission,
 		   const struct lab_findings *findings, const char *not_intact);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lab/run/work.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,6 +15,8 @@
 #include "kernel/journal.h"
 #include "lab/run/data.h"
 #include "machine/machine.h"
+#include "machine/vm/kvm_verdict.h"
+#include "machine/vm/qemu.h"
 
 #define SLICE_NS (500 * 1000ULL)
 
@@ -49,6 +52,24 @@ static int keep(const struct lab_work *work, const char *name, const json_t *doc
 	return fd_sync_file(path, err);
 }
 
+/* -ENOTSUP where it is a guest under KVM, and KVM does not run code at a CPU's speed. */
+static int check_kvm(const struct lab_work *work, const struct env_choice *env,
+		     struct tare_err *err)
+{
+	char qemu[PATH_MAX];
+	const struct kvm_verdict_key key = {.cache_dir = work->cache_dir, .qemu_path = qemu};
+	struct kvm_verdict verdict;
+	int r;
+
+	if (strcmp(json_string_or(env->machine_options, "accel", ""), "kvm") != 0)
+		return 0;
+	r = qemu_find(qemu, sizeof(qemu), err);
+	if (r < 0)
+		return r;
+	kvm_verdict_get(&key, &verdict);
+	return verdict.kind == KVM_VERDICT_REAL ? 0 : err_set(err, ENOTSUP, "%s", verdict.why);
+}
+
 /* Whether it can be had; why not is noted. */
 static bool can_be_had(struct lab_work *work, const struct env_choice *env)
 {
@@ -57,7 +78,7 @@ static bool can_be_had(struct lab_work *work, const struct env_choice *env)
 	struct tare_err why = {0};
 
 	if (machine_find(env->machine, &machine, &why) < 0 || box_find(env->box, &box, &why) < 0 ||
-	    machine_probe(machine, box, &why) < 0) {
+	    machine_probe(machine, box, &why) < 0 || check_kvm(work, env, &why) < 0) {
 		lab_note_missing(work, env->label, why.msg);
 		return false;
 	}
