@@ -46,5 +46,5 @@ int isolation_table(const json_t *result, struct doc *doc, struct tare_err *err)
 int isolation_report(const json_t *result, const char *dir, unsigned int formats,
 		     struct tare_err *err);
 bool isolation_is_in(const char *dir);
-/* Make them again from the folder's ISOLATION_FILE. */
+/* Make the tables again from the folder's ISOLATION_FILE, which stays as it is. */
 int isolation_report_again(const char *dir, unsigned int formats, struct tare_err *err);

@@ -320,6 +320,18 @@ static int write_file(const char *dir, const char *name, const struct doc_ops *o
 	return r;
 }
 
+static int write_tables(const json_t *result, const char *dir, unsigned int formats,
+			struct tare_err *err)
+{
+	int r = 0;
+
+	if (formats & REPORT_HTML)
+		r = write_file(dir, "index.html", &doc_html, result, err);
+	if (r == 0 && (formats & REPORT_MARKDOWN))
+		r = write_file(dir, "report.md", &doc_markdown, result, err);
+	return r;
+}
+
 int isolation_report(const json_t *result, const char *dir, unsigned int formats,
 		     struct tare_err *err)
 {
@@ -328,11 +340,7 @@ int isolation_report(const json_t *result, const char *dir, unsigned int formats
 
 	if (r == 0 && (!path || json_dump_file(result, path, JSON_INDENT(2)) < 0))
 		r = err_errno(err, "write '%.150s/%s'", dir, ISOLATION_FILE);
-	if (r == 0 && (formats & REPORT_HTML))
-		r = write_file(dir, "index.html", &doc_html, result, err);
-	if (r == 0 && (formats & REPORT_MARKDOWN))
-		r = write_file(dir, "report.md", &doc_markdown, result, err);
-	return r;
+	return r < 0 ? r : write_tables(result, dir, formats, err);
 }
 
 bool isolation_is_in(const char *dir)
@@ -357,5 +365,5 @@ int isolation_report_again(const char *dir, unsigned int formats, struct tare_er
 	if (!(formats & (REPORT_HTML | REPORT_MARKDOWN)))
 		return err_set(err, EINVAL,
 			       "'%s' has no figures to write as csv: use -f html or -f md", path);
-	return isolation_report(result, dir, formats, err);
+	return write_tables(result, dir, formats, err);
 }

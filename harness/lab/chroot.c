@@ -121,7 +121,7 @@ const struct lab_ops lab_ops_chroot = {
 		 "inside of the container.",
 	.discuss = "Take one attack that succeeds in the chroot. Which part of the container stops "
 		   "it? Switch that part off (container,PART=...) and try whether you are right: "
-		   "tare isolation NAME -e container,PART=...",
+		   "'tare isolation NAME -e container,PART=...'",
 	.carry_out = carry_out,
 	.judge = judge,
 	.show = lab_show_isolation,

@@ -56,8 +56,9 @@ ok "every attack that is harmless was seen to work on the host" jq -e '.proofs
 	| map(select(.name != "x32-calls")) | length > 30 and all(.shown and .where == "host")' "$work/out.json"
 ok "the report holds both tables" grep -q 'chroot-escape' "$work/report/report.md" "$work/report/index.html"
 again() {
-	cp "$work/report/report.md" "$work/was.md" && rm "$work/report/report.md" "$work/report/index.html" &&
+	cp "$work/report/report.md" "$work/was.md" && cp "$work/report/isolation.json" "$work/was.json" && rm "$work/report/report.md" "$work/report/index.html" &&
 		"$tare" report "$work/report" && cmp "$work/was.md" "$work/report/report.md" &&
+		cmp "$work/was.json" "$work/report/isolation.json" &&
 		test -s "$work/report/index.html" &&
 		"$tare" report "$work/report" --json | jq -e '.[0].schema == "tare.isolation/1"'
 }

@@ -61,6 +61,9 @@ ok "the prediction was there before the data" eval 'jq -r .prediction.at "$class
 ok "what a quick run leaves out is said" of Ada/startup '.missing | length == 3 and all(.why | length > 10)'
 ok "the report has the verdict and the points" eval 'grep -q "confirmed" "$class/Ada/ps/index.html" &&
 	grep -q "Points" "$class/Ada/ps/report.md"'
+ok "the report names what could be answered" grep -q "System V shared memory" "$class/Ada/names/report.md"
+ok "the evidence can be told as the page says, and is left as it was" eval '(cd "$class/Ada/names" && "$tare" report data) &&
+	"$tare" lab grade "$class/Ada/names"'
 ok "the engine's own report can be made of it" "$tare" report "$class/Ada/startup/data/run" -f csv
 
 ok "attacks: chroot against container" lab chroot Ada d

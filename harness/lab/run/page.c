@@ -39,6 +39,8 @@ static void say_question(struct doc *doc, const struct lab_ops *lab, const json_
 
 	doc->ops->heading(doc, 2, "Question, prediction and answer");
 	doc_say(doc, "%s", lab->question);
+	for (const struct lab_choice *c = lab->choices; c && c->key; c++)
+		doc_say(doc, "*%s:* %s", c->key, c->text);
 	doc_say(doc, "*Predicted* %s: %s", json_string_or(prediction, "at", "?"),
 		lab_answer_text(lab, json_object_get(prediction, "value"), predicted,
 				sizeof(predicted)));

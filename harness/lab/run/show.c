@@ -54,8 +54,9 @@ static int show_plot(const struct lab_data *data, struct doc *doc, const char *n
 		return r;
 	doc->ops->heading(doc, 2, "Your measurements");
 	doc->ops->figure(doc, name, caption);
-	doc_say(doc, "All there is of this run, with validity and what else differs between the "
-		     "environments: tare report " LAB_DATA_DIR "/run in the folder of this page.");
+	doc_say(doc,
+		"All there is of this run, with validity and what else differs between the "
+		"environments: 'tare report " LAB_DATA_DIR "/run' in the folder of this page.");
 	return 0;
 }
 
@@ -83,10 +84,9 @@ int lab_show_isolation(const struct lab_data *data, struct doc *doc, struct tare
 	if (!data->isolation)
 		return 0;
 	doc->ops->heading(doc, 2, "What was seen from inside");
-	doc_say(doc,
-		"*private*: nothing of what a plain process outside lists is seen inside; "
-		"*shared*: all of it is. The evidence for each is told by tare report " LAB_DATA_DIR
-		" in the folder of this page.");
+	doc_say(doc, "*private*: nothing of what a plain process outside lists is seen inside; "
+		     "*shared*: all of it is. The evidence for each is told by 'tare "
+		     "report " LAB_DATA_DIR "' in the folder of this page.");
 	return isolation_table(data->isolation, doc, err);
 }
 
