@@ -28,6 +28,19 @@ installed() { (cd "$prefix" && find . -type f -perm -u+x) | sort >"$work/files" 
 	printf '%s\n' ./bin/tare ./libexec/tare/tare-agent ./libexec/tare/tare-load ./libexec/tare/tare-main ./libexec/tare/tare-smoke |
 	cmp - "$work/files"; }
 ok "one program for people, the others beside each other" installed
+# Each library that it is linked to is of a package that scripts/deps installs where it only runs.
+libraries() {
+	run=$(sed -n "/^run='/,/'\$/p" "$root/scripts/deps" | tr "'=" '  ')
+	readelf -d "$prefix/libexec/tare/tare-main" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' >"$work/needed"
+	test -s "$work/needed" || return 1
+	while read -r library; do
+		for package in $(dpkg -S "*/$library" | cut -d: -f1) ""; do
+			case " $run libc6 " in *[[:space:]]"${package:-none}"[[:space:]]*) break ;; esac
+		done
+		test -n "$package" || { echo "nothing brings $library"; return 1; }
+	done <"$work/needed"
+}
+have dpkg dpkg --version && ok "what it is linked to is installed by scripts/deps run" libraries
 manual() {
 	"$tare" help | sed -n 's/^  \([a-z]*\) .*/tare-\1.1/p' >"$work/pages"
 	test -s "$work/pages" && echo tare.1 >>"$work/pages"

@@ -52,6 +52,25 @@ static int keep(const struct lab_work *work, const char *name, const json_t *doc
 	return fd_sync_file(path, err);
 }
 
+int lab_open_machine(const struct lab_work *work, const struct env_choice *env,
+		     struct machine **ret, struct tare_err *err)
+{
+	char name[96];
+	const struct machine_config config = {
+		.place = work->place,
+		.options = env->machine_options,
+		.name = name,
+		.journal = work->journal,
+		.cache_dir = work->cache_dir,
+		.libexec_dir = work->libexec_dir,
+	};
+	const struct machine_ops *ops;
+	int r = machine_find(env->machine, &ops, err);
+
+	(void)snprintf(name, sizeof(name), "tare-%s-m0", journal_name(work->journal));
+	return r < 0 ? r : ops->open(&config, ret, err);
+}
+
 /* -ENOTSUP where it is a guest under KVM, and KVM does not run code at a CPU's speed. */
 static int check_kvm(const struct lab_work *work, const struct env_choice *env,
 		     struct tare_err *err)
@@ -70,6 +89,21 @@ static int check_kvm(const struct lab_work *work, const struct env_choice *env,
 	return verdict.kind == KVM_VERDICT_REAL ? 0 : err_set(err, ENOTSUP, "%s", verdict.why);
 }
 
+/* Of a guest nobody knows before one was up: its kernel may have to be fetched first, by a network
+ * that a classroom does not have. */
+static int try_guest(const struct lab_work *work, const struct env_choice *env,
+		     struct tare_err *err)
+{
+	struct machine *machine;
+	int r = check_kvm(work, env, err);
+
+	if (r < 0)
+		return r;
+	work->say("trying whether a guest comes up");
+	r = lab_open_machine(work, env, &machine, err);
+	return r < 0 ? r : machine->ops->close(machine, err);
+}
+
 /* Whether it can be had; why not is noted. */
 static bool can_be_had(struct lab_work *work, const struct env_choice *env)
 {
@@ -78,12 +112,16 @@ static bool can_be_had(struct lab_work *work, const struct env_choice *env)
 	struct tare_err why = {0};
 
 	if (machine_find(env->machine, &machine, &why) < 0 || box_find(env->box, &box, &why) < 0 ||
-	    machine_probe(machine, box, &why) < 0 || check_kvm(work, env, &why) < 0) {
+	    machine_probe(machine, box, &why) < 0) {
 		lab_note_missing(work, env->label, why.msg);
 		return false;
 	}
 	if (machine->is_guest && work->quick) {
 		lab_note_missing(work, env->label, "a quick run boots no guests");
+		return false;
+	}
+	if (machine->is_guest && try_guest(work, env, &why) < 0) {
+		lab_note_missing(work, env->label, why.msg);
 		return false;
 	}
 	return true;
@@ -193,25 +231,6 @@ int lab_isolation(struct lab_work *work, const char *envs, const char *const *pr
 					 json_string_or(env, "why", "?"));
 	}
 	return r < 0 ? r : keep(work, "isolation.json", result, err);
-}
-
-int lab_open_machine(const struct lab_work *work, const struct env_choice *env,
-		     struct machine **ret, struct tare_err *err)
-{
-	char name[96];
-	const struct machine_config config = {
-		.place = work->place,
-		.options = env->machine_options,
-		.name = name,
-		.journal = work->journal,
-		.cache_dir = work->cache_dir,
-		.libexec_dir = work->libexec_dir,
-	};
-	const struct machine_ops *ops;
-	int r = machine_find(env->machine, &ops, err);
-
-	(void)snprintf(name, sizeof(name), "tare-%s-m0", journal_name(work->journal));
-	return r < 0 ? r : ops->open(&config, ret, err);
 }
 
 static int check_in(const struct lab_work *work, const struct env_choice *env,
