@@ -94,8 +94,8 @@ static int judge(const struct lab_data *data, struct lab_findings *ret, struct t
 	if (root && box)
 		ret->outcome = in_box ? LAB_REFUTED : in_root ? LAB_CONFIRMED : LAB_NOT_RESOLVED;
 	answer(root, ret);
-	lab_say_verdict(ret, "of the attacks %zu succeed in the chroot and %zu in the container",
-			in_root, in_box);
+	lab_say_verdict(ret, "of %zu attacks %zu succeed in the chroot and %zu in the container",
+			sizeof(attacks) / sizeof(*attacks) - 1, in_root, in_box);
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 /* control: limits of CPU, memory, disk and network, and whether they hold. */
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -48,17 +49,24 @@ static bool passed(const struct lab_data *data, const char *check)
 static void add_check(const json_t *result, struct lab_findings *ret)
 {
 	const json_t *figure = json_object_get(result, "figure");
+	uint64_t n = json_u64_or(figure, "n", 0);
+	char note[120];
 	const struct lab_figure named = {
 		.name = json_string_or(result, "check", "?"),
 		.what = json_string_or(result, "check", "?"),
 		.unit = json_string_or(result, "unit", ""),
-		.note = json_string_or(result, "verdict", ""),
+		.note = note,
 		.value = json_double_or(figure, "value", NAN),
 		.low = json_double_or(figure, "low", NAN),
 		.high = json_double_or(figure, "high", NAN),
-		.n = json_u64_or(figure, "n", 0),
+		.n = n,
 	};
 
+	/* Not a sample, which would have an interval: each try has to do it. */
+	(void)snprintf(note, sizeof(note),
+		       "%.20s; the worst of %llu tries, allowed are %.4g .. %.4g",
+		       json_string_or(result, "verdict", "?"), (unsigned long long)n,
+		       json_double_or(result, "low", NAN), json_double_or(result, "high", NAN));
 	lab_add(ret, &named);
 }
 

@@ -108,9 +108,6 @@ static int add_weights(const struct lab_data *data, struct lab_findings *ret, st
 		.name = "memory-guest-kvm",
 		.what = "memory of an idle guest on hardware (KVM) with its QEMU",
 		.unit = "MiB"};
-	static const struct lab_figure uml = {.name = "memory-uml",
-					      .what = "memory of an idle guest by User-Mode Linux",
-					      .unit = "MiB"};
 	static const struct lab_figure guest = {
 		.name = "memory-guest",
 		.what = "memory of an idle guest with its QEMU",
@@ -120,8 +117,6 @@ static int add_weights(const struct lab_data *data, struct lab_findings *ret, st
 
 	if (r == 0)
 		r = add_weight(data, ret, "kvm", "guest", &kvm, err);
-	if (r == 0)
-		r = add_weight(data, ret, "uml", "guest", &uml, err);
 	return r < 0 ? r : add_weight(data, ret, "tcg", "guest", &guest, err);
 }
 

@@ -78,7 +78,7 @@ if have busybox test -x /bin/busybox; then
 		(.figures | map({(.name): .value}) | add | ."own-before" == 0)'
 fi
 ok "limits, in short" lab control Ada c
-ok "memory and tasks are limited" of Ada/control '.figures | map(.note) == ["pass", "pass"]'
+ok "memory and tasks are limited" of Ada/control '.figures | length == 2 and all(.note | startswith("pass; the worst of"))'
 if have "packages of another Debian release" "$root/tests/data/make-userland" "$work/other"; then
 	ok "another release's userland" eval '"$tare" image import "rootfs:$work/other" --name other && lab userland Ada b'
 	ok "runs on this kernel" of Ada/userland '.answer == "b" and .verdict.outcome != "refuted" and

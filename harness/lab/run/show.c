@@ -85,7 +85,8 @@ int lab_show_isolation(const struct lab_data *data, struct doc *doc, struct tare
 		return 0;
 	doc->ops->heading(doc, 2, "What was seen from inside");
 	doc_say(doc, "*private*: nothing of what a plain process outside lists is seen inside; "
-		     "*shared*: all of it is. The evidence for each is told by 'tare "
+		     "*shared*: all of it is. An attack was really tried: it has *succeeded*, or "
+		     "was *contained*. The evidence for each is told by 'tare "
 		     "report " LAB_DATA_DIR "' in the folder of this page.");
 	return isolation_table(data->isolation, doc, err);
 }
