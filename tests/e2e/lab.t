@@ -94,6 +94,13 @@ ok "points are as each was told" eval 'jq -r ".submissions[] | \"\(.points.earne
 ok "the table for spreadsheets has them all" eval 'test "$(wc -l <"$work/grades.csv")" = \
 	"$(jq ".submissions | length + 1" "$work/grades.json")" && grep -q "^\"Zoë\",\"ps\"" "$work/grades.csv"'
 ok "and the one for people" eval '"$tare" lab grade "$class" | grep -q "^Zoë .*ps .*right .*confirmed"'
+as_the_guide_says() {
+	sed -n 's/^    \(tare lab grade class.*\)/\1/p' "$root/docs/instructors.md" >"$work/lines"
+	test "$(wc -l <"$work/lines")" -ge 4 && (cd "$runs" && PATH=$build:$PATH sh -e "$work/lines") >"$work/said" &&
+		test -s "$runs/grades.csv" && jq -e .submissions "$runs/grades.json" &&
+		grep -qx "Zoë	$(jq '[.submissions[] | select(.student == "Zoë") | .points.earned] | add' "$runs/grades.json")" "$work/said"
+}
+ok "the lines of the guide for instructors grade it, and add up each student's points" as_the_guide_says
 
 cp -r "$class/Ada/startup" "$class/Bob/again"
 sed -i 's/"ns":\[\([0-9]\)/"ns":[9\1/' "$class/Zoë/startup/data/run/records.jsonl"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2317,SC2016 # functions are called by ok; scripts are for another shell
-# The manual and bash's completion say what the program itself says.
+# The manual, bash's completion and the guides say what the program itself says.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -139,4 +139,153 @@ offered() {
 for command in $commands; do
 	ok "all options of $command" offered "$command"
 done
+
+# The guides: each command line that they show is read by the program itself. `tare` in it is the
+# function below; what follows a pipe is not tare's.
+guides="$root/README.md $root/CONTRIBUTING.md $root/results/README.md"
+for each in "$root"/docs/*.md; do guides="$guides $each"; done
+
+# lines_of GUIDE: those in its blocks (four blanks, or between fences) that begin with tare, with or
+# without what stands before it in a checkout.
+lines_of() {
+	awk '/^```/ { fenced = !fenced; next } fenced || /^    / { print }' "$1" |
+		sed -n 's/^ *//; s/^sudo //; s|^build/tare |tare |; s/ | .*//; /^tare /p'
+}
+# takes COMMAND ARGUMENT...: its options are taken; then --help ends it before anything is done.
+takes() {
+	dashes='' n=$#
+	for word; do
+		if [ "$word" = -- ] && [ -z "$dashes" ]; then dashes=yes; set -- "$@" --help; fi
+		set -- "$@" "$word"
+	done
+	shift "$n"
+	case $1$dashes in
+	exec) echo "without -- it would be run"; return 1 ;;
+	*yes) ;;
+	*) set -- "$@" --help ;;
+	esac
+	"$tare_itself" "$@" >"$work/help"
+}
+campaign() { (cd "$root" && "$tare_itself" run "$@" --dry-run) >"$work/campaign"; }
+listed() { "$tare_itself" list "$1" | grep -q "^  $2 " || { echo "no $2 in tare list $1"; return 1; }; }
+# answers LAB ANSWER: it can be said to that lab's question.
+answers() {
+	"$tare_itself" lab show "$1" >"$work/lab" || return 1
+	grep -q "^  $2) " "$work/lab" || { grep -q '^  a number' "$work/lab" && test "$2" -gt 0; } ||
+		{ echo "'$2' is no answer in the lab $1"; return 1; }
+}
+# names COMMAND ARGUMENT...: the environments, checks, probes and labs that it names are there.
+names() {
+	what='' before='' lab=${3-}
+	case $1 in
+	validate) what=checks ;;
+	isolation) what=probes ;;
+	lab) case $2 in show | run) "$tare_itself" lab show "$lab" >"$work/lab" || return 1 ;; esac ;;
+	esac
+	shift
+	for word; do
+		case $before:$word in
+		*:--) break ;;
+		-e:*) campaign -w getppid -e "$word" || return 1 ;;
+		--predict:*) answers "$lab" "$word" || return 1 ;;
+		*:-*) what='' ;; # the arguments that are no options come first
+		*) test -z "$what" || listed "$what" "$word" || return 1 ;;
+		esac
+		before=$word
+	done
+}
+tare_of_the_guides() {
+	n_read=$((n_read + 1))
+	case $1 in
+	run | ladder) (cd "$root" && "$tare_itself" "$@" --dry-run) >"$work/campaign" ;;
+	*) takes "$@" && names "$@" ;;
+	esac
+}
+mkdir "$work/here"
+read_lines() (
+	lines_of "$1" >"$work/lines"
+	cd "$work/here" || exit 1
+	tare_itself=$tare n_read=0 bad=0
+	tare() { tare_of_the_guides "$@"; }
+	while IFS= read -r line; do
+		eval "$line" </dev/null || { echo "this line: $line"; bad=1; }
+	done <"$work/lines"
+	test "$n_read" = "$(wc -l <"$work/lines")" && test "$bad" = 0
+)
+for guide in $guides; do
+	ok "tare reads each line of ${guide#"$root/"}" read_lines "$guide"
+done
+enough() { for guide in $guides; do lines_of "$guide"; done | wc -l | { read -r all && test "$all" -ge 60; }; }
+ok "which are many" enough
+ok "a line that is wrong is found" eval 'for wrong in "tare run -e nativ -w getppid" "tare lab run names --predict e" \
+	"tare validate cpu-quotas" "tare bench -e container,rootfs=hoist -- ls" "tare exec -e native ls" "tare report --formats md x"; do
+	printf "    %s\n" "$wrong" >"$work/guide.md" && fails read_lines "$work/guide.md" || exit 1
+done'
+
+# What is named in the text: `tare ...`, `--option`, `container,KEY=VALUE`, `load,KEY=VALUE`, `@group`.
+# shellcheck disable=SC2086 # a list of files
+grep -ohE '`[^`]+`' $guides | tr -d '`' | sort -u >"$work/spans"
+options_named() {
+	for command in $commands; do options_of "$command" >"$work/options.$command"; done
+	cat "$work"/options.* >"$work/options.any"
+	bad=0
+	while IFS= read -r span; do
+		case $span in
+		"tare "*) command=${span#tare }; command=${command%% *} ;;
+		--[a-z]*) command=any ;;
+		*) continue ;;
+		esac
+		test -s "$work/options.$command" || { echo "no command: $span"; bad=1; }
+		for word in ${span%% -- *}; do
+			case $word in -?*) grep -qxF -e "${word%%=*}" "$work/options.$command" || { echo "no option $word: $span"; bad=1; } ;; esac
+		done
+	done <"$work/spans"
+	return "$bad"
+}
+ok "each option that a guide names is there" options_named
+cells_named() {
+	"$tare" list loads | sed -n 's/^  \([a-z0-9-]*\) .*/\1/p' >"$work/loads"
+	grep -xE '(native|chroot|container|vm|uml)([,+][a-z-]+(=[a-z0-9.+-]+)?)+' "$work/spans" >"$work/envs"
+	grep -xE '@[a-z]+|[a-z0-9-]+(,[a-z]+=[A-Za-z0-9.]+)+' "$work/spans" |
+		awk -F, 'NR == FNR { loads[$1]; next } /^@/ || $1 in loads' "$work/loads" - >"$work/played"
+	test -s "$work/envs" && test -s "$work/played" || return 1
+	tare_itself=$tare
+	set --; while read -r word; do set -- "$@" -e "$word"; done <"$work/envs"; campaign -w getppid "$@" || return 1
+	set --; while read -r word; do set -- "$@" -w "$word"; done <"$work/played"; campaign -e native "$@"
+}
+ok "and each environment, load and group" cells_named
+labs_named() {
+	"$tare" lab list | sed -n 's/^\([a-z][a-z]*\) .*/\1/p' | sort >"$work/labs"
+	for guide in labs instructors; do sed -n 's/^| `\([a-z]*\)` |.*/\1/p' "$root/docs/$guide.md" | sort >"$work/$guide.md"; done
+	test -s "$work/labs" && diff "$work/labs" "$work/labs.md" && grep -xFf "$work/labs" "$work/instructors.md" | diff "$work/labs" -
+}
+ok "the guides have a row for each lab" labs_named
+links() {
+	bad=0
+	for guide in $guides; do
+		grep -oE '\]\([^)]+\)' "$guide" | sed 's/^](//; s/)$//; s/#.*//; /^http/d' >"$work/links"
+		while IFS= read -r to; do
+			test -e "${guide%/*}/$to" || { echo "${guide#"$root/"}: no $to"; bad=1; }
+		done <"$work/links"
+	done
+	return "$bad"
+}
+ok "links lead somewhere" links
+
+# What is done in a moment, and changes nothing, is done.
+mkdir "$work/here/results" && cp -r "$root/results/sample" "$work/here/results"
+carried_out() (
+	cd "$work/here" || exit 1
+	for guide in $guides; do lines_of "$guide"; done | sort -u |
+		grep -E '^tare (list|lab list|lab show|doctor *(#.*)?$|report results/sample |compare results/sample )' >"$work/quick"
+	bad=0
+	test "$(wc -l <"$work/quick")" -ge 6 || bad=1
+	tare() { "$tare_itself" "$@"; }
+	tare_itself=$tare
+	while IFS= read -r line; do
+		if ! (eval "$line") </dev/null >"$work/said" || ! test -s "$work/said"; then echo "fails: $line"; bad=1; fi
+	done <"$work/quick"
+	exit "$bad"
+)
+ok "the quick ones are carried out" carried_out
 finish
