@@ -70,7 +70,7 @@ ok "no number of rounds" refused 2 "no whole number" "$tare" run -e native --rou
 ok "more CPUs than there are" refused 2 "more than" "$tare" run -e container --cpus 1000
 ok "a CPU that is not there" refused 2 "cpuset-cpus" "$tare" run -e container --cpuset-cpus 63
 ok "too little memory for anything" refused 2 "--memory" "$tare" run -e container --memory 1K
-ok "a device that is not there" refused 2 "/nonexistent" "$tare" run -e container --device-read-bps /nonexistent:1M
+ok "a device that is not there" refused 2 "$work/none" "$tare" run -e container --device-read-bps "$work/none:1M"
 ok "exec of nothing" refused 125 "which command" "$tare" exec -e native
 ok "exec in an unknown environment" refused 125 "did you mean" "$tare" exec -e natve -- true
 
