@@ -22,7 +22,6 @@
 struct standing {
 	struct machine *machine;
 	machine_player player;
-	bool played; /* the player is there */
 };
 
 bool density_has_room(const struct density_plan *plan, uint64_t before, uint64_t available,
@@ -80,7 +79,6 @@ static int start_player(const struct density_ascent *a, struct standing *box, st
 	if (r == 0)
 		r = box->machine->ops->start(box->machine, &spec, &box->player, err);
 	trial_spec_clear(&spec);
-	box->played = r == 0;
 	return r;
 }
 
@@ -121,7 +119,6 @@ static int weigh(struct standing *box, size_t up, struct density_box *ret, struc
 	cleanup_json json_t *record = NULL;
 	int r;
 
-	box->played = false;
 	r = ops->finish(box->machine, box->player, &record, err);
 	if (r < 0)
 		return r;
@@ -140,7 +137,7 @@ static int descend(struct standing *standing, struct density_climb *climb,
 		struct tare_err *once = first < 0 ? NULL : err;
 		int r = 0, q;
 
-		if (i < DENSITY_WEIGHED)
+		if (i < DENSITY_WEIGHED && standing[i].machine)
 			r = weigh(&standing[i], climb->boxes - i, &boxes[i], once);
 		q = take_down(&standing[i], r < 0 ? NULL : once);
 		first = first < 0 ? first : r < 0 ? r : q;
