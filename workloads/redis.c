@@ -214,6 +214,15 @@ static size_t redis_figures(const void *state, uint64_t ns, struct play_figure *
 	return 1;
 }
 
+static size_t redis_programs(const void *state, struct play_program *programs)
+{
+	const struct redis *s = state;
+
+	programs[0] = s->server.file;
+	programs[1] = s->client.file;
+	return 2;
+}
+
 static void redis_teardown(void *state)
 {
 	struct redis *s = state;
@@ -239,5 +248,6 @@ const struct workload workload_redis = {
 	.setup = redis_setup,
 	.run = redis_run,
 	.figures = redis_figures,
+	.programs = redis_programs,
 	.teardown = redis_teardown,
 };

@@ -103,6 +103,12 @@ static int sqlite_run(void *state, uint64_t iters, struct tare_err *err)
 	return r;
 }
 
+static size_t sqlite_programs(const void *state, struct play_program *programs)
+{
+	programs[0] = ((const struct sqlite *)state)->tool.file;
+	return 1;
+}
+
 static void sqlite_teardown(void *state)
 {
 	static const char *const beside[] = {"f-journal", "f-wal", "f-shm"};
@@ -128,5 +134,6 @@ const struct workload workload_sqlite = {
 	.state_size = sizeof(struct sqlite),
 	.setup = sqlite_setup,
 	.run = sqlite_run,
+	.programs = sqlite_programs,
 	.teardown = sqlite_teardown,
 };

@@ -7,11 +7,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/play.h"
+
 struct tare_err;
 
 struct tool {
 	const char *name;
 	char path[64];
+	struct play_program file;
 	pid_t pid;          /* 0: it does not run */
 	int to_fd, from_fd; /* its stdin; its stdout and stderr */
 };

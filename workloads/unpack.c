@@ -171,6 +171,12 @@ static double unpack_per_op(const void *state)
 	return (double)((const struct unpack *)state)->files;
 }
 
+static size_t unpack_programs(const void *state, struct play_program *programs)
+{
+	programs[0] = ((const struct unpack *)state)->tool.file;
+	return 1;
+}
+
 static void unpack_teardown(void *state)
 {
 	struct unpack *s = state;
@@ -199,5 +205,6 @@ const struct workload workload_unpack = {
 	.state_size = sizeof(struct unpack),
 	.setup = unpack_setup,
 	.run = unpack_run,
+	.programs = unpack_programs,
 	.teardown = unpack_teardown,
 };

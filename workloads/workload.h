@@ -67,6 +67,9 @@ struct workload {
 	 * took together. May be NULL. */
 	size_t (*figures)(const void *state, uint64_t ns, struct play_figure *figures);
 
+	/* The programs that it has found in its environment, up to PLAY_PROGRAMS. May be NULL. */
+	size_t (*programs)(const void *state, struct play_program *programs);
+
 	void (*teardown)(void *state); /* after any setup(), even a failed one; or NULL */
 };
 

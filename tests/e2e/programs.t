@@ -31,10 +31,22 @@ ok "and they are figures of the summary, with ratios beside them" sh -c "'$tare'
 	jq -e '([.cells[].metric] | index(\"transactions_per_s\") and index(\"requests_per_s\") and index(\"files_per_s\")) and
 		(.ratios | length == 3)' '$runs/here/summary.json'"
 
+ok "they are the same files in both, by each load's own reading" told 'map(select(.status == "ok")) | group_by(.trial.load) |
+	map(map(.load.programs) | unique | length) == [1, 1, 1] and (map(.[0].load.programs[].name) | sort) ==
+	["redis-benchmark", "redis-server", "sqlite3", "tar"]'
+same() { "$tare" report "$runs/$1" -f md >"$work/said" && grep -q "$2" "$runs/$1/report/report.md"; }
+ok "which the report says" same here "are \*\*the same files in all\*\*"
+
 run=without
 without() { programs -e container && told 'map(select(.trial.load == "redis")) | length > 0 and
 	all(.[]; .status == "unsupported" and (.why | test("no program .redis-server. .*: install the package redis-server, or")))'; }
 ok "where the program is not, the load says what to install" without
+
+run=other
+# Busybox is the tar of the container's own root.
+other() { "$tare" run -q -e chroot,image=programs -e container -w unpack,files=20 --rounds 1 --passes 3 -o "$runs/other" &&
+	same other "\*\*Not the same program everywhere\*\*: 'container' has started another file"; }
+ok "where one is another file, the report says so" other
 
 run=guest
 in_guest() { programs -e vm,image=programs; }

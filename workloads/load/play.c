@@ -252,6 +252,8 @@ static int finish(struct player *p)
 	struct rusage self, children;
 
 	put_figures(p);
+	if (p->load->programs)
+		result->n_programs = p->load->programs(p->state, result->programs);
 	tear_down(p);
 	(void)getrusage(RUSAGE_SELF, &self);
 	(void)getrusage(RUSAGE_CHILDREN, &children);

@@ -21,6 +21,28 @@ struct birth {
 	int in, out;
 };
 
+#define FNV_BASIS 0xcbf29ce484222325ULL
+#define FNV_PRIME 0x100000001b3ULL
+
+/* Which file it is: in another environment it may be another one. */
+static int read_file(struct tool *tool, struct tare_err *err)
+{
+	static unsigned char block[65536];
+	cleanup_close int fd = open(tool->path, O_RDONLY | O_CLOEXEC);
+	struct play_program *file = &tool->file;
+	ssize_t n = 1;
+
+	(void)snprintf(file->name, sizeof(file->name), "%s", tool->name);
+	file->content = FNV_BASIS;
+	while (fd >= 0 && n > 0) {
+		n = read(fd, block, sizeof(block));
+		for (ssize_t i = 0; i < n; i++)
+			file->content = (file->content ^ block[i]) * FNV_PRIME;
+		file->bytes += n > 0 ? (uint64_t)n : 0;
+	}
+	return fd < 0 || n < 0 ? err_errno(err, "read '%s'", tool->path) : 0;
+}
+
 int tool_find(struct tool *tool, const char *name, const char *package, struct tare_err *err)
 {
 	static const char *const folders[] = {"/usr/local/bin", "/usr/bin", "/bin"};
@@ -29,7 +51,7 @@ int tool_find(struct tool *tool, const char *name, const char *package, struct t
 	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
 		(void)snprintf(tool->path, sizeof(tool->path), "%s/%s", folders[i], name);
 		if (access(tool->path, X_OK) == 0)
-			return 0;
+			return read_file(tool, err);
 	}
 	return err_set(err, ENOTSUP,
 		       "no program '%s' in this environment: install the package %s, or name an "
