@@ -48,18 +48,25 @@ ok "a climb ends with its time, which is looked at between two boxes" sh -c "'$t
 	--max 5000 --climb-time 50ms -r 1 --json | jq -e '.climbs[0] | .stop == \"time\" and .boxes < 5000'"
 ok "a time budget that is too short is told" refused 1 "stopped before there was one round" \
 	"$tare" density -q -e container --max 5000 --time-budget 300ms
-stopped() {
-	timeout --preserve-status -s INT 1 "$tare" density -q -e container --max 5000 -r 9
-	test $? = 130 && "$tare" clean | grep -q 'nothing to remove'
-}
-ok "Ctrl-C takes all of them down" stopped
-killed() {
+# many: a climb of which some boxes are up, to be ended by others; sets pid.
+many() {
 	"$tare" density -q -e container --max 5000 -r 9 & pid=$!
-	for _ in $(seq 100); do
-		[ -n "$(ls "$TARE_RUNTIME_DIR")" ] && [ "$(cat "$TARE_RUNTIME_DIR"/*/* 2>/dev/null | wc -l)" -gt 20 ] && break
+	for _ in $(seq 300); do
+		[ "$(cat "$TARE_RUNTIME_DIR"/* 2>/dev/null | wc -l)" -gt 20 ] && return
 		sleep 0.1
 	done
-	kill -9 "$pid"
+	return 1
+}
+stopped() {
+	many || return
+	kill -TERM "$pid"
+	wait "$pid"
+	test $? = 143 && "$tare" clean | grep -q 'nothing to remove'
+}
+ok "a signal that ends it takes all of them down" stopped
+killed() {
+	many || return
+	kill -KILL "$pid"
 	wait "$pid"
 	"$tare" clean --json >"$work/cleaned" && cat "$work/cleaned" && jq -e '.things > 2' "$work/cleaned"
 }
