@@ -59,7 +59,10 @@ static void put_climb(struct density_result *result, size_t round, size_t env)
 			.start_ns = env == 0                ? 1000000U
 				    : i < BOXES - BOXES / 4 ? 100000000U
 							    : 300000000U,
-			.available_bytes = (1000 - (env ? 40 : 1) * (i + 1)) * MIB,
+			/* Somebody else takes 200 MiB when the last one comes. */
+			.available_bytes =
+				(1000 - (env ? 40 : 1) * (i + 1) - (i == BOXES - 1 ? 200 : 0)) *
+				MIB,
 			.up = i < 2 ? BOXES - i : 0,
 			.pss_bytes = i < 2 ? (env ? 50 * MIB : MIB) : 0,
 		};

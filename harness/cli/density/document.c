@@ -63,7 +63,22 @@ static void put_starts(struct paired *paired, const struct density_climb *c,
 			   median_of(boxes + c->boxes - quarter, quarter, start_of, room));
 }
 
-/* What the machine has less of, shared among the boxes, and what they weigh themselves; and how
+/* What the machine has less of with each box: the median fall over half a climb, so that a step
+ * which is somebody else's does not count. */
+static double fall_of(const struct density_climb *c, const struct density_box *boxes, double *room)
+{
+	size_t half = (c->boxes + 1) / 2, n = 0;
+
+	for (size_t i = 0; i + half <= c->boxes; i++) {
+		uint64_t from = i ? boxes[i - 1].available_bytes : c->available_bytes;
+
+		room[n++] =
+			((double)from - (double)boxes[i + half - 1].available_bytes) / (double)half;
+	}
+	return quantile_median(room, n);
+}
+
+/* What the machine has less of with each box, and what they weigh themselves; and how
  * many would be within the share, each of them as heavy as the largest of the three says: others
  * give memory back meanwhile, or take it. */
 static void put_weights(struct paired *paired, const struct density_plan *plan,
@@ -71,7 +86,7 @@ static void put_weights(struct paired *paired, const struct density_plan *plan,
 			double *room)
 {
 	double before = (double)c->available_bytes;
-	double each = (before - (double)boxes[c->boxes - 1].available_bytes) / (double)c->boxes;
+	double each = fall_of(c, boxes, room);
 	double pss = median_of(boxes, c->boxes, pss_of, room);
 	double group = median_of(boxes, c->boxes, group_of, room);
 	double heaviest = fmax(each, fmax(pss, group)); /* fmax passes NaN over */
