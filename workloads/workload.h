@@ -35,7 +35,7 @@ struct workload {
 	const char *summary; /* one line, no full stop */
 	const char *op;      /* what one operation is: "getppid(2)" */
 	const char *groups;  /* of @GROUP, space-separated: "syscall", "io", "sched", "net",
-			      * "memory",  "limits"; "core": of the default campaign */
+			      * "memory", "program", "limits"; "core": of the default campaign */
 	const struct workload_param *params;     /* ended by name NULL; may be NULL */
 	const struct workload_syscall *syscalls; /* ended by name NULL; may be NULL. Never readv or
 						  * writev: those carry the turns */
@@ -59,9 +59,16 @@ struct workload {
 	 * Nothing else: no clock, no log, no allocation, no dispatch. */
 	int (*run)(void *state, uint64_t iters, struct tare_err *err);
 
-	/* Figures at the end, up to PLAY_FIGURES; gives back how many. ns: what all timed turns
+	/* What people count of it, as a figure: "requests_per_s". An operation is one of those, or
+	 * as many as per_op says. NULL: its time says it all. */
+	const char *rate;
+	double (*per_op)(const void *state);
+	/* Figures at the end, less than PLAY_FIGURES; gives back how many. ns: what all timed turns
 	 * took together. May be NULL. */
 	size_t (*figures)(const void *state, uint64_t ns, struct play_figure *figures);
+
+	/* The programs that it has found in its environment, up to PLAY_PROGRAMS. May be NULL. */
+	size_t (*programs)(const void *state, struct play_program *programs);
 
 	void (*teardown)(void *state); /* after any setup(), even a failed one; or NULL */
 };

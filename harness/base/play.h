@@ -24,6 +24,7 @@
 #define PLAY_MAGIC       0x74617265U /* "tare" */
 #define PLAY_WHY_MAX     256         /* bytes of a reason */
 #define PLAY_FIGURES     8
+#define PLAY_PROGRAMS    2
 #define PLAY_PAYLOAD_MAX 8192
 /* System calls that one turn costs beside the load's operations. */
 #define PLAY_TURN_READV  1
@@ -62,6 +63,13 @@ struct play_figure {
 	double value;
 };
 
+/* A program of the environment's own that the load has started: is it one and the same file? */
+struct play_program {
+	char name[24];    /* NUL-ended */
+	uint64_t bytes;   /* of its file */
+	uint64_t content; /* FNV-1a of them: it tells files apart, and proves nothing */
+};
+
 struct play_result {
 	uint64_t clock_ns_x1000; /* cost of one clock reading in this place, thousandths of a ns */
 	uint64_t loop_ns_x1000;  /* cost of one turn of an empty loop, likewise */
@@ -69,6 +77,8 @@ struct play_result {
 	uint32_t n_figures;
 	uint32_t has_latency; /* 1: latency[] is filled (latency mode) */
 	struct play_figure figures[PLAY_FIGURES];
+	uint64_t n_programs;
+	struct play_program programs[PLAY_PROGRAMS];
 	uint64_t latency_max_ns;
 	uint64_t latency[LOGLIN_BUCKETS];
 };

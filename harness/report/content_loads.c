@@ -303,6 +303,48 @@ static void say_load(struct content *c, const struct run_cell *cell)
 	}
 }
 
+/* The programs that a cell's load has started; NULL: none, or no trial of it tells. */
+static const json_t *programs_of(const struct run *run, const struct run_cell *cell)
+{
+	for (size_t i = 0; i < cell->n_trials; i++) {
+		const struct run_trial *trial = &run->trials[cell->trials[i]];
+		const json_t *programs =
+			json_object_get(json_object_get(trial->record, "load"), "programs");
+
+		if (run_trial_counts(trial) && json_is_array(programs))
+			return programs;
+	}
+	return NULL;
+}
+
+/* Is what was started one and the same file everywhere? */
+static void say_programs(struct content *c, const struct run_cell *load)
+{
+	const struct run_cell *first = NULL, *other = NULL;
+	const json_t *want = NULL;
+
+	for (size_t i = 0; i < c->run->n_cells && !other; i++) {
+		const struct run_cell *cell = &c->run->cells[c->run->order[i]];
+		const json_t *programs =
+			strcmp(cell->name, load->name) == 0 ? programs_of(c->run, cell) : NULL;
+
+		if (programs && !first) {
+			first = cell;
+			want = programs;
+		} else if (programs && !json_equal(programs, want)) {
+			other = cell;
+		}
+	}
+	if (other)
+		doc_say(&c->doc,
+			"*Not the same program everywhere*: '%s' has started another file than "
+			"'%s': more than the environments is compared. One image in all of them "
+			"mends it.",
+			c->run->envs[other->env].label, c->run->envs[first->env].label);
+	else if (first)
+		doc_say(&c->doc, "The whole programs that it starts are *the same files in all*.");
+}
+
 int content_loads(struct content *c, struct tare_err *err)
 {
 	bool latencies = false;
@@ -321,6 +363,7 @@ int content_loads(struct content *c, struct tare_err *err)
 			continue;
 		c->doc.ops->heading(&c->doc, 3, cell->name);
 		say_load(c, cell);
+		say_programs(c, cell);
 		if ((r = time_table(c, cell, &rows, err)) < 0 ||
 		    (r = latency_table(c, cell, &rows, err)) < 0 ||
 		    (r = figure_table(c, cell, &rows, err)) < 0 ||

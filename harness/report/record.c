@@ -191,7 +191,8 @@ static json_t *without_columns(const json_t *record)
 	static const char *const keys[] = {"trial",           "why",    "sha256",   "collectors",
 					   "host_collectors", "span",   "spans",    "instance",
 					   "validity",        "stolen", "limit_at", NULL};
-	static const char *const load_keys[] = {"ops", "lead_in", "turns", "figures", "exit", NULL};
+	static const char *const load_keys[] = {"ops",      "lead_in", "turns", "figures",
+						"programs", "exit",    NULL};
 	json_t *rest = json_object(), *load = json_object();
 
 	keep(rest, record, keys);

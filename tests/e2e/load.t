@@ -105,8 +105,9 @@ unsupported() {
 }
 
 # Each load as it is by default, and with each of the words that a parameter's summary offers, "a|b".
+# What whole programs call is their own matter.
 variants() {
-	"$load" describe | jq -r '.loads[] | select(.solo | not) | .name as $name | $name,
+	"$load" describe | jq -r '.loads[] | select((.solo or (.groups | index("program"))) | not) | .name as $name | $name,
 		(.params[] | .name as $param | .default as $default | .summary | scan("[a-z0-9]+(?:[|][a-z0-9]+)+") |
 			split("|")[] | select(. != $default) | "\($name) \($param)=\(.)")'
 	echo openclose depth=5

@@ -99,7 +99,7 @@ static void loads_are_described_in_full_and_by_name(void **state)
 		expect_text(load, "op");
 		assert_true(json_array_size(json_object_get(load, "groups")) > 0);
 		json_array_foreach(json_object_get(load, "groups"), k, group)
-			assert_non_null(strstr("syscall io sched net memory limits core",
+			assert_non_null(strstr("syscall io sched net memory program limits core",
 					       json_string_value(group)));
 		json_object_foreach(json_object_get(load, "syscalls"), call, per_op)
 		{

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tare-load as a conductor sees it: every load that `describe` lists is played. */
+#include <math.h>
+
 #include "conductor.h"
 
 static void finish(struct player *p, struct answer *a)
@@ -32,10 +34,11 @@ static bool is_solo(const json_t *load)
 	return json_is_true(json_object_get(load, "solo"));
 }
 
-/* Loads that a machine may lack, or that root alone may play. */
+/* Loads that a machine may lack, or that root alone may play, or whose program is not installed. */
 static bool may_be_unsupported(const char *name)
 {
-	static const char *const names[] = {"cgops", "nsops", "sem", "uring"};
+	static const char *const names[] = {"cgops",  "nsops",  "redis", "sem",
+					    "sqlite", "unpack", "uring"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(names[i], name) == 0)
@@ -268,6 +271,48 @@ static void partners_die_with_a_killed_player(void **state)
 	}
 }
 
+/* The one child of a player: the program that it has started. */
+static pid_t program_of(pid_t player)
+{
+	char path[64], text[64] = "";
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", player, player);
+	assert_true(fd_read_file(AT_FDCWD, path, text, sizeof(text), NULL) > 0);
+	return (pid_t)strtol(text, NULL, 10);
+}
+
+static void a_whole_program_that_dies_fails_the_turn_and_leaves_nothing(void **state)
+{
+	const struct play_request turn = {.magic = PLAY_MAGIC, .kind = PLAY_SLICE, .iters = 1};
+	struct player p = play("sqlite", "batch", "sync=off");
+	struct answer a;
+
+	(void)state;
+	if (!is_ready(&p, "sqlite"))
+		skip();
+	slice(&p, 0, 20, &a);
+	assert_int_equal(kill(program_of(p.pid), SIGKILL), 0);
+	ask(&p, &turn, &a);
+	assert_true(a.reply.status < 0);
+	assert_non_null(strstr(a.payload.why, "'sqlite3' has ended"));
+	assert_int_equal(end(&p), 1);
+}
+
+static void a_whole_program_tells_its_rate(void **state)
+{
+	struct player p = play("unpack", "batch", "files=7");
+	struct answer a;
+	double ns;
+
+	(void)state;
+	if (!is_ready(&p, "unpack"))
+		skip();
+	slice(&p, 1, 2, &a);
+	ns = (double)a.reply.ns;
+	finish(&p, &a);
+	assert_true(fabs(figure(&a, "files_per_s") * ns / (14 * 1e9) - 1) < 1e-6);
+}
+
 static void expect_failure(struct player *p, const char *words)
 {
 	struct answer a;
@@ -425,6 +470,8 @@ int main(void)
 		cmocka_unit_test(burners_tell_how_far_they_came),
 		cmocka_unit_test(end_of_file_ends_every_player_at_once),
 		cmocka_unit_test(partners_die_with_a_killed_player),
+		cmocka_unit_test(a_whole_program_that_dies_fails_the_turn_and_leaves_nothing),
+		cmocka_unit_test(a_whole_program_tells_its_rate),
 		cmocka_unit_test(what_is_no_request_is_refused),
 		cmocka_unit_test(a_turn_of_another_mode_is_refused),
 		cmocka_unit_test(what_setup_cannot_do_is_told_with_its_reason),

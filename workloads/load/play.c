@@ -21,7 +21,7 @@ struct player {
 	int (*run)(void *subject, uint64_t iters, struct tare_err *err);
 	void *subject;
 	struct delay delay;
-	uint64_t timed_ns; /* of all turns */
+	uint64_t timed_ns, timed_ops; /* of all turns */
 	struct play_result result;
 };
 
@@ -174,6 +174,7 @@ static int play_turn(struct player *p, const struct play_request *request, struc
 	else
 		r = play_batch(p, request->iters, reply, err);
 	p->timed_ns += reply->ns;
+	p->timed_ops += reply->ops;
 	return r;
 }
 
@@ -226,6 +227,23 @@ static void tear_down(struct player *p)
 	p->state = NULL;
 }
 
+static void put_figures(struct player *p)
+{
+	const struct workload *load = p->load;
+	struct play_result *result = &p->result;
+
+	if (load->figures)
+		result->n_figures = (uint32_t)load->figures(p->state, p->timed_ns, result->figures);
+	if (load->rate && p->timed_ns) {
+		struct play_figure *figure = &result->figures[result->n_figures++];
+		double n = (double)p->timed_ops * (load->per_op ? load->per_op(p->state) : 1);
+
+		figure->value = n * (double)NS_PER_S / (double)p->timed_ns;
+		(void)snprintf(figure->name, sizeof(figure->name), "%s", load->rate);
+		(void)snprintf(figure->unit, sizeof(figure->unit), "1/s");
+	}
+}
+
 /* Figures need the state; children's CPU time is known once teardown has reaped them. */
 static int finish(struct player *p)
 {
@@ -233,9 +251,9 @@ static int finish(struct player *p)
 	struct play_result *result = &p->result;
 	struct rusage self, children;
 
-	if (p->load->figures)
-		result->n_figures =
-			(uint32_t)p->load->figures(p->state, p->timed_ns, result->figures);
+	put_figures(p);
+	if (p->load->programs)
+		result->n_programs = p->load->programs(p->state, result->programs);
 	tear_down(p);
 	(void)getrusage(RUSAGE_SELF, &self);
 	(void)getrusage(RUSAGE_CHILDREN, &children);

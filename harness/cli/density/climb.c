@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/density/climb.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "cli/payload.h"
+#include "cli/places.h"
+#include "kernel/journal.h"
+#include "machine/machine.h"
+
+/* What waits in each box: it does nothing until its turn, which never comes. */
+#define PLAYER "getppid"
+
+struct standing {
+	struct machine *machine;
+	machine_player player;
+};
+
+bool density_has_room(const struct density_plan *plan, uint64_t before, uint64_t available,
+		      uint64_t dearest)
+{
+	double floor = (1 - plan->share) * (double)before;
+
+	return (double)available - (double)dearest > floor;
+}
+
+static int read_available(uint64_t *ret, struct tare_err *err)
+{
+	static const char key[] = "\nMemAvailable:";
+	char text[4096];
+	const char *at;
+	ssize_t n = fd_read_file(AT_FDCWD, "/proc/meminfo", text, sizeof(text), err);
+
+	if (n < 0)
+		return (int)n;
+	at = strstr(text, key);
+	if (!at)
+		return err_set(err, ENOTSUP, "/proc/meminfo does not tell MemAvailable");
+	*ret = strtoull(at + sizeof(key) - 1, NULL, 10) * 1024;
+	return 0;
+}
+
+static int open_machine(const struct density_ascent *a, struct machine **ret, struct tare_err *err)
+{
+	struct places *places = a->places;
+	const struct machine_ops *ops = NULL;
+	char name[96];
+	const struct machine_config config = {
+		.place = &places->trial,
+		.options = a->env->machine_options,
+		.saved_will_do = true, /* as `tare exec` and `tare startup` have it */
+		.name = name,
+		.journal = places->journal,
+		.cache_dir = places->cache_dir,
+		.libexec_dir = places->libexec_dir,
+	};
+	int r = machine_find(a->env->machine, &ops, err);
+
+	(void)snprintf(name, sizeof(name), "tare-%s-m%u", journal_name(places->journal),
+		       (*a->machines)++);
+	return r < 0 ? r : ops->open(&config, ret, err);
+}
+
+static int start_player(const struct density_ascent *a, struct standing *box, struct tare_err *err)
+{
+	const struct limits none = {0};
+	struct trial_spec spec = {0};
+	int r = payload_spec(a->env, &none, NULL, &spec, err);
+
+	(void)snprintf(spec.load, sizeof(spec.load), PLAYER);
+	if (r == 0)
+		r = box->machine->ops->start(box->machine, &spec, &box->player, err);
+	trial_spec_clear(&spec);
+	return r;
+}
+
+static int put_up(const struct density_ascent *a, struct standing *box, struct density_box *ret,
+		  struct tare_err *err)
+{
+	uint64_t asked_ns = clock_now_ns();
+	int r = open_machine(a, &box->machine, err);
+
+	if (r == 0)
+		r = start_player(a, box, err);
+	if (r < 0)
+		return *a->interrupted ? -EINTR : r;
+	ret->start_ns = clock_now_ns() - asked_ns;
+	return read_available(&ret->available_bytes, err);
+}
+
+static int take_down(struct standing *box, struct tare_err *err)
+{
+	int r = box->machine ? box->machine->ops->close(box->machine, err) : 0;
+
+	*box = (struct standing){0};
+	return r;
+}
+
+/* Of a guest it is QEMU that counts here. */
+static void read_weight(const json_t *record, bool is_guest, struct density_box *ret)
+{
+	const json_t *seen = json_object_get(record, is_guest ? "host_collectors" : "collectors");
+
+	ret->pss_bytes = json_u64_or(json_object_get(seen, "footprint"), "pss", 0);
+	ret->group_bytes = json_u64_or(json_object_get(seen, "memory"), "current", 0);
+}
+
+static int weigh(struct standing *box, size_t up, struct density_box *ret, struct tare_err *err)
+{
+	const struct machine_ops *ops = box->machine->ops;
+	cleanup_json json_t *record = NULL;
+	int r;
+
+	r = ops->finish(box->machine, box->player, &record, err);
+	if (r < 0)
+		return r;
+	read_weight(record, ops->is_guest, ret);
+	ret->up = up;
+	return 0;
+}
+
+/* Down from the first on, all of them whatever happens; the first failure is told. */
+static int descend(struct standing *standing, struct density_climb *climb,
+		   struct density_box *boxes, struct tare_err *err)
+{
+	int first = 0;
+
+	for (size_t i = 0; i < climb->boxes; i++) {
+		struct tare_err *once = first < 0 ? NULL : err;
+		int r = 0, q;
+
+		if (i < DENSITY_WEIGHED && standing[i].machine)
+			r = weigh(&standing[i], climb->boxes - i, &boxes[i], once);
+		q = take_down(&standing[i], r < 0 ? NULL : once);
+		first = first < 0 ? first : r < 0 ? r : q;
+	}
+	return first;
+}
+
+/* What ends the climb before another box: -1: nothing does. */
+static int bound_met(const struct density_ascent *a, const struct density_climb *climb,
+		     uint64_t begun_ns, uint64_t available, uint64_t dearest)
+{
+	if (climb->boxes == a->max)
+		return DENSITY_AT_MAX;
+	if (!density_has_room(a->plan, climb->available_bytes, available, dearest))
+		return DENSITY_MEMORY;
+	return clock_now_ns() - begun_ns >= a->plan->climb_ns ? DENSITY_TIME : -1;
+}
+
+/* That the first one cannot be put up is an error; of a later one it is where the climb ends. */
+static int refused(struct density_climb *climb, struct standing *box, int r,
+		   const struct tare_err *why, struct tare_err *err)
+{
+	struct tare_err *none = NULL;
+
+	(void)take_down(box, none);
+	if (r == -EINTR)
+		return r;
+	if (climb->boxes == 0)
+		return err_set(err, -r, "%s", why->msg);
+	climb->stop = DENSITY_REFUSED;
+	memcpy(climb->why, why->msg, sizeof(climb->why));
+	return 0;
+}
+
+static int ascend(const struct density_ascent *a, struct standing *standing,
+		  struct density_climb *climb, struct density_box *boxes, struct tare_err *err)
+{
+	uint64_t begun_ns = clock_now_ns(), available, dearest = 0;
+	int r = read_available(&climb->available_bytes, err), met;
+
+	available = climb->available_bytes;
+	while (r == 0) {
+		struct density_box *box = &boxes[climb->boxes];
+		struct tare_err why = {0};
+
+		climb->up_ns = clock_now_ns() - begun_ns;
+		met = bound_met(a, climb, begun_ns, available, dearest);
+		if (met >= 0) {
+			climb->stop = (enum density_stop)met;
+			return 0;
+		}
+		*box = (struct density_box){.n = climb->boxes + 1};
+		r = put_up(a, &standing[climb->boxes], box, &why);
+		if (r < 0)
+			return refused(climb, &standing[climb->boxes], r, &why, err);
+		if (available > box->available_bytes && available - box->available_bytes > dearest)
+			dearest = available - box->available_bytes;
+		available = box->available_bytes;
+		climb->boxes++;
+		a->progress(climb->boxes, a->context);
+		if (*a->interrupted)
+			return -EINTR;
+		if (a->deadline_ns && clock_now_ns() >= a->deadline_ns)
+			return -ETIME;
+	}
+	return r;
+}
+
+int density_climb(const struct density_ascent *ascent, struct density_climb *climb,
+		  struct density_box *ret_boxes, struct tare_err *err)
+{
+	cleanup_free struct standing *standing = calloc(ascent->max, sizeof(*standing));
+	uint64_t begun_ns = clock_now_ns();
+	int r, q;
+
+	if (!standing)
+		return err_set(err, ENOMEM, "out of memory");
+	r = ascend(ascent, standing, climb, ret_boxes, err);
+	if (standing[0].machine)
+		climb->instance = standing[0].machine->ops->describe(standing[0].machine);
+	q = descend(standing, climb, ret_boxes, r < 0 ? NULL : err);
+	climb->took_ns = clock_now_ns() - begun_ns;
+	return r < 0 ? r : q;
+}
