@@ -34,25 +34,26 @@ static void cleanup_comparep(struct compare *c)
 /* One question is a kind of figure: that any cell of a hundred changed is easily true by chance. */
 static int correct_p(struct compare *c, struct tare_err *err)
 {
-	cleanup_free double *p = calloc(c->n_rows + 1, sizeof(*p));
+	cleanup_free struct verdict_ps **question = calloc(c->n_rows + 1, sizeof(*question));
 
-	if (!p)
+	if (!question)
 		return err_set(err, ENOMEM, "out of memory");
 	for (int kind = 0; kind < COMPARE_N_KINDS; kind++) {
 		size_t n = 0;
 		int r;
 
-		for (size_t i = 0; i < c->n_rows; i++)
-			if ((int)c->rows[i].kind == kind && c->rows[i].change.method)
-				p[n++] = c->rows[i].change.p;
-		r = verdict_holm(p, n, err);
+		for (size_t i = 0; i < c->n_rows; i++) {
+			struct compare_row *row = &c->rows[i];
+
+			if ((int)row->kind != kind)
+				continue;
+			verdict_ps_of(&row->change, c->effect, &row->ps);
+			if (row->change.method)
+				question[n++] = &row->ps;
+		}
+		r = verdict_correct(question, n, err);
 		if (r < 0)
 			return r;
-		for (size_t i = c->n_rows; i-- > 0;) {
-			if ((int)c->rows[i].kind != kind)
-				continue;
-			c->rows[i].corrected = c->rows[i].change.method ? p[--n] : 1;
-		}
 	}
 	return 0;
 }
@@ -124,11 +125,11 @@ static json_t *cell_json(const struct compare *c, int of, const struct run_cell 
 
 static json_t *row_json(const struct compare *c, const struct compare_row *row)
 {
-	enum verdict verdict = verdict_of(&row->change, row->corrected, c->effect, row->resolution);
+	enum verdict verdict = verdict_of_many(&row->change, &row->ps, c->effect, row->resolution);
 	bool counts = row_counts(c, row), worse = is_worse(c, row, verdict);
 	json_t *object = cell_json(c, 0, row->cell[0]);
 	json_t *why = row->no_log ? json_string("a round has 0, of which there is no ratio")
-				  : summary_why(&row->change, row->corrected, verdict, c->effect);
+				  : summary_why(&row->change, &row->ps, verdict, c->effect);
 
 	(void)json_put(object, "kind", json_string(compare_kind_name(row->kind)));
 	if (row->kind == COMPARE_RATIOS)
@@ -140,7 +141,9 @@ static json_t *row_json(const struct compare *c, const struct compare_row *row)
 	(void)json_put(object, "change", json_number(exp(row->change.estimate)));
 	summary_put_interval(object, &row->change, true);
 	(void)json_put(object, "p", json_number(row->change.p));
-	(void)json_put(object, "p_holm", json_number(row->corrected));
+	(void)json_put(object, "p_holm", json_number(row->ps.differs_holm));
+	(void)json_put(object, "p_outside", json_number(row->ps.outside));
+	(void)json_put(object, "p_outside_holm", json_number(row->ps.outside_holm));
 	(void)json_put(object, "verdict", json_string(verdict_word(row, verdict)));
 	(void)json_put(object, "worse", json_boolean(worse));
 	(void)json_put(object, "regression", json_boolean(worse && counts));

@@ -65,8 +65,8 @@ static const struct run_cell *baseline_of(const struct compare *c, int of,
 	return NULL;
 }
 
-static size_t take(const struct compare *c, int of, const struct run_cell *cell,
-		   const struct measure *m, double *x)
+static void take(const struct compare *c, int of, const struct run_cell *cell,
+		 const struct measure *m, struct sample *x)
 {
 	const struct run *run = c->run[of];
 	const struct run_cell *base;
@@ -74,49 +74,60 @@ static size_t take(const struct compare *c, int of, const struct run_cell *cell,
 	switch (m->kind) {
 	case COMPARE_RATIOS:
 		base = baseline_of(c, of, cell);
-		return base ? rounds_ratio(run, cell, base, m->quantile, x, NULL, NULL) : 0;
+		if (base)
+			rounds_ratio(run, cell, base, m->quantile, x, NULL, NULL);
+		return;
 	case COMPARE_TIMES:
-		return m->quantile > 0 ? rounds_latency(run, cell, m->quantile, x)
-				       : rounds_time(run, cell, x);
+		if (m->quantile > 0)
+			rounds_latency(run, cell, m->quantile, x);
+		else
+			rounds_time(run, cell, x);
+		return;
 	case COMPARE_FIGURES:
 	case COMPARE_N_KINDS:
 		break;
 	}
-	return m->seen ? rounds_seen(run, cell, m->seen, x)
-		       : rounds_figure(run, cell, m->metric, x);
+	if (m->seen)
+		rounds_seen(run, cell, m->seen, x);
+	else
+		rounds_figure(run, cell, m->metric, x);
 }
 
 /* Of what is no logarithm yet: that all have one. */
-static bool all_within(const double *x, size_t n, double above)
+static bool all_within(const struct sample *s, double above)
 {
-	for (size_t i = 0; i < n; i++)
-		if (!(x[i] > above) || !isfinite(x[i]))
+	for (size_t i = 0; i < s->n; i++)
+		if (!(s->x[i] > above) || !isfinite(s->x[i]))
 			return false;
 	return true;
 }
 
-static bool all_zero(const double *x, size_t n)
+static bool all_zero(const struct sample *s)
 {
-	while (n > 0 && x[n - 1] == 0)
+	size_t n = s->n;
+
+	while (n > 0 && s->x[n - 1] == 0)
 		n--;
 	return n == 0;
 }
 
-static int fill_row(struct compare_row *row, double *const x[2], const size_t n[2],
-		    struct tare_err *err)
+static int fill_row(struct compare_row *row, const struct sample samples[2], struct tare_err *err)
 {
 	bool figure = row->kind == COMPARE_FIGURES;
 	double above = figure ? 0 : -INFINITY;
 
-	row->no_log = !all_within(x[0], n[0], above) || !all_within(x[1], n[1], above);
+	row->no_log = !all_within(&samples[0], above) || !all_within(&samples[1], above);
 	for (int of = 0; of < 2; of++) {
+		const struct sample *s = &samples[of];
+		struct levels levels;
 		int r;
 
-		for (size_t i = 0; figure && !row->no_log && i < n[of]; i++)
-			x[of][i] = log(x[of][i]);
-		r = location_of(x[of], n[of], &row->of[of], err);
+		for (size_t i = 0; figure && !row->no_log && i < s->n; i++)
+			s->x[i] = log(s->x[i]);
+		r = levels_of(s->x, s->instance, s->n, &levels, err);
 		if (r < 0)
 			return r;
+		row->of[of] = levels.location;
 	}
 	change_of(&row->of[0], &row->of[1], &row->change);
 	if (row->no_log) {
@@ -131,18 +142,16 @@ static int fill_row(struct compare_row *row, double *const x[2], const size_t n[
 static int add_row(struct compare *c, const struct run_cell *a, const struct run_cell *b,
 		   const struct measure *m, struct tare_err *err)
 {
-	cleanup_free double *x = calloc(a->n_trials + 1, sizeof(*x));
-	cleanup_free double *y = calloc(b->n_trials + 1, sizeof(*y));
+	cleanup_sample struct sample x = {0};
+	cleanup_sample struct sample y = {0};
 	struct compare_row *row = &c->rows[c->n_rows];
-	size_t n[2];
-	int r;
+	int r = sample_make(a, &x, err);
 
-	if (!x || !y)
-		return err_set(err, ENOMEM, "out of memory");
-	n[0] = take(c, 0, a, m, x);
-	n[1] = take(c, 1, b, m, y);
-	if (n[0] == 0 || n[1] == 0 ||
-	    (m->kind == COMPARE_FIGURES && all_zero(x, n[0]) && all_zero(y, n[1])))
+	if (r < 0 || (r = sample_make(b, &y, err)) < 0)
+		return r;
+	take(c, 0, a, m, &x);
+	take(c, 1, b, m, &y);
+	if (x.n == 0 || y.n == 0 || (m->kind == COMPARE_FIGURES && all_zero(&x) && all_zero(&y)))
 		return 0;
 	*row = (struct compare_row){.kind = m->kind,
 				    .worse = m->worse,
@@ -152,7 +161,7 @@ static int add_row(struct compare *c, const struct run_cell *a, const struct run
 					    m->quantile > 0 ? log1p(HISTOGRAM_RESOLUTION) : 0};
 	(void)snprintf(row->metric, sizeof(row->metric), "%.63s", m->metric);
 	(void)snprintf(row->unit, sizeof(row->unit), "%.15s", m->unit);
-	r = fill_row(row, (double *const[]){x, y}, n, err);
+	r = fill_row(row, (const struct sample[]){x, y}, err);
 	if (r == 0)
 		c->n_rows++;
 	return r;

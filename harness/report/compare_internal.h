@@ -20,7 +20,8 @@ struct compare_row {
 	const struct run_cell *cell[2];
 	struct location of[2]; /* logs, but where no_log */
 	struct location change;
-	double corrected, resolution;
+	struct verdict_ps ps;
+	double resolution;
 };
 
 /* A cell that only one of them has, or that gave nothing in one of them. */

@@ -163,13 +163,18 @@ void content_method(struct content *c)
 		"is that round's one figure. *Rounds are the sample*: the ratio is Hodges and "
 		"Lehmann's "
 		"estimate over rounds, its interval inverts Wilcoxon's signed-rank test (5 rounds: "
-		"Student's t), at the level that the tables state, never below 95 %%.");
+		"it reaches 0.3 of the next gap beyond the smallest and the largest), at the "
+		"level that the tables state, never below 95 %%. Where several rounds share a "
+		"boot of a guest, *instances are the sample*: each boot gives one figure, and the "
+		"last column says whether more rounds within a boot or more boots would narrow "
+		"the interval.");
 	doc_say(doc,
-		"*equivalent*: the interval lies within ±%.3g %%. *slower*, *faster*: it excludes "
-		"1, also "
-		"after Holm's correction over the metrics of one cell. "
+		"*equivalent*: the interval lies within ±%.3g %% (two one-sided tests). *slower*, "
+		"*faster*: it excludes 1 and is not equivalent. Either also after Holm's "
+		"correction over all loads and environments of the group, which is one question. "
 		"*inconclusive*: "
-		"neither. *not-resolvable*: smaller than the instrument can tell. Nothing is "
+		"neither can be said. *not-resolvable*: smaller than the instrument can tell. "
+		"Nothing is "
 		"dropped: "
 		"failed and void trials are listed, odd rounds are drawn.",
 		json_double_or(c->summary, "effect_pct", 0));

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "report/content.h"
+#include "report/summary.h"
 
 static bool is_env(const json_t *row, const struct run_env *env)
 {
@@ -157,6 +158,14 @@ static void put_validity_answer(FILE *out, const struct content *c)
 			      : "");
 }
 
+static void put_more_answer(FILE *out, const struct content *c)
+{
+	cleanup_free char *more = summary_more_sentence(c->summary);
+
+	if (more && *more)
+		(void)fprintf(out, " %s.", more);
+}
+
 static int say_answer(struct content *c, struct tare_err *err)
 {
 	cleanup_free char *text = NULL;
@@ -174,6 +183,7 @@ static int say_answer(struct content *c, struct tare_err *err)
 			      run_baseline(c->run));
 	put_counts_answer(out, c);
 	put_validity_answer(out, c);
+	put_more_answer(out, c);
 	if (fclose(out) != 0)
 		return err_set(err, ENOMEM, "out of memory");
 	c->doc.ops->paragraph(&c->doc, text);
@@ -225,12 +235,13 @@ static int say_asked(struct content *c, struct tare_err *err)
 int content_first_screen(struct content *c, struct tare_err *err)
 {
 	const json_t *ratios = json_object_get(c->summary, "ratios");
-	cleanup_free char *what = text_format(
-		"Ratio of time per operation to %s with its interval of at least 95 %% "
-		"(signed-rank; "
-		"5 rounds: Student's t) over up to %llu rounds; log axis; filled: the interval "
-		"excludes 1.",
-		run_baseline(c->run), content_rounds(ratios));
+	cleanup_free char *what =
+		text_format("Ratio of time per operation to %s with its interval of at least 95 %% "
+			    "(signed-rank; "
+			    "5 rounds: a little beyond the smallest and the largest) over up to "
+			    "%llu rounds; log axis; filled: the interval "
+			    "excludes 1.",
+			    run_baseline(c->run), content_rounds(ratios));
 	cleanup_free char *caption = what ? content_caption(c, what) : NULL;
 	int r;
 

@@ -75,6 +75,18 @@ static void put_ratio(struct table *t, size_t column, const json_t *ratio, bool 
 	table_cell(t, column + 1, tone, "%s%s%s", verdict, why ? ": " : "", why ? why : "");
 }
 
+/* "12", or "12 in 6 instances" where some share a guest. */
+static void put_rounds(struct table *t, size_t column, const json_t *row)
+{
+	unsigned long long rounds = json_u64_or(row, "rounds", 0);
+	unsigned long long instances = json_u64_or(row, "instances", rounds);
+
+	if (instances == rounds)
+		table_cell(t, column, TONE_PLAIN, "%llu", rounds);
+	else
+		table_cell(t, column, TONE_PLAIN, "%llu in %llu instances", rounds, instances);
+}
+
 static bool is_time_row(const struct content *c, const json_t *cell, const struct run_cell *load)
 {
 	return is_load(cell, load) && is_metric(cell, "ns_per_op") && !is_observed(c, cell);
@@ -143,21 +155,32 @@ static int add_time_row(const struct content *c, struct table *t, const json_t *
 	table_cell(t, 1, TONE_QUIET, "%s", json_string_or(cell, "group", ""));
 	put_ratio(t, 2, ratio, strcmp(json_string_or(cell, "env", ""), run_baseline(c->run)) == 0);
 	table_cell(t, 4, TONE_PLAIN, "%s", content_time(cell, "median", text, sizeof(text)));
-	table_cell(t, 5, TONE_PLAIN, "%llu",
-		   (unsigned long long)json_u64_or(ratio ? ratio : cell, "rounds", 0));
+	put_rounds(t, 5, ratio ? ratio : cell);
 	table_cell(t, 6, TONE_QUIET, "%.2f %%", 100 * json_double_or(ratio, "level", 0));
 	if (json_double_or(ratio, "level", 0) == 0)
 		table_cell(t, 6, TONE_QUIET, "-");
+	table_cell(t, 7, TONE_QUIET, "%s",
+		   json_string_or(json_object_get(ratio, "more"), "text", "-"));
 	return 0;
+}
+
+/* What the last column needs: how narrow the intervals are to be. */
+static double wanted_pct(const struct content *c)
+{
+	const json_t *any = json_array_get(json_object_get(c->summary, "ratios"), 0);
+
+	return json_double_or(json_object_get(any, "more"), "within_pct",
+			      json_double_or(c->summary, "effect_pct", 0));
 }
 
 static int time_table(struct content *c, const struct run_cell *load, size_t *ret_rows,
 		      struct tare_err *err)
 {
-	cleanup_table struct table t = {.n_columns = 7,
+	cleanup_free char *more = text_format("for ±%.3g %%", wanted_pct(c));
+	cleanup_table struct table t = {.n_columns = 8,
 					.head = {"environment", "group", "ratio (interval)",
 						 "verdict", "time per operation (interval)",
-						 "rounds", "level"},
+						 "rounds", "level", more ? more : ""},
 					.number = {[2] = true, [4] = true, [5] = true, [6] = true}};
 	json_t *cell;
 	size_t i;

@@ -3,20 +3,45 @@
 
 #include <math.h>
 
+#include "base/err.h"
 #include "base/json.h"
+#include "engine/chain.h"
 #include "stats/pair.h"
 
-size_t rounds_time(const struct run *run, const struct run_cell *cell, double *x)
+int sample_make(const struct run_cell *cell, struct sample *ret, struct tare_err *err)
 {
-	size_t n = 0;
+	*ret = (struct sample){.x = calloc(cell->n_trials + 1, sizeof(*ret->x)),
+			       .instance = calloc(cell->n_trials + 1, sizeof(*ret->instance))};
+	return ret->x && ret->instance ? 0 : err_set(err, ENOMEM, "out of memory");
+}
+
+struct filling {
+	struct sample *to;
+	struct chain chain;
+};
+
+static struct filling begin(struct sample *to)
+{
+	to->n = 0;
+	return (struct filling){.to = to};
+}
+
+static void add(struct filling *f, double x, const struct run_trial *a, const struct run_trial *b)
+{
+	f->to->x[f->to->n] = x;
+	f->to->instance[f->to->n++] = chain_next(&f->chain, a->record, b ? b->record : NULL);
+}
+
+void rounds_time(const struct run *run, const struct run_cell *cell, struct sample *sample)
+{
+	struct filling f = begin(sample);
 
 	for (size_t i = 0; i < cell->n_trials; i++) {
 		const struct run_trial *trial = &run->trials[cell->trials[i]];
 
 		if (run_trial_counts(trial) && !isnan(trial->median_ns))
-			x[n++] = log(trial->median_ns);
+			add(&f, log(trial->median_ns), trial, NULL);
 	}
-	return n;
 }
 
 /* 0.5 ns: the middle of the first bucket, so that no logarithm is of 0. */
@@ -25,17 +50,17 @@ static double log_quantile(const struct histogram *latency, double p)
 	return log(fmax(histogram_quantile_between(latency, p), 0.5));
 }
 
-size_t rounds_latency(const struct run *run, const struct run_cell *cell, double p, double *x)
+void rounds_latency(const struct run *run, const struct run_cell *cell, double p,
+		    struct sample *sample)
 {
-	size_t n = 0;
+	struct filling f = begin(sample);
 
 	for (size_t i = 0; i < cell->n_trials; i++) {
 		const struct run_trial *trial = &run->trials[cell->trials[i]];
 
 		if (run_trial_counts(trial) && trial->latency && trial->latency->count)
-			x[n++] = log_quantile(trial->latency, p);
+			add(&f, log_quantile(trial->latency, p), trial, NULL);
 	}
-	return n;
 }
 
 static json_t *figures_of(const struct run_trial *trial)
@@ -54,10 +79,10 @@ json_t *rounds_figures(const struct run *run, const struct run_cell *cell)
 	return NULL;
 }
 
-size_t rounds_figure(const struct run *run, const struct run_cell *cell, const char *name,
-		     double *x)
+void rounds_figure(const struct run *run, const struct run_cell *cell, const char *name,
+		   struct sample *sample)
 {
-	size_t n = 0;
+	struct filling f = begin(sample);
 
 	for (size_t i = 0; i < cell->n_trials; i++) {
 		const struct run_trial *trial = &run->trials[cell->trials[i]];
@@ -65,9 +90,8 @@ size_t rounds_figure(const struct run *run, const struct run_cell *cell, const c
 			json_double_or(json_object_get(figures_of(trial), name), "value", NAN);
 
 		if (run_trial_counts(trial) && isfinite(value))
-			x[n++] = value;
+			add(&f, value, trial, NULL);
 	}
-	return n;
 }
 
 /* NaN: the round has none. */
@@ -87,28 +111,28 @@ static double log_ratio_latency(const struct run_trial *a, const struct run_tria
 	return log_quantile(a->latency, p) - log_quantile(b->latency, p);
 }
 
-size_t rounds_ratio(const struct run *run, const struct run_cell *cell, const struct run_cell *base,
-		    double quantile, double *x, double *pairs, size_t *unpaired)
+void rounds_ratio(const struct run *run, const struct run_cell *cell, const struct run_cell *base,
+		  double quantile, struct sample *sample, double *pairs, size_t *unpaired)
 {
-	size_t n = 0;
+	struct filling f = begin(sample);
 
 	for (size_t i = 0; i < cell->n_trials; i++) {
 		const struct run_trial *a = &run->trials[cell->trials[i]];
 		const struct run_trial *b = run_trial_of_round(run, base, a->round);
 		size_t paired = 0;
+		double x;
 
 		if (!run_trial_counts(a) || !b)
 			continue;
-		x[n] = quantile > 0 ? log_ratio_latency(a, b, quantile)
-				    : log_ratio_time(a, b, &paired);
+		x = quantile > 0 ? log_ratio_latency(a, b, quantile)
+				 : log_ratio_time(a, b, &paired);
 		if (pairs)
-			pairs[n] = (double)paired;
-		if (isfinite(x[n]))
-			n++;
+			pairs[sample->n] = (double)paired;
+		if (isfinite(x))
+			add(&f, x, a, b);
 		else if (unpaired)
 			++*unpaired;
 	}
-	return n;
 }
 
 static const json_t *seen_by(const struct run_trial *trial, const char *collector)
@@ -157,17 +181,16 @@ const struct rounds_limit rounds_limits[ROUNDS_N_LIMITS] = {
 	{"oom_kills", oom_kills},
 };
 
-size_t rounds_seen(const struct run *run, const struct run_cell *cell,
-		   double (*of)(const struct run_trial *trial), double *x)
+void rounds_seen(const struct run *run, const struct run_cell *cell,
+		 double (*of)(const struct run_trial *trial), struct sample *sample)
 {
-	size_t n = 0;
+	struct filling f = begin(sample);
 
 	for (size_t i = 0; i < cell->n_trials; i++) {
 		const struct run_trial *trial = &run->trials[cell->trials[i]];
 		double value = trial->superseded ? NAN : of(trial);
 
 		if (!isnan(value))
-			x[n++] = value;
+			add(&f, value, trial, NULL);
 	}
-	return n;
 }

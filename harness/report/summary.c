@@ -90,6 +90,13 @@ void summary_put_interval(json_t *object, const struct location *location, bool 
 	(void)json_put(object, "method", json_string(location_method_name(location->method)));
 }
 
+void summary_put_levels(json_t *object, const struct levels *levels, bool logs)
+{
+	summary_put_interval(object, &levels->location, logs);
+	(void)json_put(object, "rounds", json_u64(levels->rounds));
+	(void)json_put(object, "instances", json_u64(levels->location.n));
+}
+
 static json_t *records_json(const struct run *run)
 {
 	json_int_t by_status[RUN_N_STATUS] = {0};

@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "report/run.h"
+#include "stats/levels.h"
 #include "stats/location.h"
 #include "stats/verdict.h"
 
@@ -58,8 +59,17 @@ json_t *summary_cell_json(const struct run *run, const struct run_cell *cell);
 json_t *summary_why_inconclusive(const struct location *location, double effect);
 /* Set `ci`, `level` and `method`; logs: low and high are logarithms. */
 void summary_put_interval(json_t *object, const struct location *location, bool logs);
+/* The same of rounds within instances, and how many there are of both. */
+void summary_put_levels(json_t *object, const struct levels *levels, bool logs);
+/* `more`: at which level more repetition would make the interval at most +-half wide, how much,
+ * and how long all of it would take. */
+void summary_put_more(json_t *object, const struct levels *levels, double half,
+		      const struct levels_cost *cost);
+/* The same of the whole run in a sentence without its full stop; "" where nothing is wide. Free it;
+ * NULL: no memory. */
+char *summary_more_sentence(const json_t *summary);
 /* Why nothing more can be said of a log ratio, in words; NULL: there is no need. */
-json_t *summary_why(const struct location *l, double corrected, enum verdict verdict,
+json_t *summary_why(const struct location *l, const struct verdict_ps *ps, enum verdict verdict,
 		    double effect);
 /* What the records of an environment say of its instances: kernels, accel, program, ... */
 json_t *summary_env_json(const struct run *run, size_t env);

@@ -10,12 +10,13 @@
 #include "report/summary.h"
 
 static int add_cell(const struct run *run, const struct run_cell *cell, const char *metric,
-		    const char *unit, const double *x, size_t n, bool logs, json_t *cells,
+		    const char *unit, const struct sample *sample, bool logs, json_t *cells,
 		    json_t **ret, struct tare_err *err)
 {
-	struct location location;
+	struct levels levels;
+	const struct location *location = &levels.location;
 	json_t *object;
-	int r = location_of(x, n, &location, err);
+	int r = levels_of(sample->x, sample->instance, sample->n, &levels, err);
 
 	if (r < 0)
 		return r;
@@ -23,8 +24,8 @@ static int add_cell(const struct run *run, const struct run_cell *cell, const ch
 	(void)json_put(object, "metric", json_string(metric));
 	(void)json_put(object, "unit", json_string(unit));
 	(void)json_put(object, "median",
-		       json_number(logs ? exp(location.estimate) : location.estimate));
-	summary_put_interval(object, &location, logs);
+		       json_number(logs ? exp(location->estimate) : location->estimate));
+	summary_put_levels(object, &levels, logs);
 	if (ret)
 		*ret = object;
 	return json_array_append_new(cells, object) < 0 ? err_set(err, ENOMEM, "out of memory") : 0;
@@ -34,13 +35,14 @@ static int add_cell(const struct run *run, const struct run_cell *cell, const ch
 static int add_time(const struct run *run, const struct run_cell *cell, json_t *cells,
 		    struct tare_err *err)
 {
-	cleanup_free double *x = calloc(cell->n_trials + 1, sizeof(*x));
-	size_t n;
+	cleanup_sample struct sample sample = {0};
+	int r = sample_make(cell, &sample, err);
 
-	if (!x)
-		return err_set(err, ENOMEM, "out of memory");
-	n = rounds_time(run, cell, x);
-	return n ? add_cell(run, cell, "ns_per_op", "ns", x, n, true, cells, NULL, err) : 0;
+	if (r < 0)
+		return r;
+	rounds_time(run, cell, &sample);
+	return sample.n ? add_cell(run, cell, "ns_per_op", "ns", &sample, true, cells, NULL, err)
+			: 0;
 }
 
 /* The distribution is that of all rounds together; the median's interval is over rounds. */
@@ -51,16 +53,15 @@ static int add_latency(const struct run *run, const struct run_cell *cell, json_
 		const char *key;
 		double p;
 	} quantiles[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}};
-	cleanup_free double *x = calloc(cell->n_trials + 1, sizeof(*x));
+	cleanup_sample struct sample sample = {0};
 	cleanup_free struct histogram *all = calloc(1, sizeof(*all));
 	json_t *object;
-	size_t n;
-	int r;
+	int r = all ? sample_make(cell, &sample, err) : err_set(err, ENOMEM, "out of memory");
 
-	if (!x || !all)
-		return err_set(err, ENOMEM, "out of memory");
-	n = rounds_latency(run, cell, 0.5, x);
-	if (n == 0)
+	if (r < 0)
+		return r;
+	rounds_latency(run, cell, 0.5, &sample);
+	if (sample.n == 0)
 		return 0;
 	for (size_t i = 0; i < cell->n_trials; i++) {
 		const struct run_trial *trial = &run->trials[cell->trials[i]];
@@ -68,7 +69,7 @@ static int add_latency(const struct run *run, const struct run_cell *cell, json_
 		if (run_trial_counts(trial) && trial->latency)
 			histogram_merge(all, trial->latency);
 	}
-	r = add_cell(run, cell, "latency", "ns", x, n, true, cells, &object, err);
+	r = add_cell(run, cell, "latency", "ns", &sample, true, cells, &object, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < sizeof(quantiles) / sizeof(*quantiles); i++)
@@ -82,13 +83,13 @@ static int add_latency(const struct run *run, const struct run_cell *cell, json_
 static int add_figure(const struct run *run, const struct run_cell *cell, const char *name,
 		      const char *unit, json_t *cells, struct tare_err *err)
 {
-	cleanup_free double *x = calloc(cell->n_trials + 1, sizeof(*x));
-	size_t n;
+	cleanup_sample struct sample sample = {0};
+	int r = sample_make(cell, &sample, err);
 
-	if (!x)
-		return err_set(err, ENOMEM, "out of memory");
-	n = rounds_figure(run, cell, name, x);
-	return n ? add_cell(run, cell, name, unit, x, n, false, cells, NULL, err) : 0;
+	if (r < 0)
+		return r;
+	rounds_figure(run, cell, name, &sample);
+	return sample.n ? add_cell(run, cell, name, unit, &sample, false, cells, NULL, err) : 0;
 }
 
 /* The names are those of the first trial that has figures. */

@@ -15,12 +15,13 @@ int summary_put_median(const struct run *run, const struct run_cell *cell, json_
 		       const char *key, double (*figure)(const struct run_trial *),
 		       struct tare_err *err)
 {
-	cleanup_free double *x = calloc(cell->n_trials + 1, sizeof(*x));
+	cleanup_sample struct sample sample = {0};
+	int r = sample_make(cell, &sample, err);
 
-	if (!x)
-		return err_set(err, ENOMEM, "out of memory");
-	(void)json_put(object, key,
-		       json_number(quantile_median(x, rounds_seen(run, cell, figure, x))));
+	if (r < 0)
+		return r;
+	rounds_seen(run, cell, figure, &sample);
+	(void)json_put(object, key, json_number(quantile_median(sample.x, sample.n)));
 	return 0;
 }
 

@@ -16,8 +16,10 @@
 struct ratio {
 	const struct run_cell *cell;
 	const char *metric;
-	struct location location;
-	double corrected, resolution, pairs;
+	struct levels levels;
+	struct verdict_ps ps;
+	size_t together; /* so many ratios of its question are corrected together */
+	double resolution, pairs;
 	size_t unpaired; /* rounds in which both ran, but never in the same pass */
 };
 
@@ -37,57 +39,57 @@ static int add_ratio(const struct run *run, const struct run_cell *cell,
 		     const struct run_cell *base, const char *metric, double quantile,
 		     struct ratios *ratios, struct tare_err *err)
 {
-	cleanup_free double *x = calloc(cell->n_trials + 1, sizeof(*x));
+	cleanup_sample struct sample sample = {0};
 	cleanup_free double *pairs = calloc(cell->n_trials + 1, sizeof(*pairs));
 	struct ratio ratio = {.cell = cell, .metric = metric};
-	size_t n;
-	int r;
+	int r = pairs ? sample_make(cell, &sample, err) : err_set(err, ENOMEM, "out of memory");
 
-	if (!x || !pairs)
-		return err_set(err, ENOMEM, "out of memory");
-	n = rounds_ratio(run, cell, base, quantile, x, pairs, &ratio.unpaired);
-	if (n == 0)
-		return 0;
-	r = location_of(x, n, &ratio.location, err);
 	if (r < 0)
 		return r;
-	ratio.pairs = quantile_median(pairs, n);
+	rounds_ratio(run, cell, base, quantile, &sample, pairs, &ratio.unpaired);
+	if (sample.n == 0)
+		return 0;
+	r = levels_of(sample.x, sample.instance, sample.n, &ratio.levels, err);
+	if (r < 0)
+		return r;
+	ratio.pairs = quantile_median(pairs, sample.n);
 	ratio.resolution = quantile > 0 ? log1p(HISTOGRAM_RESOLUTION) : 0;
 	ratios->items[ratios->n++] = ratio;
 	return 0;
 }
 
-/* One question is one cell: its metrics are corrected together. The percentiles of a latency
- * group do not weaken the central figure, which is asked of rounds of its own. */
-static int correct_p(struct ratios *ratios, struct tare_err *err)
+/* One question is what a group asks in one mode: what do these environments cost these loads? Its
+ * ratios are claimed together, so they are corrected together. The percentiles of a latency group
+ * do not weaken the central figure, which is asked of rounds of its own. */
+static bool same_question(const struct ratio *a, const struct ratio *b)
 {
-	cleanup_free double *p = calloc(ratios->n + 1, sizeof(*p));
-	cleanup_free bool *done = calloc(ratios->n + 1, sizeof(*done));
-	cleanup_free size_t *which = calloc(ratios->n + 1, sizeof(*which));
+	bool latency = strcmp(a->cell->mode, "latency") == 0;
 
-	if (!p || !done || !which)
-		return err_set(err, ENOMEM, "out of memory");
-	for (size_t i = 0; i < ratios->n; i++) {
-		const struct run_cell *one = ratios->items[i].cell;
+	return strcmp(a->cell->group, b->cell->group) == 0 &&
+	       latency == (strcmp(b->cell->mode, "latency") == 0);
+}
+
+static int correct_p(struct ratios *ratios, double effect, struct tare_err *err)
+{
+	cleanup_free struct verdict_ps **question = calloc(ratios->n + 1, sizeof(*question));
+	int r = question ? 0 : err_set(err, ENOMEM, "out of memory");
+
+	for (size_t i = 0; r == 0 && i < ratios->n; i++)
+		verdict_ps_of(&ratios->items[i].levels.location, effect, &ratios->items[i].ps);
+	for (size_t i = 0; r == 0 && i < ratios->n; i++) {
 		size_t n = 0;
-		int r;
 
-		for (size_t j = i; j < ratios->n; j++) {
-			const struct run_cell *other = ratios->items[j].cell;
-
-			if (done[j] || other != one)
-				continue;
-			done[j] = true;
-			which[n] = j;
-			p[n++] = ratios->items[j].location.p;
-		}
-		r = verdict_holm(p, n, err);
-		if (r < 0)
-			return r;
-		while (n-- > 0)
-			ratios->items[which[n]].corrected = p[n];
+		if (ratios->items[i].together > 0)
+			continue;
+		for (size_t j = i; j < ratios->n; j++)
+			if (same_question(&ratios->items[i], &ratios->items[j]))
+				question[n++] = &ratios->items[j].ps;
+		for (size_t j = i; j < ratios->n; j++)
+			if (same_question(&ratios->items[i], &ratios->items[j]))
+				ratios->items[j].together = n;
+		r = verdict_correct(question, n, err);
 	}
-	return 0;
+	return r;
 }
 
 json_t *summary_why_inconclusive(const struct location *l, double effect)
@@ -104,40 +106,58 @@ json_t *summary_why_inconclusive(const struct location *l, double effect)
 	return json_string("holds 1, and reaches beyond the smallest effect of interest");
 }
 
-json_t *summary_why(const struct location *l, double corrected, enum verdict verdict, double effect)
+json_t *summary_why(const struct location *l, const struct verdict_ps *ps, enum verdict verdict,
+		    double effect)
 {
 	if (verdict == VERDICT_NOT_RESOLVABLE)
 		return json_sprintf("smaller than a bucket of the histogram (%.1f %%)",
 				    100 * HISTOGRAM_RESOLUTION);
 	if (verdict != VERDICT_INCONCLUSIVE)
 		return NULL;
+	if (l->method != LOCATION_NONE && l->low > -log1p(effect) && l->high < log1p(effect))
+		return json_sprintf("within the smallest effect of interest only without Holm's "
+				    "correction (p = %.2g)",
+				    ps->outside_holm);
 	if (l->method != LOCATION_NONE && (l->low > 0 || l->high < 0))
 		return json_sprintf("excludes 1 only without Holm's correction (p = %.2g)",
-				    corrected);
+				    ps->differs_holm);
 	return summary_why_inconclusive(l, effect);
 }
 
-static json_t *ratio_json(const struct run *run, const struct ratio *ratio, double effect)
+/* How narrow intervals are wanted: as asked for, else as it takes to tell the effect. */
+static double wanted_half(const struct run *run, double effect)
 {
-	enum verdict verdict =
-		verdict_of(&ratio->location, ratio->corrected, effect, ratio->resolution);
+	double pct = json_double_or(json_object_get(run->manifest, "campaign"), "precision_pct", 0);
+
+	return log1p(pct > 0 && pct <= 100 ? pct / 100 : effect);
+}
+
+static json_t *ratio_json(const struct run *run, const struct ratio *ratio, double effect,
+			  const struct levels_cost *cost)
+{
+	const struct location *l = &ratio->levels.location;
+	enum verdict verdict = verdict_of_many(l, &ratio->ps, effect, ratio->resolution);
 	json_t *object = summary_cell_json(run, ratio->cell);
-	json_t *why = summary_why(&ratio->location, ratio->corrected, verdict, effect);
+	json_t *why = summary_why(l, &ratio->ps, verdict, effect);
 
 	(void)json_put(object, "baseline", json_string(run_baseline(run)));
 	for (size_t i = 0; i < run->n_envs; i++)
 		if (strcmp(run->envs[i].label, run_baseline(run)) == 0)
 			summary_put_marks(object, "baseline_marks", &run->envs[i]);
 	(void)json_put(object, "metric", json_string(ratio->metric));
-	(void)json_put(object, "ratio", json_number(exp(ratio->location.estimate)));
-	summary_put_interval(object, &ratio->location, true);
-	(void)json_put(object, "p", json_number(ratio->location.p));
-	(void)json_put(object, "p_holm", json_number(ratio->corrected));
+	(void)json_put(object, "ratio", json_number(exp(l->estimate)));
+	summary_put_levels(object, &ratio->levels, true);
+	(void)json_put(object, "p", json_number(l->p));
+	(void)json_put(object, "p_holm", json_number(ratio->ps.differs_holm));
+	(void)json_put(object, "p_outside", json_number(ratio->ps.outside));
+	(void)json_put(object, "p_outside_holm", json_number(ratio->ps.outside_holm));
+	(void)json_put(object, "corrected_over", json_u64(ratio->together));
 	(void)json_put(object, "pairs", json_number(ratio->pairs));
 	(void)json_put(object, "unpaired_rounds", json_u64(ratio->unpaired));
 	(void)json_put(object, "verdict", json_string(verdict_name(verdict)));
 	if (why)
 		(void)json_put(object, "why", why);
+	summary_put_more(object, &ratio->levels, wanted_half(run, effect), cost);
 	return object;
 }
 
@@ -167,9 +187,11 @@ int summary_add_ratios(const struct run *run, json_t *summary, struct tare_err *
 	cleanup_ratios struct ratios ratios = {calloc(2 * run->n_cells + 1, sizeof(struct ratio)),
 					       0};
 	json_t *list = json_array();
+	struct levels_cost cost;
 	int r;
 
 	(void)json_put(summary, "ratios", list);
+	rounds_cost(run, &cost);
 	if (!ratios.items)
 		return err_set(err, ENOMEM, "out of memory");
 	for (size_t i = 0; i < run->n_cells; i++) {
@@ -183,9 +205,9 @@ int summary_add_ratios(const struct run *run, json_t *summary, struct tare_err *
 		if (r < 0)
 			return r;
 	}
-	r = correct_p(&ratios, err);
+	r = correct_p(&ratios, effect, err);
 	for (size_t i = 0; r == 0 && i < ratios.n; i++)
-		(void)json_array_append_new(list, ratio_json(run, &ratios.items[i], effect));
+		(void)json_array_append_new(list, ratio_json(run, &ratios.items[i], effect, &cost));
 	return r;
 }
 

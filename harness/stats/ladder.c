@@ -33,12 +33,12 @@ static int steps_of(const struct ladder_rounds *rounds, double *buffer, struct l
 		if (r == 0)
 			r = location_of_row(rounds->ns + s * n, n, buffer, &steps[s].ns, err);
 		if (r == 0)
-			p[s] = steps[s].log.p;
+			p[s] = location_p_for_many(&steps[s].log);
 	}
 	if (r == 0)
 		r = verdict_holm(p, rounds->n_steps, err);
 	for (size_t s = 0; s < rounds->n_steps && r == 0; s++)
-		steps[s].p = p[s];
+		steps[s].p = fmax(p[s], steps[s].log.p);
 	return r;
 }
 

@@ -11,32 +11,48 @@
 #include "stats/signed_rank.h"
 #include "stats/student.h"
 
-static void student_interval(const double *x, size_t n, struct location *ret)
-{
-	double mean = 0, square = 0, error, reach;
-
-	for (size_t i = 0; i < n; i++)
-		mean += x[i] / (double)n;
-	for (size_t i = 0; i < n; i++)
-		square += (x[i] - mean) * (x[i] - mean);
-	error = sqrt(square / (double)(n - 1) / (double)n);
-	reach = student_beyond(1 - LOCATION_LEVEL, n - 1) * error;
-	ret->low = fmin(mean - reach, ret->estimate);
-	ret->high = fmax(mean + reach, ret->estimate);
-	ret->level = LOCATION_LEVEL;
-	if (error > 0)
-		ret->p = student_two_tails(mean / error, n - 1);
-	else
-		ret->p = mean == 0 ? 1 : 0;
-	ret->method = LOCATION_STUDENT;
-}
-
 static double hodges_lehmann(const double *sorted, size_t n)
 {
 	size_t pairs = n * (n + 1) / 2;
 	double upper = signed_rank_walsh(sorted, n, pairs / 2 + 1);
 
 	return pairs % 2 ? upper : (signed_rank_walsh(sorted, n, pairs / 2) + upper) / 2;
+}
+
+/* How far the ends reach beyond the smallest and the largest of five rounds, in parts of the gap to
+ * the next one. */
+#define FIVE_BEYOND 0.3
+
+/* P(T > t) where the interval reaches `reach` to that side of the estimate, and what is asked of
+ * lies `away`. */
+static double one_tail(const struct location *l, double away, double reach)
+{
+	size_t freedom = l->n > 1 ? l->n - 1 : 1;
+	double t, both;
+
+	if (!(reach > 0))
+		return away > 0 ? 0 : 1;
+	t = student_beyond(1 - LOCATION_LEVEL, freedom) * away / reach;
+	both = student_two_tails(t, freedom);
+	return t > 0 ? both / 2 : 1 - both / 2;
+}
+
+/* p of 0, by those tails. */
+static double p_by_tails(const struct location *l)
+{
+	if (l->estimate == 0)
+		return 1;
+	return 2 * (l->estimate > 0 ? one_tail(l, l->estimate, l->estimate - l->low)
+				    : one_tail(l, -l->estimate, l->high - l->estimate));
+}
+
+static void five_rounds(const double *sorted, struct location *ret)
+{
+	ret->low = sorted[0] - FIVE_BEYOND * (sorted[1] - sorted[0]);
+	ret->high = sorted[4] + FIVE_BEYOND * (sorted[4] - sorted[3]);
+	ret->level = LOCATION_LEVEL;
+	ret->method = LOCATION_FIVE;
+	ret->p = p_by_tails(ret);
 }
 
 int location_of(const double *x, size_t n, struct location *ret, struct tare_err *err)
@@ -57,7 +73,7 @@ int location_of(const double *x, size_t n, struct location *ret, struct tare_err
 	if (n < LOCATION_ROUNDS_MIN)
 		return 0;
 	if (n == LOCATION_ROUNDS_MIN) {
-		student_interval(sorted, n, ret);
+		five_rounds(sorted, ret);
 		return 0;
 	}
 	r = signed_rank_cut(n, &cut, &ret->level, err);
@@ -69,11 +85,46 @@ int location_of(const double *x, size_t n, struct location *ret, struct tare_err
 	return signed_rank_p(x, n, &ret->p, err);
 }
 
+int location_estimate(const double *x, size_t n, double *ret, struct tare_err *err)
+{
+	cleanup_free double *sorted = calloc(n + 1, sizeof(*sorted));
+
+	if (!sorted)
+		return err_set(err, ENOMEM, "no memory for %zu rounds", n);
+	*ret = NAN;
+	if (n == 0)
+		return 0;
+	memcpy(sorted, x, n * sizeof(*sorted));
+	quantile_sort(sorted, n);
+	*ret = hodges_lehmann(sorted, n);
+	return 0;
+}
+
+double location_p_outside(const struct location *location, double bound)
+{
+	const struct location *l = location;
+
+	if (l->method == LOCATION_NONE)
+		return 1;
+	return fmax(one_tail(l, bound - l->estimate, l->high - l->estimate),
+		    one_tail(l, l->estimate + bound, l->estimate - l->low));
+}
+
+double location_p_for_many(const struct location *location)
+{
+	const struct location *l = location;
+
+	if (l->method != LOCATION_SIGNED_RANK || l->n > 1000 ||
+	    l->p > ldexp(1, 1 - (int)l->n) * (1 + 1e-9))
+		return l->p;
+	return fmin(l->p, p_by_tails(l));
+}
+
 const char *location_method_name(enum location_method method)
 {
 	switch (method) {
-	case LOCATION_STUDENT:
-		return "student";
+	case LOCATION_FIVE:
+		return "five-rounds";
 	case LOCATION_SIGNED_RANK:
 		return "signed-rank";
 	case LOCATION_TWO_RUNS:

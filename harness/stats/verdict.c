@@ -36,9 +36,38 @@ int verdict_holm(double *p, size_t n, struct tare_err *err)
 	return 0;
 }
 
-enum verdict verdict_of(const struct location *location, double p, double effect, double resolution)
+void verdict_ps_of(const struct location *location, double effect, struct verdict_ps *ret)
 {
-	double bound = log1p(effect);
+	double outside = location_p_outside(location, log1p(effect));
+	double differs = location_p_for_many(location);
+
+	*ret = (struct verdict_ps){location->p, differs, outside, outside};
+}
+
+int verdict_correct(struct verdict_ps *const *question, size_t n, struct tare_err *err)
+{
+	cleanup_free double *p = calloc(n + 1, sizeof(*p));
+	int r;
+
+	if (!p)
+		return err_set(err, ENOMEM, "no memory for %zu verdicts", n);
+	for (size_t i = 0; i < n; i++)
+		p[i] = question[i]->differs_holm;
+	r = verdict_holm(p, n, err);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		question[i]->differs_holm = fmax(p[i], question[i]->differs);
+		p[i] = question[i]->outside_holm;
+	}
+	r = r < 0 ? r : verdict_holm(p, n, err);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		question[i]->outside_holm = p[i];
+	return r;
+}
+
+enum verdict verdict_of_many(const struct location *location, const struct verdict_ps *ps,
+			     double effect, double resolution)
+{
+	double bound = log1p(effect), most = 1 - LOCATION_LEVEL;
 
 	if (location->method == LOCATION_NONE)
 		return VERDICT_INCONCLUSIVE;
@@ -46,12 +75,19 @@ enum verdict verdict_of(const struct location *location, double p, double effect
 		return VERDICT_NOT_RESOLVABLE;
 	/* Symmetric on the log scale: 1 / (1 + effect) is nearer to 1 than 1 - effect. */
 	if (location->low > -bound && location->high < bound)
-		return VERDICT_EQUIVALENT;
-	if (p > 1 - LOCATION_LEVEL)
+		return ps->outside_holm <= most ? VERDICT_EQUIVALENT : VERDICT_INCONCLUSIVE;
+	if (ps->differs_holm > most)
 		return VERDICT_INCONCLUSIVE;
 	if (location->low > 0)
 		return VERDICT_SLOWER;
 	return location->high < 0 ? VERDICT_FASTER : VERDICT_INCONCLUSIVE;
+}
+
+enum verdict verdict_of(const struct location *location, double p, double effect, double resolution)
+{
+	const struct verdict_ps ps = {.differs_holm = p, .outside_holm = 0};
+
+	return verdict_of_many(location, &ps, effect, resolution);
 }
 
 const char *verdict_name(enum verdict verdict)

@@ -45,7 +45,6 @@ ok "the steps are a chain" summary '.ladder[0] | [.first, .steps[].env][:-1] == 
 ok "the product is of the steps" summary \
 	'.ladder[0] | ((reduce .steps[].ratio as $r (1; . * $r)) / .of_estimates - 1 | fabs) < 1e-6'
 ok "it is said whether they add up" summary '.ladder[0].adds_up | type == "boolean"'
-# Holm over 17 steps leaves a verdict only from 10 rounds on: 2 / 2^10 is the smallest p of 10.
 ok "seccomp is the dearest step of the cheapest call" summary \
 	'.ladder[0].steps | (max_by(.ratio) | .env == "seccomp" and .verdict == "slower" and .added.ns > 0)'
 says() { grep -q -F -- "$1" "$2"; }

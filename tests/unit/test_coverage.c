@@ -15,46 +15,13 @@
 #include <math.h>
 
 #include "base/err.h"
+#include "noise.h"
 #include "stats/change.h"
 #include "stats/location.h"
 
 #define RUNS       20000
 #define MISSES_MAX 1100
 #define TRUTH      0.02
-
-/* splitmix64 (Steele, Lea and Flood, OOPSLA 2014). */
-static double uniform(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15ULL;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-	return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
-}
-
-static double normal(uint64_t *state)
-{
-	double u = 1 - uniform(state);
-
-	return sqrt(-2 * log(u)) * cos(2 * M_PI * uniform(state));
-}
-
-static double student3(uint64_t *state)
-{
-	double square = 0, top = normal(state);
-
-	for (int i = 0; i < 3; i++) {
-		double x = normal(state);
-
-		square += x * x;
-	}
-	return top / sqrt(square / 3);
-}
-
-static double contaminated(uint64_t *state)
-{
-	return uniform(state) < 0.1 ? 10 * normal(state) : normal(state);
-}
 
 static void assert_covers(double (*noise)(uint64_t *), uint64_t seed, size_t rounds)
 {
@@ -77,32 +44,32 @@ static void assert_covers(double (*noise)(uint64_t *), uint64_t seed, size_t rou
 	assert_true(misses <= MISSES_MAX);
 	/* An interval of everything would cover too: 20 normal rounds tell 2 % from none and 4 %.
 	 */
-	if (rounds == 20 && noise == normal)
+	if (rounds == 20 && noise == noise_normal)
 		assert_true(wide < RUNS / 100);
 }
 
 static void normal_rounds_are_covered(void **state)
 {
 	(void)state;
-	assert_covers(normal, 1, 5);
-	assert_covers(normal, 2, 10);
-	assert_covers(normal, 3, 20);
+	assert_covers(noise_normal, 1, 5);
+	assert_covers(noise_normal, 2, 10);
+	assert_covers(noise_normal, 3, 20);
 }
 
 static void heavy_tailed_rounds_are_covered(void **state)
 {
 	(void)state;
-	assert_covers(student3, 4, 5);
-	assert_covers(student3, 5, 10);
-	assert_covers(student3, 6, 20);
+	assert_covers(noise_student3, 4, 5);
+	assert_covers(noise_student3, 5, 10);
+	assert_covers(noise_student3, 6, 20);
 }
 
 static void contaminated_rounds_are_covered(void **state)
 {
 	(void)state;
-	assert_covers(contaminated, 7, 5);
-	assert_covers(contaminated, 8, 10);
-	assert_covers(contaminated, 9, 20);
+	assert_covers(noise_contaminated, 7, 5);
+	assert_covers(noise_contaminated, 8, 10);
+	assert_covers(noise_contaminated, 9, 20);
 }
 
 /* 5,000 pairs of runs, of which one may have fewer rounds and be ten times as noisy. 250 misses
@@ -141,13 +108,14 @@ static void assert_covers_change(double (*noise)(uint64_t *), size_t rounds_a, s
 		      rounds_a, rounds_b, noisier, 100 - misses * 100. / runs, sure * 100. / runs);
 	assert_true(misses <= 300);
 	assert_true(sure <= 73);
-	if (rounds_a == 20 && noise == normal)
+	if (rounds_a == 20 && noise == noise_normal)
 		assert_true(undecided < runs / 100);
 }
 
 static void changes_are_covered(void **state)
 {
-	static double (*const noises[])(uint64_t *) = {normal, student3, contaminated};
+	static double (*const noises[])(uint64_t *) = {noise_normal, noise_student3,
+						       noise_contaminated};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(noises) / sizeof(*noises); i++) {
