@@ -17,7 +17,8 @@
 
 static struct {
 	bool quiet, verbose, terminal, color;
-	bool line; /* a progress line stands on the terminal */
+	bool line;        /* a progress line stands on the terminal */
+	uint64_t left_ns; /* as who calls reckons it; 0: not said */
 	double fraction, plain_fraction;
 	uint64_t begun_ns, plain_ns;
 } state;
@@ -109,9 +110,11 @@ static void print_left(double fraction, uint64_t now, char *buf, size_t size)
 	uint64_t gone = now - state.begun_ns, left;
 
 	buf[0] = '\0';
-	if (fraction <= 0 || fraction > 1 || gone < NS_PER_S)
+	if (state.left_ns == 0 && (fraction <= 0 || fraction > 1 || gone < NS_PER_S))
 		return;
-	left = (uint64_t)((double)gone * (1 - fraction) / fraction / NS_PER_S);
+	left = state.left_ns ? state.left_ns / NS_PER_S
+			     : (uint64_t)((double)gone * (1 - fraction) / fraction / NS_PER_S);
+	state.left_ns = 0;
 	(void)snprintf(buf, size, " %llu:%02llu left", (unsigned long long)(left / 60),
 		       (unsigned long long)(left % 60));
 }
@@ -157,6 +160,11 @@ void log_progress(double fraction, const char *fmt, ...)
 		state.plain_fraction = fraction;
 	}
 	(void)fflush(stderr);
+}
+
+void log_progress_left(uint64_t left_ns)
+{
+	state.left_ns = left_ns;
 }
 
 void log_progress_end(void)

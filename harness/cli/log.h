@@ -4,6 +4,7 @@
  * stderr is a terminal, plain lines now and then when it is not. */
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* quiet: errors only. NO_COLOR, TERM=dumb and a stderr that is no terminal switch colour off. */
 void log_setup(bool quiet, bool verbose);
@@ -17,6 +18,8 @@ void log_verbose(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
  * smaller fraction than the one before, begins anew. The time left is reckoned from the pace
  * so far. */
 void log_progress(double fraction, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The time left as who calls reckons it, for the next log_progress(); 0: by the pace. */
+void log_progress_left(uint64_t left_ns);
 /* Wipe the line; also before results are printed. */
 void log_progress_end(void);
 

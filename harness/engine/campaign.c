@@ -16,6 +16,7 @@ void campaign_begin(struct campaign *ret)
 	*ret = (struct campaign){
 		.slice_ns = CAMPAIGN_DEFAULT_SLICE_NS,
 		.passes = CAMPAIGN_DEFAULT_PASSES,
+		.rounds_per_instance = 1,
 		.effect_pct = CAMPAIGN_DEFAULT_EFFECT,
 	};
 }
@@ -218,6 +219,15 @@ int campaign_check_schedule(const struct campaign *campaign, struct tare_err *er
 	if (campaign->passes < 1 || campaign->passes > CAMPAIGN_PASSES_MAX)
 		return err_set(err, EINVAL, "passes: %llu is not within 1 to %d",
 			       (unsigned long long)campaign->passes, CAMPAIGN_PASSES_MAX);
+	if (campaign->rounds_per_instance < 1 ||
+	    campaign->rounds_per_instance > CAMPAIGN_ROUNDS_MAX)
+		return err_set(err, EINVAL, "rounds-per-instance: %llu is not within 1 to %d",
+			       (unsigned long long)campaign->rounds_per_instance,
+			       CAMPAIGN_ROUNDS_MAX);
+	if (campaign->ladder && campaign->rounds_per_instance > 1)
+		return err_set(err, EINVAL,
+			       "rounds-per-instance: a ladder boots its guests anew "
+			       "for every round");
 	for (size_t i = 0; i < campaign->n_groups; i++) {
 		const struct campaign_group *group = &campaign->groups[i];
 

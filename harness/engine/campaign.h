@@ -34,7 +34,8 @@ struct campaign {
 	size_t n_groups;
 	uint64_t slice_ns;
 	uint64_t passes;
-	uint64_t seed; /* 0 only until the engine has drawn one */
+	uint64_t rounds_per_instance; /* so many rounds a guest lives, at least 1 */
+	uint64_t seed;                /* 0 only until the engine has drawn one */
 	bool has_seed;
 	double precision_pct;    /* 0: stop by rounds alone */
 	uint64_t time_budget_ns; /* 0: none */
@@ -53,7 +54,8 @@ struct campaign_flags {
 	struct limits limits;
 	bool has_mode, observer;
 	enum trial_mode mode;
-	uint64_t rounds, passes, slice_ns, solo_ns, sample_ns, time_budget_ns, seed;
+	uint64_t rounds, rounds_per_instance, passes, slice_ns, solo_ns, sample_ns, time_budget_ns,
+		seed;
 	bool has_seed;
 	double precision_pct, effect_pct;
 	const char *baseline;

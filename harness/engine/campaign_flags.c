@@ -116,6 +116,8 @@ static void schedule_from_flags(const struct campaign_flags *flags, struct campa
 		campaign->slice_ns = flags->slice_ns;
 	if (flags->passes)
 		campaign->passes = flags->passes;
+	if (flags->rounds_per_instance)
+		campaign->rounds_per_instance = flags->rounds_per_instance;
 	if (flags->has_seed)
 		campaign->seed = flags->seed;
 	campaign->has_seed |= flags->has_seed;
@@ -129,6 +131,8 @@ static void schedule_from_flags(const struct campaign_flags *flags, struct campa
 	for (size_t i = 0; i < campaign->n_groups; i++) {
 		if (flags->rounds)
 			campaign->groups[i].rounds = flags->rounds;
+		else if (flags->precision_pct > 0 && !flags->file)
+			campaign->groups[i].rounds = CAMPAIGN_PRECISION_ROUNDS;
 		if (flags->solo_ns)
 			campaign->groups[i].solo_ns = flags->solo_ns;
 		if (flags->sample_ns)

@@ -56,8 +56,11 @@ json_t *campaign_to_json(const struct campaign *campaign)
 	for (size_t i = 0; groups && i < campaign->n_groups; i++)
 		(void)json_array_append_new(groups, group_to_json(&campaign->groups[i]));
 	return json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o*, s:s*}", "groups", groups, "slice_ns",
-		json_u64(campaign->slice_ns), "passes", json_u64(campaign->passes), "precision_pct",
+		"{s:o, s:o, s:o, s:o*, s:o, s:o, s:o, s:s, s:o*, s:s*}", "groups", groups,
+		"slice_ns", json_u64(campaign->slice_ns), "passes", json_u64(campaign->passes),
+		"rounds_per_instance",
+		campaign->rounds_per_instance > 1 ? json_u64(campaign->rounds_per_instance) : NULL,
+		"precision_pct",
 		campaign->precision_pct > 0 ? json_real(campaign->precision_pct) : json_null(),
 		"time_budget_ns",
 		campaign->time_budget_ns ? json_u64(campaign->time_budget_ns) : json_null(),
@@ -213,6 +216,7 @@ static int read_campaign(const json_t *object, const json_t *envs, const json_t 
 	    (r = json_read_string(object, "baseline", &baseline, err)) < 0)
 		return r;
 	campaign->precision_pct = json_double_or(object, "precision_pct", 0);
+	campaign->rounds_per_instance = json_u64_or(object, "rounds_per_instance", 1);
 	campaign->time_budget_ns = json_u64_or(object, "time_budget_ns", 0);
 	campaign->ladder = json_is_array(json_object_get(object, "ladder"));
 	campaign->same_rootfs = strcmp(json_string_or(object, "rootfs_mode", ""), "same") == 0;

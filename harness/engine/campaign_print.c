@@ -185,6 +185,9 @@ int campaign_to_yaml(const struct campaign *campaign, FILE *to, struct tare_err 
 {
 	put_time(to, "slice", campaign->slice_ns);
 	put(to, "passes: %llu\n", (unsigned long long)campaign->passes);
+	if (campaign->rounds_per_instance > 1)
+		put(to, "rounds-per-instance: %llu\n",
+		    (unsigned long long)campaign->rounds_per_instance);
 	if (campaign->has_seed)
 		put(to, "seed: %llu\n", (unsigned long long)campaign->seed);
 	put_percent(to, "precision", campaign->precision_pct);

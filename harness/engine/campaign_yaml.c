@@ -135,6 +135,13 @@ static int take_passes(struct campaign_reader *reader, const char *name, const y
 	return reader_count(reader, name, value, 1, CAMPAIGN_PASSES_MAX, &reader->campaign->passes);
 }
 
+static int take_rounds_per_instance(struct campaign_reader *reader, const char *name,
+				    const yaml_node_t *value)
+{
+	return reader_count(reader, name, value, 1, CAMPAIGN_ROUNDS_MAX,
+			    &reader->campaign->rounds_per_instance);
+}
+
 static int take_seed(struct campaign_reader *reader, const char *name, const yaml_node_t *value)
 {
 	reader->campaign->has_seed = true;
@@ -234,12 +241,19 @@ static int take_groups(struct campaign_reader *reader, const char *name, const y
 }
 
 static const struct campaign_key campaign_keys[] = {
-	{"groups", take_groups},       {"slice", take_slice},
-	{"passes", take_passes},       {"seed", take_seed},
-	{"precision", take_precision}, {"time-budget", take_time_budget},
-	{"effect", take_effect},       {"baseline", take_baseline},
-	{"ladder", take_ladder},       {"observer", take_observer},
-	{"rootfs-mode", take_rootfs},  {NULL, NULL},
+	{"groups", take_groups},
+	{"slice", take_slice},
+	{"passes", take_passes},
+	{"seed", take_seed},
+	{"precision", take_precision},
+	{"time-budget", take_time_budget},
+	{"effect", take_effect},
+	{"baseline", take_baseline},
+	{"ladder", take_ladder},
+	{"observer", take_observer},
+	{"rootfs-mode", take_rootfs},
+	{"rounds-per-instance", take_rounds_per_instance},
+	{NULL, NULL},
 };
 
 static int read_document(struct campaign_reader *reader)

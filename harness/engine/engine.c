@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "engine/instances.h"
 #include "engine/manifest.h"
+#include "engine/pace.h"
 #include "engine/precision.h"
 #include "engine/random.h"
 #include "engine/set.h"
@@ -28,10 +29,10 @@ struct engine {
 	struct instances instances;
 	struct precision *precision;
 	struct engine_result *result;
-	uint64_t begun_ns;
-	uint64_t set_ns;    /* time of all sets of this sitting */
-	size_t sets_played; /* in this sitting */
+	struct pace pace;
 	size_t done, total; /* sets of the whole run */
+	uint64_t rounds;    /* at the most */
+	uint64_t enough;    /* rounds that the precision is likely to need; 0: not known */
 	const char *end;    /* why to stop, NULL while there is no reason */
 };
 
@@ -94,12 +95,14 @@ static int check_limits(const struct engine_config *config, struct tare_err *err
 	return 0;
 }
 
-/* The estimate is of the sets of this sitting: a resumed run may be on a busier machine. */
+/* Rounds that the precision will not need are not counted. */
 static uint64_t left_ns(const struct engine *e)
 {
-	if (e->sets_played == 0)
-		return 0;
-	return e->set_ns / e->sets_played * (e->total - e->done);
+	size_t total = e->total;
+
+	if (e->enough && e->enough < e->rounds)
+		total = (size_t)((double)total * (double)e->enough / (double)e->rounds);
+	return pace_left_ns(&e->pace, total > e->done ? total - e->done : 0);
 }
 
 static void tell(const struct engine *e, const struct set *set, const char *said)
@@ -110,7 +113,7 @@ static void tell(const struct engine *e, const struct set *set, const char *said
 		.round = set ? set->round : 0,
 		.done = e->done,
 		.total = e->total,
-		.elapsed_ns = clock_now_ns() - e->begun_ns,
+		.elapsed_ns = clock_now_ns() - e->pace.begun_ns,
 		.left_ns = left_ns(e),
 		.said = said,
 	};
@@ -119,13 +122,9 @@ static void tell(const struct engine *e, const struct set *set, const char *said
 		e->config->progress(&p, e->config->context);
 }
 
-/* Is there time for one more set, as long as those before were on average? */
-static bool out_of_time(const struct engine *e)
+static bool is_interrupted(const struct engine *e)
 {
-	uint64_t budget = e->config->campaign->time_budget_ns;
-	uint64_t mean = e->sets_played ? e->set_ns / e->sets_played : 0;
-
-	return budget && clock_now_ns() - e->begun_ns + mean > budget;
+	return e->config->interrupted && *e->config->interrupted;
 }
 
 static void count_results(struct engine *e, const struct set *set, const json_t *records)
@@ -242,7 +241,7 @@ static int do_set(struct engine *e, const struct campaign_group *group, uint64_t
 		e->done++;
 		return 0;
 	}
-	if (out_of_time(e)) {
+	if (!pace_has_time(&e->pace, group, load)) {
 		e->end = "time budget";
 		return 0;
 	}
@@ -251,12 +250,11 @@ static int do_set(struct engine *e, const struct campaign_group *group, uint64_t
 		return r;
 	r = play_until_valid(e, &set, err);
 	if (r == -EINTR) {
-		e->end = "interrupted";
+		e->end = is_interrupted(e) ? "interrupted" : "time budget";
 		return 0;
 	}
 	e->done++;
-	e->sets_played++;
-	e->set_ns += clock_now_ns() - begun;
+	pace_note_set(&e->pace, group, load, clock_now_ns() - begun);
 	return r;
 }
 
@@ -279,7 +277,21 @@ static int play_group(struct engine *e, const struct campaign_group *group, uint
 	return 0;
 }
 
-static int play_round(struct engine *e, uint64_t round, struct tare_err *err)
+/* Guests live for as many rounds as the campaign says; the host's side is made anew for each. */
+static int end_round(struct engine *e, bool last_of_instance, struct tare_err *err)
+{
+	uint64_t begun = clock_now_ns();
+	int r;
+
+	if (!last_of_instance)
+		return instances_close_hosts(&e->instances, err);
+	r = instances_close_all(&e->instances, err);
+	pace_note_close(&e->pace, clock_now_ns() - begun);
+	e->instances.deadline_ns = e->pace.deadline_ns;
+	return r;
+}
+
+static int play_round(struct engine *e, uint64_t round, bool last_of_instance, struct tare_err *err)
 {
 	const struct campaign *c = e->config->campaign;
 	struct random random = random_for(c->seed, "", round, "", "order of groups");
@@ -296,30 +308,43 @@ static int play_round(struct engine *e, uint64_t round, struct tare_err *err)
 			r = play_group(e, group, round, err);
 	}
 	/* An interrupt may have reached guests too: how they ended is of no interest then. */
-	q = instances_close_all(&e->instances, e->end ? NULL : err);
+	q = end_round(e, last_of_instance || e->end || r < 0, e->end ? NULL : err);
 	return r < 0 ? r : (e->end ? 0 : q);
+}
+
+/* Is it time to stop for the precision? */
+static int ask_precision(struct engine *e, struct tare_err *err)
+{
+	struct precision_answer answer;
+	int r = precision_ask(e->precision, e->config->campaign->precision_pct, &answer, err);
+
+	if (r < 0)
+		return r;
+	e->enough = answer.rounds;
+	if (answer.reached && !e->end)
+		e->end = "precision";
+	return 0;
 }
 
 static int play_rounds(struct engine *e, struct tare_err *err)
 {
 	const struct campaign *c = e->config->campaign;
-	uint64_t rounds = 0;
+	uint64_t rounds = 0, live = c->rounds_per_instance ? c->rounds_per_instance : 1;
 
 	for (size_t g = 0; g < c->n_groups; g++) {
 		if (c->groups[g].rounds > rounds)
 			rounds = c->groups[g].rounds;
 		e->total += (size_t)c->groups[g].rounds * c->groups[g].loads.n;
 	}
+	e->rounds = rounds;
 	for (uint64_t round = 0; round < rounds && !e->end; round++) {
-		bool reached = false;
-		int r = play_round(e, round, err);
+		bool last = (round + 1) % live == 0 || round + 1 == rounds;
+		int r = play_round(e, round, last, err);
 
-		if (r == 0 && c->precision_pct > 0)
-			r = precision_reached(e->precision, c->precision_pct, &reached, err);
+		if (r == 0 && last && c->precision_pct > 0 && round + 1 < rounds)
+			r = ask_precision(e, err);
 		if (r < 0)
 			return r;
-		if (reached && !e->end && round + 1 < rounds)
-			e->end = "precision";
 	}
 	return 0;
 }
@@ -409,7 +434,8 @@ static int finish(struct engine *e, struct tare_err *err)
 
 int engine_run(const struct engine_config *config, struct engine_result *ret, struct tare_err *err)
 {
-	struct engine e = {.config = config, .result = ret, .begun_ns = clock_now_ns()};
+	struct engine e = {.config = config, .result = ret};
+	uint64_t begun_ns = clock_now_ns();
 	int r = check_envs(config->campaign, err);
 
 	if (r == 0)
@@ -428,6 +454,10 @@ int engine_run(const struct engine_config *config, struct engine_result *ret, st
 			err, ENOTSUP,
 			"players run on one of the CPUs 0 to 63, and we may use none of them: "
 			"allow one by taskset(1)");
+	r = pace_begin(config->campaign, begun_ns, &e.pace, err);
+	if (r < 0)
+		return r;
+	e.instances.deadline_ns = e.pace.deadline_ns;
 	r = begin(&e, err);
 	if (r == 0)
 		r = play_rounds(&e, err);
@@ -435,6 +465,7 @@ int engine_run(const struct engine_config *config, struct engine_result *ret, st
 	if (r == 0)
 		r = finish(&e, err);
 	precision_free(e.precision);
+	pace_end(&e.pace);
 	json_decref(e.instances.ended);
 	json_decref(e.manifest);
 	store_close(e.store);

@@ -76,6 +76,7 @@ static int open_machine(struct instances *instances, const struct env_choice *en
 		.options = options,
 		.limits = *limits,
 		.cpus = 1ULL << instances->players_cpu,
+		.deadline_ns = instances->deadline_ns,
 		.name = name,
 		.journal = c->journal,
 		.cache_dir = c->cache_dir,
@@ -104,7 +105,7 @@ int instances_get(struct instances *instances, const struct env_choice *env,
 		return 0;
 	}
 	if (instances->n == INSTANCES_MAX)
-		return err_set(err, E2BIG, "more than %d machines in one round", INSTANCES_MAX);
+		return err_set(err, E2BIG, "more than %d machines at once", INSTANCES_MAX);
 	r = open_machine(instances, env, limits, &made, err);
 	if (r < 0)
 		return r;
@@ -135,7 +136,14 @@ static int take_down(struct instances *instances, const struct instance *in, str
 	return stopped < 0 ? stopped : closed;
 }
 
-static int close_some(struct instances *instances, bool all, struct tare_err *err)
+enum which { BROKEN, HOSTS, ALL };
+
+static bool is_meant(const struct instance *in, enum which which)
+{
+	return in->broken || which == ALL || (which == HOSTS && !in->machine->ops->is_guest);
+}
+
+static int close_some(struct instances *instances, enum which which, struct tare_err *err)
 {
 	size_t kept = 0;
 	int first = 0;
@@ -144,7 +152,7 @@ static int close_some(struct instances *instances, bool all, struct tare_err *er
 		struct instance *in = &instances->items[i];
 		int r;
 
-		if (!all && !in->broken) {
+		if (!is_meant(in, which)) {
 			instances->items[kept++] = *in;
 			continue;
 		}
@@ -160,10 +168,15 @@ static int close_some(struct instances *instances, bool all, struct tare_err *er
 
 int instances_close_broken(struct instances *instances, struct tare_err *err)
 {
-	return close_some(instances, false, err);
+	return close_some(instances, BROKEN, err);
+}
+
+int instances_close_hosts(struct instances *instances, struct tare_err *err)
+{
+	return close_some(instances, HOSTS, err);
 }
 
 int instances_close_all(struct instances *instances, struct tare_err *err)
 {
-	return close_some(instances, true, err);
+	return close_some(instances, ALL, err);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* instances: the machines of one round. Environments on the same machine with the same options
- * and the same limits share one; a broken one is replaced at its next use. */
+/* instances: the machines that are up. Environments on the same machine with the same options and
+ * the same limits share one; a broken one is replaced at its next use. */
 
 #include <sched.h>
 #include <stdbool.h>
@@ -20,9 +20,10 @@ struct instance {
 struct instances {
 	const struct engine_config *config;
 	int players_cpu;
-	cpu_set_t cpus;      /* that we may use as a whole, wherever we sit at the moment */
-	bool warned;         /* of what a machine is not */
-	unsigned int number; /* of those made so far: part of their names */
+	cpu_set_t cpus;       /* that we may use as a whole, wherever we sit at the moment */
+	uint64_t deadline_ns; /* of all that is played; 0: none */
+	bool warned;          /* of what a machine is not */
+	unsigned int number;  /* of those made so far: part of their names */
 	struct instance items[INSTANCES_MAX];
 	size_t n;
 	json_t *ended; /* list of {"id", "machine", "boot"} of guests taken down; NULL: none yet */
@@ -31,6 +32,8 @@ struct instances {
 /* The instance for an environment, opened if need be. limits: on the machine as a whole. */
 int instances_get(struct instances *instances, const struct env_choice *env,
 		  const struct limits *limits, struct instance **ret, struct tare_err *err);
-/* Close the broken ones, or all. Goes on after a failure and tells the first. */
+/* Close the broken ones, those that are no guests, or all. Goes on after a failure and tells the
+ * first. */
 int instances_close_broken(struct instances *instances, struct tare_err *err);
+int instances_close_hosts(struct instances *instances, struct tare_err *err);
 int instances_close_all(struct instances *instances, struct tare_err *err);

@@ -10,12 +10,26 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "stats/location.h"
+#include "engine/chain.h"
+#include "stats/levels.h"
 #include "stats/pair.h"
+#include "stats/stop.h"
+
+struct series;
 
 struct precision {
 	char *baseline;
-	json_t *ratios; /* "GROUP\tSET\tENV" -> log ratio of each round */
+	struct series *ratios;
+	size_t n_ratios;
+};
+
+/* The log ratios of one environment in one set, round by round. */
+struct series {
+	char *key; /* "GROUP\tSET\tENV" */
+	double *x;
+	uint64_t *instance;
+	size_t n, room;
+	struct chain chain;
 };
 
 int precision_new(const char *baseline, struct precision **ret, struct tare_err *err)
@@ -24,9 +38,8 @@ int precision_new(const char *baseline, struct precision **ret, struct tare_err 
 
 	if (p) {
 		p->baseline = strdup(baseline);
-		p->ratios = json_object();
 	}
-	if (!p || !p->baseline || !p->ratios) {
+	if (!p || !p->baseline) {
 		precision_free(p);
 		return err_set(err, ENOMEM, "out of memory");
 	}
@@ -38,7 +51,12 @@ void precision_free(struct precision *precision)
 {
 	if (!precision)
 		return;
-	json_decref(precision->ratios);
+	for (size_t i = 0; i < precision->n_ratios; i++) {
+		free(precision->ratios[i].key);
+		free(precision->ratios[i].x);
+		free(precision->ratios[i].instance);
+	}
+	free(precision->ratios);
 	free(precision->baseline);
 	free(precision);
 }
@@ -93,22 +111,53 @@ static const json_t *record_of(const json_t *records, const char *label)
 	return NULL;
 }
 
-static int add_ratio(struct precision *p, const json_t *record, double log_ratio)
+/* Takes the key. NULL: out of memory. */
+static struct series *series_of(struct precision *p, char *taken_key)
 {
-	cleanup_free char *key =
-		text_format("%s\t%s\t%s", json_string_or(record, "group", ""),
-			    json_string_or(record, "set", ""),
-			    json_string_or(json_object_get(record, "trial"), "env", ""));
-	json_t *list = key ? json_object_get(p->ratios, key) : NULL;
+	cleanup_free char *key = taken_key;
+	struct series *more;
 
-	if (!key)
+	for (size_t i = 0; key && i < p->n_ratios; i++)
+		if (strcmp(p->ratios[i].key, key) == 0)
+			return &p->ratios[i];
+	more = key ? reallocarray(p->ratios, p->n_ratios + 1, sizeof(*more)) : NULL;
+	if (!more)
+		return NULL;
+	p->ratios = more;
+	p->ratios[p->n_ratios] = (struct series){.key = take_pointer(key)};
+	return &p->ratios[p->n_ratios++];
+}
+
+static int series_grow(struct series *s)
+{
+	size_t room = s->room ? 2 * s->room : 32;
+	double *x = reallocarray(s->x, room, sizeof(*x));
+	uint64_t *instance;
+
+	if (!x)
 		return -ENOMEM;
-	if (!list) {
-		list = json_array();
-		if (json_put(p->ratios, key, list) < 0)
-			return -ENOMEM;
-	}
-	return json_array_append_new(list, json_real(log_ratio)) < 0 ? -ENOMEM : 0;
+	s->x = x;
+	instance = reallocarray(s->instance, room, sizeof(*instance));
+	if (!instance)
+		return -ENOMEM;
+	s->instance = instance;
+	s->room = room;
+	return 0;
+}
+
+static int add_ratio(struct precision *p, const json_t *record, const json_t *base,
+		     double log_ratio)
+{
+	struct series *s = series_of(
+		p, text_format("%s\t%s\t%s", json_string_or(record, "group", ""),
+			       json_string_or(record, "set", ""),
+			       json_string_or(json_object_get(record, "trial"), "env", "")));
+
+	if (!s || (s->n == s->room && series_grow(s) < 0))
+		return -ENOMEM;
+	s->x[s->n] = log_ratio;
+	s->instance[s->n++] = chain_next(&s->chain, record, base);
+	return 0;
 }
 
 int precision_add(struct precision *precision, const json_t *records, struct tare_err *err)
@@ -134,45 +183,35 @@ int precision_add(struct precision *precision, const json_t *records, struct tar
 		/* A set without turns has no pass in common, and no ratio. */
 		if (pair_log_ratio(&a.slices, &b.slices, &log_ratio, NULL, NULL) < 0)
 			continue;
-		if (add_ratio(precision, record, log_ratio) < 0)
+		if (add_ratio(precision, record, base, log_ratio) < 0)
 			return err_set(err, ENOMEM, "out of memory");
 	}
 	return 0;
 }
 
-static int narrow_enough(const json_t *ratios, double half, bool *ret, struct tare_err *err)
-{
-	size_t n = json_array_size(ratios);
-	cleanup_free double *x = calloc(n + 1, sizeof(*x));
-	struct location l;
-	int r;
-
-	if (!x)
-		return err_set(err, ENOMEM, "out of memory");
-	for (size_t i = 0; i < n; i++)
-		x[i] = json_number_value(json_array_get(ratios, i));
-	r = location_of(x, n, &l, err);
-	*ret = r == 0 && l.method != LOCATION_NONE && l.high - l.estimate <= half &&
-	       l.estimate - l.low <= half;
-	return r;
-}
-
-int precision_reached(const struct precision *precision, double pct, bool *ret,
-		      struct tare_err *err)
+int precision_ask(const struct precision *precision, double pct, struct precision_answer *ret,
+		  struct tare_err *err)
 {
 	double half = log1p(pct / 100);
-	const char *key;
-	json_t *ratios;
+	size_t wide = 0;
 
-	*ret = json_object_size(precision->ratios) > 0;
-	json_object_foreach(precision->ratios, key, ratios)
-	{
-		bool narrow;
-		int r = narrow_enough(ratios, half, &narrow, err);
+	*ret = (struct precision_answer){0};
+	for (size_t i = 0; i < precision->n_ratios; i++) {
+		const struct series *s = &precision->ratios[i];
+		struct levels levels;
+		size_t needed;
+		int r = levels_of(s->x, s->instance, s->n, &levels, err);
 
 		if (r < 0)
 			return r;
-		*ret = *ret && narrow;
+		wide += !stop_is_narrow(&levels.location, half);
+		if (levels.location.n > ret->figures)
+			ret->figures = levels.location.n;
+		/* With as many rounds in an instance as now; there is at least one. */
+		needed = location_rounds_for(&levels.location, half) * s->n / levels.location.n;
+		if (needed > ret->rounds)
+			ret->rounds = needed;
 	}
+	ret->reached = precision->n_ratios > 0 && wide == 0 && stop_is_look(ret->figures);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /* precision: are the intervals of all ratios narrow enough to stop? Only sets that took turns
- * have ratios; it is asked after whole rounds, so that stopping never looks at half of one. */
+ * have ratios; it is asked after whole instances, so that stopping never looks at half of one. */
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -15,7 +15,13 @@ void precision_free(struct precision *precision); /* NULL is fine */
 /* Take the records of one set in. */
 int precision_add(struct precision *precision, const json_t *records, struct tare_err *err);
 
-/* True when there is at least one ratio, and each interval is at most +-pct wide around its
- * estimate. */
-int precision_reached(const struct precision *precision, double pct, bool *ret,
-		      struct tare_err *err);
+struct precision_answer {
+	/* There is at least one ratio, each interval is at most +-pct wide around its estimate, and
+	 * it was time to look: stop.h. */
+	bool reached;
+	size_t figures; /* of the ratio that has most: rounds, or instances of several */
+	size_t rounds;  /* that about are needed in all; 0: not known */
+};
+
+int precision_ask(const struct precision *precision, double pct, struct precision_answer *ret,
+		  struct tare_err *err);

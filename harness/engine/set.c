@@ -16,9 +16,17 @@
  * begins is part of a program's layout (Mytkowicz et al., ASPLOS 2009). */
 #define ENV_PADDING_MAX 4096
 
+bool set_is_over_in(const struct set *set, uint64_t ns)
+{
+	uint64_t deadline = set->instances->deadline_ns;
+
+	return (set->instances->config->interrupted && *set->instances->config->interrupted) ||
+	       (deadline && clock_now_ns() + ns >= deadline);
+}
+
 bool set_interrupted(const struct set *set)
 {
-	return set->instances->config->interrupted && *set->instances->config->interrupted;
+	return set_is_over_in(set, 0);
 }
 
 void seat_fail(struct seat *seat, int code, const char *why)

@@ -44,8 +44,9 @@ struct set {
 	size_t n_seats;
 };
 
-/* Carry it out. *ret: its records, one for each environment. -EINTR: we are to stop; nothing is
- * left of it. What goes wrong in one environment is in its record, not an error. */
+/* Carry it out. *ret: its records, one for each environment. -EINTR: we are to stop, or the
+ * deadline is there; nothing is left of it. What goes wrong in one environment is in its record,
+ * not an error. */
 int set_play(struct set *set, json_t **ret, struct tare_err *err);
 /* `tare run` passes the turn here. */
 int turns_play(struct set *set, struct tare_err *err);
@@ -56,4 +57,7 @@ int solo_play(struct set *set, struct tare_err *err);
 int seat_start(struct set *set, struct seat *seat);
 void seat_finish(struct set *set, struct seat *seat);
 void seat_fail(struct seat *seat, int code, const char *why);
+/* By a signal, or by the deadline. */
 bool set_interrupted(const struct set *set);
+/* It is, or will be before this much more has been played. */
+bool set_is_over_in(const struct set *set, uint64_t ns);

@@ -144,6 +144,9 @@ int solo_play(struct set *set, struct tare_err *err)
 
 		if (reserve(seat, 1) < 0)
 			return err_set(err, ENOMEM, "out of memory");
+		/* It cannot be called back once it plays. */
+		if (set_is_over_in(set, set->group->solo_ns))
+			return -EINTR;
 		if (seat_start(set, seat) == 0) {
 			struct machine *m = seat->instance->machine;
 			int r = m->ops->slice(m, seat->player, &request, &s, &why);

@@ -34,6 +34,7 @@ struct machine_config {
 	bool saved_will_do;              /* what boots may be one saved once, unless asked for */
 	uint64_t cpus;                   /* where its vCPU (or the players) run: mask */
 	const char *name;                /* "tare-RUN-N" */
+	uint64_t deadline_ns; /* a guest that is not up by then is given up; 0: its own patience */
 	struct journal *journal;
 	const char *cache_dir;   /* for guest images, snapshots, verdicts */
 	const char *libexec_dir; /* where tare-load and tare-agent are */

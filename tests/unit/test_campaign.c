@@ -17,7 +17,8 @@
 #include "engine/campaign.h"
 
 #define WHOLE                                                                                      \
-	"slice: 250us\npasses: 20\nseed: 7\nprecision: 0.5\ntime-budget: 2m\neffect: 2\n"          \
+	"slice: 250us\npasses: 20\nrounds-per-instance: 4\nseed: 7\nprecision: 0.5\ntime-budget: " \
+	"2m\neffect: 2\n"                                                                          \
 	"rootfs-mode: same\nbaseline: native\n"                                                    \
 	"groups:\n"                                                                                \
 	"  - name: turns\n"                                                                        \
@@ -40,6 +41,7 @@ static void a_file_says_all_of_a_campaign(void **state)
 	(void)state;
 	assert_int_equal(c.slice_ns, 250 * NS_PER_US);
 	assert_int_equal(c.passes, 20);
+	assert_int_equal(c.rounds_per_instance, 4);
 	assert_true(c.has_seed);
 	assert_int_equal(c.seed, 7);
 	assert_int_equal(c.time_budget_ns, 120 * NS_PER_S);

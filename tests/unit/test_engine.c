@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/json.h"
@@ -31,7 +32,12 @@ static int fails_with;
 static volatile sig_atomic_t interrupted;
 static unsigned int wrong_clocks; /* so many trials in the guest find its clock wrong */
 #define DRIFT "the guest's clock drifts by 200 ppm from the host's"
-static int interrupt_after; /* so many slices; 0: never */
+static int interrupt_after;   /* so many slices; 0: never */
+static unsigned int slice_ms; /* that each takes */
+static unsigned int boots;
+/* Of the campaign. */
+static uint64_t live, budget_ns;
+static double precision_pct;
 
 static int note(const struct machine_ops *ops, char letter, struct tare_err *err)
 {
@@ -61,6 +67,7 @@ static int fake_slice(struct machine *m, machine_player player, const struct pla
 		      struct trial_slice *ret, struct tare_err *err)
 {
 	(void)player;
+	(void)usleep(slice_ms * 1000);
 	*ret = (struct trial_slice){.ops = request->iters, .ns = request->iters * 1000};
 	return note(m->ops, 'p', err);
 }
@@ -87,7 +94,8 @@ static int fake_abort(struct machine *m, machine_player player, struct tare_err 
 
 static json_t *fake_describe(struct machine *m)
 {
-	return json_pack("{s:s}", "machine", m->ops->name);
+	return json_pack("{s:s, s:o}", "machine", m->ops->name, "id",
+			 json_sprintf("%s-%u", m->ops->name, boots));
 }
 
 static int fake_close(struct machine *m, struct tare_err *err)
@@ -146,6 +154,7 @@ static int open_host(const struct machine_config *config, struct machine **ret,
 static int open_vm(const struct machine_config *config, struct machine **ret, struct tare_err *err)
 {
 	(void)config;
+	boots++;
 	return fake_open(&vm, ret, err);
 }
 
@@ -169,7 +178,14 @@ static struct engine_result carry_out(uint64_t rounds, bool resume, bool one_aft
 		.mode = TRIAL_BATCH,
 		.rounds = rounds,
 	};
-	struct campaign campaign = {&group, 1, .slice_ns = 1000, .passes = 3, .seed = 1};
+	struct campaign campaign = {&group,
+				    1,
+				    .slice_ns = 1000,
+				    .passes = 3,
+				    .seed = 1,
+				    .rounds_per_instance = live,
+				    .time_budget_ns = budget_ns,
+				    .precision_pct = precision_pct};
 	const struct engine_config config = {
 		.campaign = &campaign,
 		.described = described,
@@ -240,6 +256,67 @@ static void machines_are_renewed_every_round(void **state)
 	(void)state;
 	assert_int_equal(count(asked, 'O'), 3);
 	assert_string_equal(only(asked, "OC"), "OCOCOC");
+}
+
+static void a_guest_lives_as_many_rounds_as_asked(void **state)
+{
+	struct engine_result r;
+
+	(void)state;
+	live = 2;
+	r = carry_out(5, false, false);
+	assert_int_equal(r.trials, 10);
+	assert_string_equal(only(asked, "OC"), "OCOCOC");
+	assert_string_equal(only(asked, "oc"), "ocococococ");
+}
+
+/* All slices take the same here: the interval is a point from the first on. */
+static void precision_is_looked_at_after_ten_rounds(void **state)
+{
+	struct engine_result r;
+
+	(void)state;
+	precision_pct = 1;
+	r = carry_out(100, false, false);
+	assert_string_equal(r.end, "precision");
+	assert_int_equal(r.trials, 20);
+}
+
+static void precision_counts_guests_not_their_rounds(void **state)
+{
+	struct engine_result r;
+
+	(void)state;
+	precision_pct = 1;
+	live = 3;
+	r = carry_out(100, false, false);
+	assert_string_equal(r.end, "precision");
+	assert_int_equal(r.trials, 2 * 10 * 3);
+	assert_int_equal(count(asked, 'O'), 10);
+}
+
+/* A set of eight slices of 50 ms is begun, since nobody knows yet how long it takes, and never ends
+ * within 100 ms. */
+static void what_takes_too_long_is_given_up_at_the_deadline(void **state)
+{
+	struct engine_result r;
+
+	(void)state;
+	slice_ms = 50;
+	budget_ns = 100 * NS_PER_MS;
+	r = carry_out(3, false, false);
+	assert_string_equal(r.end, "time budget");
+	assert_int_equal(r.trials, 0);
+	assert_true(count(asked, 'p') + count(asked, 'P') < 8);
+	assert_int_equal(count(asked, 'a') + count(asked, 'A'),
+			 count(asked, 's') + count(asked, 'S'));
+	assert_int_equal(count(asked, 'o') + count(asked, 'O'),
+			 count(asked, 'c') + count(asked, 'C'));
+	slice_ms = 0;
+	budget_ns = 0;
+	r = carry_out(3, true, false);
+	assert_string_equal(r.end, "complete");
+	assert_int_equal(r.trials, 6);
 }
 
 static void one_after_the_other_never_overlaps(void **state)
@@ -404,6 +481,10 @@ static int fresh_folder(void **state)
 	interrupted = 0;
 	interrupt_after = 0;
 	wrong_clocks = 0;
+	slice_ms = 0;
+	live = 1;
+	budget_ns = 0;
+	precision_pct = 0;
 	(void)strcpy(folder, "/tmp/tare-unit-XXXXXX");
 	if (!mkdtemp(folder))
 		return -1;
@@ -424,6 +505,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(all_players_are_up_before_the_first_pass_and_end_after_the_last),
 		IN_FOLDER(machines_are_renewed_every_round),
+		IN_FOLDER(a_guest_lives_as_many_rounds_as_asked),
+		IN_FOLDER(precision_is_looked_at_after_ten_rounds),
+		IN_FOLDER(precision_counts_guests_not_their_rounds),
+		IN_FOLDER(what_takes_too_long_is_given_up_at_the_deadline),
 		IN_FOLDER(one_after_the_other_never_overlaps),
 		IN_FOLDER(a_failed_start_fails_its_trial_alone),
 		IN_FOLDER(a_machine_that_is_not_to_be_had_is_unsupported),

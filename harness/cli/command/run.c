@@ -82,6 +82,14 @@ static int take_rounds(void *options, const char *text, struct tare_err *err)
 	return units_parse_count("--rounds", text, 1, 100000, &f->rounds, err);
 }
 
+static int take_rounds_per_instance(void *options, const char *text, struct tare_err *err)
+{
+	struct campaign_flags *f = &((struct run_options *)options)->flags;
+
+	return units_parse_count("--rounds-per-instance", text, 1, 100000, &f->rounds_per_instance,
+				 err);
+}
+
 static int take_passes(void *options, const char *text, struct tare_err *err)
 {
 	struct campaign_flags *f = &((struct run_options *)options)->flags;
@@ -218,10 +226,12 @@ static const struct command_option run_options[] = {
 	 take_observer},
 	{"mode", 0, "MODE", "batch (the central figure), latency (a distribution) or solo",
 	 take_mode},
-	{"rounds", 0, "N", "rounds at the most (default 10)", take_rounds},
+	{"rounds", 0, "N", "rounds at the most (default 10; 200 with --precision)", take_rounds},
+	{"rounds-per-instance", 0, "N",
+	 "rounds that a guest lives, before the next boot (default 1)", take_rounds_per_instance},
 	{"precision", 0, "PCT", "stop when every ratio's interval is within +-PCT percent",
 	 take_precision},
-	{"time-budget", 0, "TIME", "begin nothing that would end later than this: 5m", take_budget},
+	{"time-budget", 0, "TIME", "be done by then, whatever is left undone: 5m", take_budget},
 	{"slice", 0, "TIME", "length of a turn (default 500us)", take_slice},
 	{"passes", 0, "N", "turns of each player in a round", take_passes},
 	{"duration", 0, "TIME", "how long a load runs that takes no turns (default 5s)",
@@ -250,7 +260,7 @@ const struct command_option run_ladder_options[] = {
 	{"rounds", 0, "N", "rounds at the most (default 12)", take_rounds},
 	{"precision", 0, "PCT", "stop when every ratio's interval is within +-PCT percent",
 	 take_precision},
-	{"time-budget", 0, "TIME", "begin nothing that would end later (default 170s)",
+	{"time-budget", 0, "TIME", "be done by then, whatever is left undone (default 170s)",
 	 take_budget},
 	{"slice", 0, "TIME", "length of a turn (default 250us)", take_slice},
 	{"passes", 0, "N", "turns of each player in a round (default 100)", take_passes},
@@ -296,6 +306,7 @@ static void show_progress(const struct engine_progress *p, void *context)
 		log_progress_end();
 		return;
 	}
+	log_progress_left(p->left_ns);
 	log_progress(fraction, "round %llu, %s: %s", (unsigned long long)p->round + 1, p->group,
 		     p->load);
 }
@@ -376,9 +387,9 @@ static int resumed_campaign(const struct run_options *options, const json_t *des
 	int r;
 
 	if (f->file || f->envs || f->loads || f->collectors || f->has_mode || f->rounds ||
-	    f->passes || f->slice_ns || f->solo_ns || f->sample_ns || f->has_seed ||
-	    f->precision_pct > 0 || f->effect_pct > 0 || f->baseline || options->out_dir ||
-	    limits_given(&f->limits))
+	    f->rounds_per_instance || f->passes || f->slice_ns || f->solo_ns || f->sample_ns ||
+	    f->has_seed || f->precision_pct > 0 || f->effect_pct > 0 || f->baseline ||
+	    options->out_dir || limits_given(&f->limits))
 		return err_set(err, EINVAL,
 			       "--resume goes on with the campaign of the run: beside it there is "
 			       "only --time-budget");

@@ -19,6 +19,15 @@
 
 #define SAVE_DEADLINE_NS (60 * NS_PER_S)
 
+static uint64_t up_by(const struct machine_config *config, const struct vm_settings *s)
+{
+	uint64_t patience =
+		clock_now_ns() + guest_patience_ns(s->limits.cpus, vm_settings_patience(s));
+
+	return config->deadline_ns && config->deadline_ns < patience ? config->deadline_ns
+								     : patience;
+}
+
 void vm_boot_plan(const struct machine_config *config, const struct vm_boot *b,
 		  const char *qemu_path, struct guest_plan *ret)
 {
@@ -54,8 +63,7 @@ void vm_boot_plan(const struct machine_config *config, const struct vm_boot *b,
 		.state_fd = -1,
 		.limits = s->limits,
 		.layout = &config->place->layout,
-		.deadline_ns =
-			clock_now_ns() + guest_patience_ns(s->limits.cpus, vm_settings_patience(s)),
+		.deadline_ns = up_by(config, s),
 	};
 }
 
