@@ -187,6 +187,9 @@ static json_t *seat_record(const struct set *set, const struct seat *seat, const
 		if (fault && !json_object_get(all, "void"))
 			(void)json_object_set(all, "void", fault);
 	}
+	/* A limit on the guest as a whole is steal to it, as asked for. */
+	if (own && !seat->limited_outside)
+		validity_add_stolen(all, json_object_get(record, "stolen"));
 	validity_add_losses(all, json_object_get(record, "collectors"));
 	validity_add_losses(all, json_object_get(record, "host_collectors"));
 	put_slices(seat, record);

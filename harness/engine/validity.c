@@ -7,9 +7,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "kernel/cpu_times.h"
 
 /* Steps of the wall clock below this are the adjustment of a clock, not a jump. */
@@ -35,6 +37,39 @@ static uint64_t number_after(const char *path, const char *key)
 	return at ? strtoull(at + strlen(key), NULL, 10) : 0;
 }
 
+static void say(json_t *result, const char *key, json_t *taken_sentence)
+{
+	(void)json_array_append(json_object_get(result, "disturbed"), taken_sentence);
+	if (key)
+		(void)json_object_set(result, key, taken_sentence);
+	json_decref(taken_sentence);
+}
+
+static void read_speed(int cpu, struct cpu_speed *ret)
+{
+	cleanup_free char *path = text_format("/sys/devices/system/cpu/cpu%d", cpu);
+	cleanup_close int cpu_fd = path ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	cpu_speed_read(cpu_fd, ret);
+}
+
+/* Absent where the kernel does not know. */
+static void put_speed(json_t *result, const struct cpu_speed *before, const struct cpu_speed *now)
+{
+	json_t *checks = json_object_get(result, "checks");
+	uint64_t throttled = now->throttled - before->throttled;
+
+	if (now->knows_khz)
+		(void)json_object_set_new(checks, "khz", json_u64(now->khz));
+	if (!now->knows_throttled || !before->knows_throttled)
+		return;
+	(void)json_object_set_new(checks, "heat_throttled", json_u64(throttled));
+	if (throttled > 0)
+		say(result, NULL,
+		    json_sprintf("heat slowed the players' CPU down %llu times",
+				 (unsigned long long)throttled));
+}
+
 static void validity_read(struct validity *v, int cpu)
 {
 	struct cpu_times times;
@@ -47,6 +82,7 @@ static void validity_read(struct validity *v, int cpu)
 		v->steal = times.steal_us;
 		v->all = times.all_us;
 	}
+	read_speed(cpu, &v->speed);
 	v->swaps = number_after("/proc/vmstat", "\npswpin ") +
 		   number_after("/proc/vmstat", "\npswpout ");
 	v->pressure_us = number_after("/proc/pressure/cpu", "total=");
@@ -61,14 +97,6 @@ static void validity_read(struct validity *v, int cpu)
 void validity_begin(struct validity *before, int cpu)
 {
 	validity_read(before, cpu);
-}
-
-static void say(json_t *result, const char *key, json_t *taken_sentence)
-{
-	(void)json_array_append(json_object_get(result, "disturbed"), taken_sentence);
-	if (key)
-		(void)json_object_set(result, key, taken_sentence);
-	json_decref(taken_sentence);
 }
 
 json_t *validity_end(const struct validity *before)
@@ -93,6 +121,7 @@ json_t *validity_end(const struct validity *before)
 	if (steal > VALIDITY_STEAL_TELL)
 		say(result, steal > VALIDITY_STEAL_VOID ? "void" : NULL,
 		    json_sprintf("the hypervisor took %.1f %% of the players' CPU", steal * 100));
+	put_speed(result, &before->speed, &now.speed);
 	if (now.swaps != before->swaps)
 		say(result, NULL, json_string("the machine swapped"));
 	if (llabs(step) > (long long)CLOCK_STEP_NS)
@@ -103,6 +132,16 @@ json_t *validity_end(const struct validity *before)
 		    json_sprintf("the clock source changed from %s to %s", before->clocksource,
 				 now.clocksource));
 	return result;
+}
+
+void validity_add_stolen(json_t *validity, const json_t *stolen)
+{
+	double wall_us = json_double_or(stolen, "wall_ns", 0) / 1000;
+	double share = wall_us > 0 ? json_double_or(stolen, "steal_us", 0) / wall_us : 0;
+
+	if (share > VALIDITY_STEAL_TELL)
+		say(validity, NULL,
+		    json_sprintf("the guest's kernel was told of %.1f %% steal", 100 * share));
 }
 
 /* What a collector followed: each switch, call or exit of a guest. 0: it follows nothing by itself,

@@ -2,6 +2,7 @@
 /* In which order the engine opens, starts, plays, finishes and closes, when all goes well and when
  * something does not. The machines here only write down what they are asked for. */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -438,6 +440,51 @@ static void losses_beyond_a_percent_void_a_trial(void **state)
 			    "");
 }
 
+static void a_guest_that_was_told_of_steal_says_so(void **state)
+{
+	cleanup_json json_t *validity = json_pack("{s:[]}", "disturbed");
+	cleanup_json json_t *little = json_pack("{s:i, s:i}", "steal_us", 5, "wall_ns", 1000000);
+	cleanup_json json_t *much = json_pack("{s:i, s:i}", "steal_us", 30, "wall_ns", 1000000);
+	const json_t *said = json_object_get(validity, "disturbed");
+
+	(void)state;
+	validity_add_stolen(validity, NULL);
+	validity_add_stolen(validity, little);
+	assert_int_equal(json_array_size(said), 0);
+	validity_add_stolen(validity, much);
+	assert_string_equal(json_string_value(json_array_get(said, 0)),
+			    "the guest's kernel was told of 3.0 % steal");
+	assert_null(json_object_get(validity, "void"));
+}
+
+static void put_number(int dir_fd, const char *name, const char *number)
+{
+	cleanup_close int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_int_equal(write(fd, number, strlen(number)), strlen(number));
+}
+
+/* This machine may know neither. */
+static void what_the_kernel_knows_of_a_cpus_speed_is_read(void **state)
+{
+	cleanup_close int cpu_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct cpu_speed speed;
+
+	(void)state;
+	cpu_speed_read(-1, &speed);
+	assert_false(speed.knows_khz || speed.knows_throttled);
+	cpu_speed_read(cpu_fd, &speed);
+	assert_false(speed.knows_khz || speed.knows_throttled);
+	assert_int_equal(mkdirat(cpu_fd, "cpufreq", 0700), 0);
+	assert_int_equal(mkdirat(cpu_fd, "thermal_throttle", 0700), 0);
+	put_number(cpu_fd, "cpufreq/scaling_cur_freq", "2400000\n");
+	put_number(cpu_fd, "thermal_throttle/core_throttle_count", "17\n");
+	cpu_speed_read(cpu_fd, &speed);
+	assert_true(speed.knows_khz && speed.knows_throttled);
+	assert_int_equal(speed.khz, 2400000);
+	assert_int_equal(speed.throttled, 17);
+}
+
 static void a_clock_that_never_holds_stays_marked(void **state)
 {
 	struct engine_result r;
@@ -509,6 +556,8 @@ int main(void)
 		IN_FOLDER(precision_is_looked_at_after_ten_rounds),
 		IN_FOLDER(precision_counts_guests_not_their_rounds),
 		IN_FOLDER(what_takes_too_long_is_given_up_at_the_deadline),
+		IN_FOLDER(a_guest_that_was_told_of_steal_says_so),
+		IN_FOLDER(what_the_kernel_knows_of_a_cpus_speed_is_read),
 		IN_FOLDER(one_after_the_other_never_overlaps),
 		IN_FOLDER(a_failed_start_fails_its_trial_alone),
 		IN_FOLDER(a_machine_that_is_not_to_be_had_is_unsupported),

@@ -22,6 +22,7 @@
 #include "cli/places.h"
 #include "cli/run.h"
 #include "cli/run_check.h"
+#include "cli/run_more.h"
 #include "engine/engine.h"
 #include "engine/random.h"
 
@@ -371,8 +372,12 @@ static int carry_out(const struct run_options *options, const struct cli_options
 	log_progress_end();
 	if (r < 0)
 		return r;
-	if (strcmp(result.end, "complete") != 0)
+	if (strcmp(result.end, "precision") == 0)
+		log_info("every interval is as narrow as asked for");
+	else if (strcmp(result.end, "complete") != 0)
 		log_warn("stopped: %s; 'tare run --resume %s' goes on", result.end, dir);
+	if (!cli->quiet && !*interrupted)
+		run_say_more(dir);
 	r = print_result(cli, dir, &result, err);
 	if (*interrupted)
 		return 128 + *interrupted;
