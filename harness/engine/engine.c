@@ -16,6 +16,7 @@
 #include "engine/precision.h"
 #include "engine/random.h"
 #include "engine/set.h"
+#include "engine/settings.h"
 #include "engine/store.h"
 #include "trial/preflight.h"
 
@@ -26,6 +27,7 @@ struct engine {
 	const struct engine_config *config;
 	struct store *store;
 	json_t *manifest;
+	json_t *settings; /* that were changed for this sitting */
 	struct instances instances;
 	struct precision *precision;
 	struct engine_result *result;
@@ -349,42 +351,8 @@ static int play_rounds(struct engine *e, struct tare_err *err)
 	return 0;
 }
 
-/* Feed the precision with the sets of earlier sittings. */
-struct refill {
-	struct precision *precision;
-	json_t *set;
-	char key[192];
-};
-
-static int refill_record(const json_t *record, size_t line, void *context)
-{
-	struct refill *fill = context;
-	char key[sizeof(fill->key)];
-	json_t *copy;
-
-	(void)line;
-	(void)snprintf(key, sizeof(key), "%s\t%llu\t%s", json_string_or(record, "group", ""),
-		       (unsigned long long)json_u64_or(record, "round", 0),
-		       json_string_or(record, "set", ""));
-	if (strcmp(key, fill->key) != 0) {
-		int r = precision_add(fill->precision, fill->set, NULL);
-
-		if (r < 0)
-			return r;
-		(void)json_array_clear(fill->set);
-		memcpy(fill->key, key, sizeof(key));
-	}
-	if (json_bool_or(record, "superseded", false)) {
-		(void)json_array_clear(fill->set);
-		return 0;
-	}
-	copy = json_deep_copy(record);
-	return json_array_append_new(fill->set, copy) < 0 ? -ENOMEM : 0;
-}
-
 static int resume(struct engine *e, struct tare_err *err)
 {
-	struct refill fill = {.precision = e->precision, .set = json_array()};
 	int r = store_open(e->config->run_dir, &e->store, err);
 
 	if (r == 0)
@@ -392,10 +360,7 @@ static int resume(struct engine *e, struct tare_err *err)
 	if (r == 0)
 		r = manifest_check(e->manifest, err);
 	if (r == 0)
-		r = store_each(e->config->run_dir, refill_record, &fill, NULL, err);
-	if (r == 0)
-		r = precision_add(e->precision, fill.set, err);
-	json_decref(fill.set);
+		r = precision_refill(e->precision, e->config->run_dir, err);
 	return err_wrap(err, r, "resume '%s'", e->config->run_dir);
 }
 
@@ -414,7 +379,10 @@ static int begin(struct engine *e, struct tare_err *err)
 	}
 	if (r == 0)
 		r = manifest_begin_sitting(e->manifest, err);
-	return r < 0 ? r : store_write_manifest(e->store, e->manifest, err);
+	if (r < 0)
+		return r;
+	(void)json_array_extend(json_object_get(e->manifest, "settings_changed"), e->settings);
+	return store_write_manifest(e->store, e->manifest, err);
 }
 
 static int finish(struct engine *e, struct tare_err *err)
@@ -435,13 +403,17 @@ static int finish(struct engine *e, struct tare_err *err)
 int engine_run(const struct engine_config *config, struct engine_result *ret, struct tare_err *err)
 {
 	struct engine e = {.config = config, .result = ret};
+	cleanup_json json_t *settings = json_array();
 	uint64_t begun_ns = clock_now_ns();
 	int r = check_envs(config->campaign, err);
 
 	if (r == 0)
 		r = check_limits(config, err);
+	if (r == 0 && config->hold_still)
+		r = settings_hold_still(config->journal, settings, err);
 	if (r < 0)
 		return r;
+	e.settings = settings;
 	*ret = (struct engine_result){0};
 	e.instances = (struct instances){
 		.config = config,

@@ -35,6 +35,7 @@ struct engine_config {
 	const char *cache_dir, *libexec_dir;
 	const char *run_dir;
 	bool resume;       /* run_dir holds a run of this campaign: carry out what it lacks */
+	bool hold_still;   /* the CPUs' frequency: settings.h */
 	bool solo_turns;   /* for comparison: each player plays all its slices before the next */
 	int conductor_cpu; /* where we run while players take turns; -1: anywhere */
 	int players_cpu;   /* where players run; -1: engine_last_cpu() */

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "engine/chain.h"
+#include "engine/store.h"
 #include "stats/levels.h"
 #include "stats/pair.h"
 #include "stats/stop.h"
@@ -187,6 +188,50 @@ int precision_add(struct precision *precision, const json_t *records, struct tar
 			return err_set(err, ENOMEM, "out of memory");
 	}
 	return 0;
+}
+
+/* Sets come one after the other. */
+struct refill {
+	struct precision *precision;
+	json_t *set;
+	char key[192];
+};
+
+static int refill_record(const json_t *record, size_t line, void *context)
+{
+	struct refill *fill = context;
+	char key[sizeof(fill->key)];
+	json_t *copy;
+
+	(void)line;
+	(void)snprintf(key, sizeof(key), "%s\t%llu\t%s", json_string_or(record, "group", ""),
+		       (unsigned long long)json_u64_or(record, "round", 0),
+		       json_string_or(record, "set", ""));
+	if (strcmp(key, fill->key) != 0) {
+		int r = precision_add(fill->precision, fill->set, NULL);
+
+		if (r < 0)
+			return r;
+		(void)json_array_clear(fill->set);
+		memcpy(fill->key, key, sizeof(key));
+	}
+	if (json_bool_or(record, "superseded", false)) {
+		(void)json_array_clear(fill->set);
+		return 0;
+	}
+	copy = json_deep_copy(record);
+	return json_array_append_new(fill->set, copy) < 0 ? -ENOMEM : 0;
+}
+
+int precision_refill(struct precision *precision, const char *run_dir, struct tare_err *err)
+{
+	struct refill fill = {.precision = precision, .set = json_array()};
+	int r = store_each(run_dir, refill_record, &fill, NULL, err);
+
+	if (r == 0)
+		r = precision_add(precision, fill.set, err);
+	json_decref(fill.set);
+	return r;
 }
 
 int precision_ask(const struct precision *precision, double pct, struct precision_answer *ret,

@@ -15,6 +15,9 @@ void precision_free(struct precision *precision); /* NULL is fine */
 /* Take the records of one set in. */
 int precision_add(struct precision *precision, const json_t *records, struct tare_err *err);
 
+/* Take the sets of a run's earlier sittings in. */
+int precision_refill(struct precision *precision, const char *run_dir, struct tare_err *err);
+
 struct precision_answer {
 	/* There is at least one ratio, each interval is at most +-pct wide around its estimate, and
 	 * it was time to look: stop.h. */

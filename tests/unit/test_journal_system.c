@@ -23,6 +23,8 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/json.h"
+#include "engine/settings.h"
 #include "kernel/journal.h"
 
 static char folder[] = "/tmp/tare-unit-XXXXXX";
@@ -216,6 +218,58 @@ static void settings_that_are_as_they_were_are_not_written(void **state)
 	end(journal);
 }
 
+static void put_sys(const char *path, const char *value)
+{
+	cleanup_free char *folder_of = strdup(path);
+	cleanup_close int fd = -1;
+
+	assert_non_null(folder_of);
+	*strrchr(folder_of, '/') = '\0';
+	assert_int_equal(fd_make_dirs(folder_of, NULL), 0);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	assert_int_equal(write(fd, value, strlen(value)), strlen(value));
+}
+
+static void assert_sys(const char *path, const char *value)
+{
+	char now[64];
+
+	assert_true(fd_read_file(AT_FDCWD, path, now, sizeof(now), NULL) > 0);
+	assert_string_equal(now, value);
+}
+
+/* Few machines that tests run on set their frequency: /sys is ours here. Old values are longer than
+ * new ones, since a file is no sysfs, where each write is a whole value. */
+static void a_frequency_held_still_is_let_go_again(void **state)
+{
+#define POLICY(n) "/sys/devices/system/cpu/cpufreq/policy" #n "/scaling_governor"
+	static const char boost[] = "/sys/devices/system/cpu/cpufreq/boost";
+	cleanup_json json_t *changed = json_array(), *again = json_array();
+	struct journal *journal;
+
+	(void)state;
+	assert_int_equal(mount("tmpfs", "/sys", "tmpfs", 0, NULL), 0);
+	journal = begin();
+	assert_int_equal(settings_hold_still(journal, changed, NULL), -ENOTSUP);
+	put_sys(POLICY(0), "conservative");
+	put_sys(POLICY(1), "performance");
+	put_sys(boost, "1");
+	assert_int_equal(settings_hold_still(journal, changed, NULL), 0);
+	assert_sys(POLICY(0), "performance");
+	assert_sys(boost, "0");
+	/* What is so already is not changed, nor written down as what was there. */
+	assert_int_equal(json_array_size(changed), 2);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(changed, 0), "was")),
+			    "conservative");
+	assert_int_equal(settings_hold_still(journal, again, NULL), 0);
+	assert_int_equal(json_array_size(again), 0);
+	end(journal);
+	assert_sys(POLICY(0), "conservative");
+	assert_sys(POLICY(1), "performance");
+	assert_sys(boost, "1");
+	assert_int_equal(umount("/sys"), 0);
+}
+
 static int enter_namespaces(void **state)
 {
 	char runtime[64], temp[64];
@@ -250,6 +304,7 @@ int main(void)
 		cmocka_unit_test(loop_devices_are_detached_unless_they_are_somebody_elses),
 		cmocka_unit_test(interfaces_go_by_the_journal_or_by_their_name),
 		cmocka_unit_test(settings_that_are_as_they_were_are_not_written),
+		cmocka_unit_test(a_frequency_held_still_is_let_go_again),
 	};
 
 	return cmocka_run_group_tests_name("journal_system", tests, enter_namespaces,

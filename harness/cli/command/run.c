@@ -22,7 +22,7 @@
 #include "cli/places.h"
 #include "cli/run.h"
 #include "cli/run_check.h"
-#include "cli/run_more.h"
+#include "cli/run_say.h"
 #include "engine/engine.h"
 #include "engine/random.h"
 
@@ -38,7 +38,7 @@ struct run_options {
 	struct text_list envs, loads, collectors;
 	const char *out_dir, *resume_dir;
 	const char *conductor;
-	bool dry_run, one_after_the_other;
+	bool dry_run, one_after_the_other, hold_still;
 };
 
 static const volatile sig_atomic_t *interrupted;
@@ -216,6 +216,14 @@ static int take_no_turns(void *options, const char *text, struct tare_err *err)
 	return 0;
 }
 
+static int take_hold_still(void *options, const char *text, struct tare_err *err)
+{
+	(void)text;
+	(void)err;
+	((struct run_options *)options)->hold_still = true;
+	return 0;
+}
+
 static const struct command_option run_options[] = {
 	{"environment", 'e', "ENV",
 	 "an environment: native, container, vm, a=native, container,seccomp=off", take_env},
@@ -249,6 +257,9 @@ static const struct command_option run_options[] = {
 	{"dry-run", 0, NULL, "print the campaign as YAML and stop", take_dry_run},
 	{"conductor", 0, "WHERE", "CPU that passes the turn: same as the players', other, any",
 	 take_conductor},
+	{"hold-still", 0, NULL,
+	 "set the performance governor and no turbo; put back what was there, also after a crash",
+	 take_hold_still},
 	{"one-after-the-other", 0, NULL, "no turns: each player plays alone, as other tools do",
 	 take_no_turns},
 	{NULL, 0, NULL, NULL, NULL},
@@ -292,24 +303,6 @@ static void draw_seed(struct campaign *campaign)
 	if (!campaign->has_seed)
 		campaign->seed = random_seed();
 	campaign->has_seed = true;
-}
-
-static void show_progress(const struct engine_progress *p, void *context)
-{
-	double fraction = p->total ? (double)p->done / (double)p->total : 0;
-
-	(void)context;
-	if (p->said) {
-		log_warn("round %llu, %s, %s", (unsigned long long)p->round + 1, p->load, p->said);
-		return;
-	}
-	if (!p->load) {
-		log_progress_end();
-		return;
-	}
-	log_progress_left(p->left_ns);
-	log_progress(fraction, "round %llu, %s: %s", (unsigned long long)p->round + 1, p->group,
-		     p->load);
 }
 
 /* Where the conductor sits: -1 for anywhere; the engine's players have the last CPU. */
@@ -360,9 +353,10 @@ static int carry_out(const struct run_options *options, const struct cli_options
 		.libexec_dir = places->libexec_dir,
 		.run_dir = dir,
 		.resume = options->resume_dir != NULL,
+		.hold_still = options->hold_still,
 		.solo_turns = options->one_after_the_other,
 		.interrupted = interrupted,
-		.progress = cli->quiet ? NULL : show_progress,
+		.progress = cli->quiet ? NULL : run_show_progress,
 	};
 	struct engine_result result;
 	int r;

@@ -77,8 +77,8 @@ static void check_cpu(struct doctor *doctor, const json_t *machine)
 		doctor_say(doctor, DOCTOR_OK, "governor", NULL, "performance");
 	else
 		doctor_say(doctor, DOCTOR_DEGRADED, "governor",
-			   "cpupower frequency-set -g performance", "%s: the frequency varies",
-			   governor);
+			   "tare run --hold-still, or cpupower frequency-set -g performance",
+			   "%s: the frequency varies", governor);
 	doctor_say(doctor, fast_clock ? DOCTOR_OK : DOCTOR_DEGRADED, "clock",
 		   fast_clock ? NULL : "use a machine whose TSC is stable",
 		   fast_clock ? "%s" : "%s: reading it is a system call", clocksource);
