@@ -144,6 +144,18 @@ same_disks() {
 }
 ok "with --rootfs-mode same, /work is on a disk of the same recipe everywhere" same_disks
 
+# A guest that lives for two rounds is one instance of both; what is on the host is made anew.
+shared() {
+	"$tare" run -q -e native -e vm,boot=restore -w getppid --rounds 4 --rounds-per-instance 2 --passes 5 -o "$runs/shared" &&
+		all_ok "$runs/shared" &&
+		jq -e -s 'def ids(m): map(select(.trial.machine == m) | [.round, .instance.id]) | sort | map(.[1]);
+			(ids("vm") | .[0] == .[1] and .[2] == .[3] and .[1] != .[2]) and (ids("host") | unique | length) == 4' \
+			"$runs/shared/records.jsonl" &&
+		"$tare" report -q -f csv "$runs/shared" &&
+		jq -e '.ratios[0] | .rounds == 4 and .instances == 2 and .ci == null and .spread.rounds_pct >= 0' "$runs/shared/summary.json"
+}
+ok "rounds may share a guest, which is then one instance" shared
+
 q35() { "$tare" run -q -e vm,machine=q35 -w getppid --rounds 1 --passes 5 -o "$runs/q35" && all_ok "$runs/q35"; }
 ok "a q35 machine boots too" q35
 
