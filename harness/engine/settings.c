@@ -67,6 +67,7 @@ int settings_hold_still(struct journal *journal, json_t *changed, struct tare_er
 	for (size_t i = 0; r == 0 && i < sizeof(still) / sizeof(*still); i++) {
 		glob_t found;
 
+		/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
 		if (glob(still[i].paths, 0, NULL, &found) != 0)
 			continue;
 		for (size_t k = 0; r == 0 && k < found.gl_pathc; k++)

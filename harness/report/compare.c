@@ -34,7 +34,8 @@ static void cleanup_comparep(struct compare *c)
 /* One question is a kind of figure: that any cell of a hundred changed is easily true by chance. */
 static int correct_p(struct compare *c, struct tare_err *err)
 {
-	cleanup_free struct verdict_ps **question = calloc(c->n_rows + 1, sizeof(*question));
+	cleanup_free struct verdict_ps **question =
+		calloc(c->n_rows + 1, sizeof(*question)); /* NOLINT: they are pointers */
 
 	if (!question)
 		return err_set(err, ENOMEM, "out of memory");

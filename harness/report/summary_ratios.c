@@ -71,7 +71,8 @@ static bool same_question(const struct ratio *a, const struct ratio *b)
 
 static int correct_p(struct ratios *ratios, double effect, struct tare_err *err)
 {
-	cleanup_free struct verdict_ps **question = calloc(ratios->n + 1, sizeof(*question));
+	cleanup_free struct verdict_ps **question =
+		calloc(ratios->n + 1, sizeof(*question)); /* NOLINT: they are pointers */
 	int r = question ? 0 : err_set(err, ENOMEM, "out of memory");
 
 	for (size_t i = 0; r == 0 && i < ratios->n; i++)

@@ -11,8 +11,10 @@ own <- function(x) {
 	n <- length(x)
 	walsh <- outer(x, x, "+") / 2
 	walsh <- sort(walsh[upper.tri(walsh, TRUE)])
-	if (n == 5)
-		return(c(median(walsh), t.test(x)$conf.int))
+	if (n == 5) {
+		s <- sort(x)
+		return(c(median(walsh), s[1] - 0.3 * (s[2] - s[1]), s[5] + 0.3 * (s[5] - s[4])))
+	}
 	cut <- qsignrank(0.025, n)
 	c(median(walsh), walsh[cut], walsh[length(walsh) - cut + 1])
 }
