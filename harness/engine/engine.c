@@ -232,7 +232,7 @@ static int do_set(struct engine *e, const struct campaign_group *group, uint64_t
 		.mode = campaign_mode(group, e->config->described, load->name),
 		.turns = campaign_takes_turns(group, e->config->described, load->name),
 	};
-	uint64_t begun = clock_now_ns();
+	uint64_t begun = clock_now_ns(), opened = e->instances.opening_ns;
 	size_t there;
 	int r;
 
@@ -256,7 +256,8 @@ static int do_set(struct engine *e, const struct campaign_group *group, uint64_t
 		return 0;
 	}
 	e->done++;
-	pace_note_set(&e->pace, group, load, clock_now_ns() - begun);
+	pace_note_set(&e->pace, group, load, clock_now_ns() - begun,
+		      e->instances.opening_ns - opened);
 	return r;
 }
 

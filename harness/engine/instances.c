@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -64,6 +65,7 @@ static int open_machine(struct instances *instances, const struct env_choice *en
 	const struct engine_config *c = instances->config;
 	cleanup_json json_t *options = campaign_machine_options(c->campaign, env);
 	const struct machine_ops *ops;
+	uint64_t begun;
 	char name[96];
 	int r = machine_find(env->machine, &ops, err);
 
@@ -82,7 +84,9 @@ static int open_machine(struct instances *instances, const struct env_choice *en
 		.cache_dir = c->cache_dir,
 		.libexec_dir = c->libexec_dir,
 	};
+	begun = clock_now_ns();
 	r = open_anywhere(instances, ops, &config, &ret->machine, err);
+	instances->opening_ns += clock_now_ns() - begun;
 	if (r < 0)
 		return err_wrap(err, r, "machine '%s'", env->machine);
 	ret->described = ops->describe(ret->machine);

@@ -22,6 +22,7 @@ struct instances {
 	int players_cpu;
 	cpu_set_t cpus;       /* that we may use as a whole, wherever we sit at the moment */
 	uint64_t deadline_ns; /* of all that is played; 0: none */
+	uint64_t opening_ns;  /* that opening machines took so far */
 	bool warned;          /* of what a machine is not */
 	unsigned int number;  /* of those made so far: part of their names */
 	struct instance items[INSTANCES_MAX];

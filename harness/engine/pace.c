@@ -61,19 +61,20 @@ bool pace_has_time(const struct pace *pace, const struct campaign_group *group,
 	uint64_t needs = *longest_of(pace, group, load);
 
 	if (!needs && pace->sets)
-		needs = pace->set_ns / pace->sets;
+		needs = (pace->set_ns - pace->boot_ns) / pace->sets;
 	return !pace->deadline_ns || clock_now_ns() + needs < pace->deadline_ns;
 }
 
 void pace_note_set(struct pace *pace, const struct campaign_group *group,
-		   const struct load_choice *load, uint64_t took_ns)
+		   const struct load_choice *load, uint64_t took_ns, uint64_t boot_ns)
 {
 	uint64_t *longest = longest_of(pace, group, load);
 
 	pace->sets++;
 	pace->set_ns += took_ns;
-	if (took_ns > *longest)
-		*longest = took_ns;
+	pace->boot_ns += boot_ns;
+	if (took_ns - boot_ns > *longest)
+		*longest = took_ns - boot_ns;
 }
 
 void pace_note_close(struct pace *pace, uint64_t took_ns)

@@ -12,8 +12,9 @@ struct pace {
 	uint64_t begun_ns;
 	uint64_t deadline_ns; /* of all that is played; 0: none */
 	uint64_t set_ns;      /* all sets of this sitting */
+	uint64_t boot_ns;     /* of these, to open machines */
 	size_t sets;          /* their number */
-	uint64_t *longest_ns; /* a set of each load of each group; 0: none was played yet */
+	uint64_t *longest_ns; /* a set of each load of each group, boots apart; 0: not played yet */
 	uint64_t close_ns;    /* the longest that it took to take all machines down */
 	bool closed;          /* else that is a guess */
 };
@@ -26,8 +27,9 @@ void pace_end(struct pace *pace);
 /* Is there time for a set of this load? What takes longer than ever is cut off at the deadline. */
 bool pace_has_time(const struct pace *pace, const struct campaign_group *group,
 		   const struct load_choice *load);
+/* boot_ns: what of it went into opening machines, which the next set has no need to do. */
 void pace_note_set(struct pace *pace, const struct campaign_group *group,
-		   const struct load_choice *load, uint64_t took_ns);
+		   const struct load_choice *load, uint64_t took_ns, uint64_t boot_ns);
 /* All machines were taken down: the deadline leaves time to do that again. */
 void pace_note_close(struct pace *pace, uint64_t took_ns);
 
