@@ -260,6 +260,7 @@ static void machines_are_renewed_every_round(void **state)
 	assert_string_equal(only(asked, "OC"), "OCOCOC");
 }
 
+/* A hypervisor that takes the CPU away voids a set, which is then played again: r.voided. */
 static void a_guest_lives_as_many_rounds_as_asked(void **state)
 {
 	struct engine_result r;
@@ -267,7 +268,7 @@ static void a_guest_lives_as_many_rounds_as_asked(void **state)
 	(void)state;
 	live = 2;
 	r = carry_out(5, false, false);
-	assert_int_equal(r.trials, 10);
+	assert_int_equal(r.trials - r.voided, 10);
 	assert_string_equal(only(asked, "OC"), "OCOCOC");
 	assert_string_equal(only(asked, "oc"), "ocococococ");
 }
@@ -281,7 +282,7 @@ static void precision_is_looked_at_after_ten_rounds(void **state)
 	precision_pct = 1;
 	r = carry_out(100, false, false);
 	assert_string_equal(r.end, "precision");
-	assert_int_equal(r.trials, 20);
+	assert_int_equal(r.trials - r.voided, 20);
 }
 
 static void precision_counts_guests_not_their_rounds(void **state)
@@ -293,7 +294,7 @@ static void precision_counts_guests_not_their_rounds(void **state)
 	live = 3;
 	r = carry_out(100, false, false);
 	assert_string_equal(r.end, "precision");
-	assert_int_equal(r.trials, 2 * 10 * 3);
+	assert_int_equal(r.trials - r.voided, 2 * 10 * 3);
 	assert_int_equal(count(asked, 'O'), 10);
 }
 
@@ -318,7 +319,7 @@ static void what_takes_too_long_is_given_up_at_the_deadline(void **state)
 	budget_ns = 0;
 	r = carry_out(3, true, false);
 	assert_string_equal(r.end, "complete");
-	assert_int_equal(r.trials, 6);
+	assert_int_equal(r.trials - r.voided, 6);
 }
 
 static void one_after_the_other_never_overlaps(void **state)
