@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/newfile.h"
 #include "base/text.h"
 #include "report/content.h"
 #include "report/csv.h"
@@ -46,16 +47,10 @@ int report_parse_formats(const char *text, unsigned int *ret, struct tare_err *e
 static int write_summary(const char *run_dir, const json_t *summary, struct tare_err *err)
 {
 	cleanup_free char *path = text_format("%s/summary.json", run_dir);
-	cleanup_free char *text = json_dumps(summary, JSON_INDENT(1) | JSON_REAL_PRECISION(12));
-	cleanup_fclose FILE *f = path ? fopen(path, "we") : NULL;
 
-	if (!text)
+	if (!path)
 		return err_set(err, ENOMEM, "out of memory");
-	if (!f)
-		return err_errno(err, "write '%s/summary.json'", run_dir);
-	if (fprintf(f, "%s\n", text) < 0 || fflush(f) != 0)
-		return err_errno(err, "write '%s/summary.json'", run_dir);
-	return 0;
+	return newfile_write_json(path, summary, JSON_INDENT(1) | JSON_REAL_PRECISION(12), err);
 }
 
 static int draw_all(const char *dir, const struct run *run, const json_t *summary,
