@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -95,6 +96,7 @@ int instances_get(struct instances *instances, const struct env_choice *env,
 	cleanup_free char *key = instance_key(env, limits);
 	struct instance *known = key ? find(instances, key) : NULL;
 	struct instance made = {0};
+	uint64_t begun;
 	int r;
 
 	if (!key)
@@ -105,7 +107,9 @@ int instances_get(struct instances *instances, const struct env_choice *env,
 	}
 	if (instances->n == INSTANCES_MAX)
 		return err_set(err, E2BIG, "more than %d machines in one round", INSTANCES_MAX);
+	begun = clock_now_ns();
 	r = open_machine(instances, env, limits, &made, err);
+	instances->spent.boots_ns += clock_now_ns() - begun;
 	if (r < 0)
 		return r;
 	made.key = take_pointer(key);
@@ -137,6 +141,7 @@ static int take_down(struct instances *instances, const struct instance *in, str
 
 static int close_some(struct instances *instances, bool all, struct tare_err *err)
 {
+	uint64_t begun = clock_now_ns();
 	size_t kept = 0;
 	int first = 0;
 
@@ -155,6 +160,7 @@ static int close_some(struct instances *instances, bool all, struct tare_err *er
 		free(in->key);
 	}
 	instances->n = kept;
+	instances->spent.boots_ns += clock_now_ns() - begun;
 	return first;
 }
 

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "engine/engine.h"
+#include "engine/spent.h"
 
 #define INSTANCES_MAX 16
 
@@ -25,6 +26,7 @@ struct instances {
 	unsigned int number; /* of those made so far: part of their names */
 	struct instance items[INSTANCES_MAX];
 	size_t n;
+	struct spent spent;
 	json_t *ended; /* list of {"id", "machine", "boot"} of guests taken down; NULL: none yet */
 };
 

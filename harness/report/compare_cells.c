@@ -192,7 +192,8 @@ static enum compare_worse worse_by_unit(const char *unit)
 static int add_figures(struct compare *c, const struct run_cell *a, const struct run_cell *b,
 		       struct tare_err *err)
 {
-	json_t *figures = rounds_figures(c->run[0], a), *figure;
+	cleanup_json json_t *figures = rounds_figures(c->run[0], a);
+	json_t *figure;
 	size_t n = 0;
 	const char *name;
 
@@ -279,11 +280,13 @@ static void add_lost(struct compare *c, int has, const struct run_cell *cell,
 
 	*lost = (struct compare_lost){.cell = cell, .has = has};
 	if (first) {
+		cleanup_json json_t *record = run_record(first);
+
 		lost->status = first->status;
 		(void)snprintf(lost->why, sizeof(lost->why), "%.159s",
 			       run_cell_counts(c->run[!has], other)
 				       ? "its guests ran by another accelerator"
-				       : json_string_or(first->record, "why", "no reason is told"));
+				       : json_string_or(record, "why", "no reason is told"));
 		(void)text_make_printable(lost->why);
 	}
 }

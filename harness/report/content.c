@@ -186,7 +186,7 @@ int content_write(struct content *c, struct tare_err *err)
 		content_first_screen, content_ladder,   content_loads,       content_syscalls,
 		content_exits,        content_counters, content_limits,      content_same_limit,
 		content_sched,        content_startup,  content_boundaries,  content_idle,
-		content_observer,     content_validity, content_differences,
+		content_observer,     content_validity, content_differences, content_spent,
 	};
 	cleanup_free char *title =
 		text_format("tare: %s", json_string_or(c->summary, "run", "a run"));

@@ -33,6 +33,7 @@ int content_exits(struct content *c, struct tare_err *err);
 int content_counters(struct content *c, struct tare_err *err);
 int content_observer(struct content *c, struct tare_err *err);
 int content_validity(struct content *c, struct tare_err *err);
+int content_spent(struct content *c, struct tare_err *err);
 int content_differences(struct content *c, struct tare_err *err);
 void content_method(struct content *c);
 

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "base/cleanup.h"
 #include "base/json.h"
 #include "stats/pair.h"
 
@@ -38,9 +39,12 @@ size_t rounds_latency(const struct run *run, const struct run_cell *cell, double
 	return n;
 }
 
+/* New reference; NULL: it has none. */
 static json_t *figures_of(const struct run_trial *trial)
 {
-	return json_object_get(json_object_get(trial->record, "load"), "figures");
+	cleanup_json json_t *record = trial->has & RUN_HAS_FIGURES ? run_record(trial) : NULL;
+
+	return json_incref(json_object_get(json_object_get(record, "load"), "figures"));
 }
 
 json_t *rounds_figures(const struct run *run, const struct run_cell *cell)
@@ -48,7 +52,7 @@ json_t *rounds_figures(const struct run *run, const struct run_cell *cell)
 	for (size_t i = 0; i < cell->n_trials; i++) {
 		json_t *figures = figures_of(&run->trials[cell->trials[i]]);
 
-		if (json_object_size(figures))
+		if (figures)
 			return figures;
 	}
 	return NULL;
@@ -61,10 +65,10 @@ size_t rounds_figure(const struct run *run, const struct run_cell *cell, const c
 
 	for (size_t i = 0; i < cell->n_trials; i++) {
 		const struct run_trial *trial = &run->trials[cell->trials[i]];
-		double value =
-			json_double_or(json_object_get(figures_of(trial), name), "value", NAN);
+		cleanup_json json_t *figures = run_trial_counts(trial) ? figures_of(trial) : NULL;
+		double value = json_double_or(json_object_get(figures, name), "value", NAN);
 
-		if (run_trial_counts(trial) && isfinite(value))
+		if (isfinite(value))
 			x[n++] = value;
 	}
 	return n;
@@ -111,14 +115,17 @@ size_t rounds_ratio(const struct run *run, const struct run_cell *cell, const st
 	return n;
 }
 
-static const json_t *seen_by(const struct run_trial *trial, const char *collector)
+/* New reference. */
+static json_t *seen_by(const struct run_trial *trial, const char *collector)
 {
-	return json_object_get(json_object_get(trial->record, "collectors"), collector);
+	cleanup_json json_t *record = run_record(trial);
+
+	return json_incref(json_object_get(json_object_get(record, "collectors"), collector));
 }
 
 static double cores_used(const struct run_trial *t)
 {
-	const json_t *cpu = seen_by(t, "cpu");
+	cleanup_json json_t *cpu = seen_by(t, "cpu");
 	double wall = json_double_or(cpu, "wall_ns", 0);
 
 	return wall > 0 ? json_double_or(cpu, "usage_us", NAN) * 1000 / wall : NAN;
@@ -126,7 +133,7 @@ static double cores_used(const struct run_trial *t)
 
 static double throttled_share(const struct run_trial *t)
 {
-	const json_t *cpu = seen_by(t, "cpu");
+	cleanup_json json_t *cpu = seen_by(t, "cpu");
 	double periods = json_double_or(cpu, "nr_periods", 0);
 
 	return periods > 0 ? json_double_or(cpu, "nr_throttled", NAN) / periods : NAN;
@@ -134,19 +141,24 @@ static double throttled_share(const struct run_trial *t)
 
 static double throttled_s(const struct run_trial *t)
 {
-	return json_double_or(seen_by(t, "cpu"), "throttled_us", NAN) / 1e6;
+	cleanup_json json_t *cpu = seen_by(t, "cpu");
+
+	return json_double_or(cpu, "throttled_us", NAN) / 1e6;
 }
 
 static double memory_peak(const struct run_trial *t)
 {
-	return json_double_or(seen_by(t, "memory"), "peak", NAN);
+	cleanup_json json_t *memory = seen_by(t, "memory");
+
+	return json_double_or(memory, "peak", NAN);
 }
 
 static double oom_kills(const struct run_trial *t)
 {
-	const json_t *exit = json_object_get(json_object_get(t->record, "load"), "exit");
-	double said =
-		json_double_or(json_object_get(seen_by(t, "memory"), "events"), "oom_kill", 0);
+	cleanup_json json_t *record = run_record(t);
+	const json_t *exit = json_object_get(json_object_get(record, "load"), "exit");
+	const json_t *memory = json_object_get(json_object_get(record, "collectors"), "memory");
+	double said = json_double_or(json_object_get(memory, "events"), "oom_kill", 0);
 
 	return said > 0 ? said : json_bool_or(exit, "oom", false);
 }

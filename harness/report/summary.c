@@ -152,18 +152,18 @@ json_t *summary_env_json(const struct run *run, size_t env)
 	for (size_t k = 0; k < sizeof(keys) / sizeof(*keys); k++)
 		lists[k] = json_array();
 	for (size_t i = 0; i < run->n_trials; i++) {
-		const json_t *record = run->trials[i].record;
-		const json_t *instance = json_object_get(record, "instance");
+		const struct run_trial *trial = &run->trials[i];
+		const json_t *instance = trial->instance, *asked = trial->asked;
 
 		if (run->cells[run->trials[i].cell].env != env)
 			continue;
-		if (*json_string_or(record, "sha256", ""))
-			summary_list_once(sha256, json_string_or(record, "sha256", ""));
+		if (*json_string_or(asked, "sha256", ""))
+			summary_list_once(sha256, json_string_or(asked, "sha256", ""));
 		if (*json_string_or(instance, "id", ""))
 			summary_list_once(instances, json_string_or(instance, "id", ""));
 		list_work_disk(disks, instance);
 		summary_list_once(boxes,
-				  json_string_or(json_object_get(record, "trial"), "box", "?"));
+				  json_string_or(json_object_get(asked, "trial"), "box", "?"));
 		for (size_t k = 0; k < sizeof(keys) / sizeof(*keys); k++) {
 			if (*json_string_or(instance, keys[k], ""))
 				summary_list_once(lists[k], json_string_or(instance, keys[k], ""));
@@ -195,7 +195,7 @@ int summary_make(const struct run *run, json_t **ret, struct tare_err *err)
 		summary_add_observer,   summary_add_syscalls, summary_add_limits,
 		summary_add_same_limit, summary_add_startup,  summary_add_boundaries,
 		summary_add_idle,       summary_add_exits,    summary_add_counters,
-		summary_add_sched,      summary_add_checks,
+		summary_add_sched,      summary_add_checks,   summary_add_spent,
 	};
 	const json_t *campaign = json_object_get(run->manifest, "campaign");
 	cleanup_json json_t *summary = json_pack(

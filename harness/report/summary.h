@@ -34,6 +34,8 @@ int summary_add_boundaries(const struct run *run, json_t *summary, struct tare_e
 int summary_add_idle(const struct run *run, json_t *summary, struct tare_err *err);
 /* `exits` of observed guests. */
 int summary_add_exits(const struct run *run, json_t *summary, struct tare_err *err);
+/* `spent`: what the run's time was spent on. */
+int summary_add_spent(const struct run *run, json_t *summary, struct tare_err *err);
 int summary_add_checks(const struct run *run, json_t *summary, struct tare_err *err);
 
 /* Add a text to a list that has it not yet. */

@@ -136,11 +136,11 @@ static int add_ready(const struct run *run, size_t env, json_t *list, struct tar
 	for (size_t i = 0; r == 0 && i < run->n_trials; i++) {
 		const struct run_trial *trial = &run->trials[i];
 		const struct run_cell *cell = &run->cells[trial->cell];
-		double ready = json_double_or(json_object_get(trial->record, "span"), "ready", 0);
 
-		if (cell->env != env || cell->observed || !run_trial_counts(trial) || ready <= 0)
+		if (cell->env != env || cell->observed || !run_trial_counts(trial) ||
+		    !(trial->ready_ns > 0))
 			continue;
-		s.x[s.n] = ready;
+		s.x[s.n] = trial->ready_ns;
 		s.round[s.n++] = (double)trial->round;
 	}
 	if (r < 0 || s.n == 0)
@@ -160,7 +160,7 @@ static int add_boots(const struct run *run, size_t env, const char *kind, json_t
 	int r = starts_alloc(&s, run->n_trials, err);
 
 	for (size_t i = 0; r == 0 && i < run->n_trials; i++) {
-		const json_t *instance = json_object_get(run->trials[i].record, "instance");
+		const json_t *instance = run->trials[i].instance;
 		const json_t *boot = json_object_get(instance, "boot");
 		const char *id = json_string_or(instance, "id", "");
 		double total = json_double_or(json_object_get(boot, "spans"), "hello", 0);

@@ -12,14 +12,17 @@
 
 static bool is_guest(const struct run_trial *t)
 {
-	const json_t *trial = json_object_get(t->record, "trial");
+	const char *machine = json_string_value(run_asked(t, "machine"));
 
-	return strcmp(json_string_or(trial, "machine", "host"), "host") != 0;
+	return machine && strcmp(machine, "host") != 0;
 }
 
-static const json_t *seen_by(const struct run_trial *t, const char *who, const char *what)
+/* New reference. */
+static json_t *seen_by(const struct run_trial *t, const char *who, const char *what)
 {
-	return json_object_get(json_object_get(t->record, who), what);
+	cleanup_json json_t *record = run_record(t);
+
+	return json_incref(json_object_get(json_object_get(record, who), what));
 }
 
 static double per_s(const struct run_trial *t)
@@ -36,17 +39,22 @@ static double throttled_of(const json_t *cpu)
 
 static double host_throttled(const struct run_trial *t)
 {
-	return throttled_of(seen_by(t, is_guest(t) ? "host_collectors" : "collectors", "cpu"));
+	cleanup_json json_t *cpu =
+		seen_by(t, is_guest(t) ? "host_collectors" : "collectors", "cpu");
+
+	return throttled_of(cpu);
 }
 
 static double guest_throttled(const struct run_trial *t)
 {
-	return is_guest(t) ? throttled_of(seen_by(t, "collectors", "cpu")) : NAN;
+	cleanup_json json_t *cpu = is_guest(t) ? seen_by(t, "collectors", "cpu") : NULL;
+
+	return throttled_of(cpu);
 }
 
 static double of_turns(const struct run_trial *t, const char *key)
 {
-	const json_t *vcpus = seen_by(t, "host_collectors", "vcpus");
+	cleanup_json json_t *vcpus = seen_by(t, "host_collectors", "vcpus");
 	const json_t *turns = json_object_get(vcpus, "turns");
 	double wall_ns = json_double_or(turns, "wall_ns", 0);
 
@@ -55,7 +63,8 @@ static double of_turns(const struct run_trial *t, const char *key)
 
 static double host_wait(const struct run_trial *t)
 {
-	double count = json_double_or(seen_by(t, "host_collectors", "vcpus"), "count", 0);
+	cleanup_json json_t *vcpus = seen_by(t, "host_collectors", "vcpus");
+	double count = json_double_or(vcpus, "count", 0);
 
 	return count > 0 ? of_turns(t, "wait_ns") / count : NAN;
 }
@@ -67,7 +76,8 @@ static double host_others(const struct run_trial *t)
 
 static double guest_steal(const struct run_trial *t)
 {
-	const json_t *stolen = json_object_get(t->record, "stolen");
+	cleanup_json json_t *record = run_record(t);
+	const json_t *stolen = json_object_get(record, "stolen");
 	double wall_ns = json_double_or(stolen, "wall_ns", 0);
 
 	if (!is_guest(t) || wall_ns <= 0)
@@ -78,15 +88,15 @@ static double guest_steal(const struct run_trial *t)
 /* Records that do not say it are of a time when it went by the box. */
 static const char *limit_at(const struct run_trial *t)
 {
-	const char *box = json_string_or(json_object_get(t->record, "trial"), "box", "");
-	const char *by_box = is_guest(t) && strcmp(box, "bare") == 0 ? "machine" : "box";
+	const char *box = json_string_value(run_asked(t, "box"));
+	const char *by_box = is_guest(t) && box && strcmp(box, "bare") == 0 ? "machine" : "box";
 
-	return json_string_or(t->record, "limit_at", by_box);
+	return json_string_or(t->asked, "limit_at", by_box);
 }
 
 static const json_t *asked(const struct run *run, const struct run_cell *cell)
 {
-	return json_object_get(run->trials[cell->trials[0]].record, "trial");
+	return json_object_get(run->trials[cell->trials[0]].asked, "trial");
 }
 
 static double cpus_of(const struct run *run, const struct run_cell *cell)

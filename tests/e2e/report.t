@@ -124,6 +124,10 @@ ok "what a guest costs while it waits is told" says "used 1.00 % of one host CPU
 ok "disturbances are told" says "the hypervisor took 2.1 %" "$page"
 ok "failures are told" says "killed for lack of memory" "$page"
 
+ok "what the run's time was spent on is told, and how much of it is the harness's own" summary \
+	'.spent | .own_ns == 10000000000 and .own_share == 0.05 and .hand_overs_share == 0.1 and .untold == 0'
+ok "in the report too" grep -q "drawing, checking, writing *| *10.00 s *| *5.0 % *|" "$text"
+
 # Emulation is said wherever an emulated guest appears.
 labelled() {
 	for svg in "$run"/report/plots/*.svg; do

@@ -50,7 +50,9 @@ static void trial_free(struct run_trial *trial)
 	free(trial->pass);
 	free(trial->ns_per_op);
 	free(trial->latency);
-	json_decref(trial->record);
+	free(trial->rest);
+	json_decref(trial->asked);
+	json_decref(trial->instance);
 }
 
 static void a_record_becomes_a_trial(void **state)
