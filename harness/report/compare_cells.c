@@ -20,8 +20,8 @@ struct measure {
 	enum compare_kind kind;
 	const char *metric, *unit;
 	enum compare_worse worse;
-	double quantile;                          /* of latencies; 0: the time of an operation */
-	double (*seen)(const struct run_trial *); /* NULL: a figure of the load's own */
+	double quantile;                 /* of latencies; 0: the time of an operation */
+	const struct rounds_limit *seen; /* NULL: a figure of the load's own */
 	bool of_limit;
 };
 
@@ -229,8 +229,8 @@ static int add_limits(struct compare *c, const struct run_cell *a, const struct 
 	for (size_t s = 0; s < sizeof(seen) / sizeof(*seen); s++) {
 		for (size_t i = 0; i < ROUNDS_N_LIMITS; i++) {
 			const struct measure m = {
-				COMPARE_FIGURES,     seen[s].key, seen[s].unit, seen[s].worse, 0,
-				rounds_limits[i].of, true};
+				COMPARE_FIGURES,   seen[s].key, seen[s].unit, seen[s].worse, 0,
+				&rounds_limits[i], true};
 			int r;
 
 			if (!json_object_get(limits, seen[s].limit) ||

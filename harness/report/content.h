@@ -14,6 +14,7 @@ struct content {
 	const struct run *run;
 	const json_t *summary;
 	const char *no_plots; /* why, or "" */
+	json_t *watched;      /* how many cells of the same watched a load in an environment */
 };
 
 int content_write(struct content *content, struct tare_err *err);

@@ -115,51 +115,48 @@ size_t rounds_ratio(const struct run *run, const struct run_cell *cell, const st
 	return n;
 }
 
-/* New reference. */
-static json_t *seen_by(const struct run_trial *trial, const char *collector)
+static const json_t *seen_by(const json_t *record, const char *collector)
 {
-	cleanup_json json_t *record = run_record(trial);
-
-	return json_incref(json_object_get(json_object_get(record, "collectors"), collector));
+	return json_object_get(json_object_get(record, "collectors"), collector);
 }
 
-static double cores_used(const struct run_trial *t)
+static double cores_used(const struct run_trial *t, const json_t *record)
 {
-	cleanup_json json_t *cpu = seen_by(t, "cpu");
+	const json_t *cpu = seen_by(record, "cpu");
 	double wall = json_double_or(cpu, "wall_ns", 0);
 
+	(void)t;
 	return wall > 0 ? json_double_or(cpu, "usage_us", NAN) * 1000 / wall : NAN;
 }
 
-static double throttled_share(const struct run_trial *t)
+static double throttled_share(const struct run_trial *t, const json_t *record)
 {
-	cleanup_json json_t *cpu = seen_by(t, "cpu");
+	const json_t *cpu = seen_by(record, "cpu");
 	double periods = json_double_or(cpu, "nr_periods", 0);
 
+	(void)t;
 	return periods > 0 ? json_double_or(cpu, "nr_throttled", NAN) / periods : NAN;
 }
 
-static double throttled_s(const struct run_trial *t)
+static double throttled_s(const struct run_trial *t, const json_t *record)
 {
-	cleanup_json json_t *cpu = seen_by(t, "cpu");
-
-	return json_double_or(cpu, "throttled_us", NAN) / 1e6;
+	(void)t;
+	return json_double_or(seen_by(record, "cpu"), "throttled_us", NAN) / 1e6;
 }
 
-static double memory_peak(const struct run_trial *t)
+static double memory_peak(const struct run_trial *t, const json_t *record)
 {
-	cleanup_json json_t *memory = seen_by(t, "memory");
-
-	return json_double_or(memory, "peak", NAN);
+	(void)t;
+	return json_double_or(seen_by(record, "memory"), "peak", NAN);
 }
 
-static double oom_kills(const struct run_trial *t)
+static double oom_kills(const struct run_trial *t, const json_t *record)
 {
-	cleanup_json json_t *record = run_record(t);
 	const json_t *exit = json_object_get(json_object_get(record, "load"), "exit");
-	const json_t *memory = json_object_get(json_object_get(record, "collectors"), "memory");
-	double said = json_double_or(json_object_get(memory, "events"), "oom_kill", 0);
+	const json_t *events = json_object_get(seen_by(record, "memory"), "events");
+	double said = json_double_or(events, "oom_kill", 0);
 
+	(void)t;
 	return said > 0 ? said : json_bool_or(exit, "oom", false);
 }
 
@@ -170,13 +167,14 @@ const struct rounds_limit rounds_limits[ROUNDS_N_LIMITS] = {
 };
 
 size_t rounds_seen(const struct run *run, const struct run_cell *cell,
-		   double (*of)(const struct run_trial *trial), double *x)
+		   const struct rounds_limit *limit, double *x)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < cell->n_trials; i++) {
 		const struct run_trial *trial = &run->trials[cell->trials[i]];
-		double value = trial->superseded ? NAN : of(trial);
+		cleanup_json json_t *record = trial->superseded ? NULL : run_record(trial);
+		double value = record ? limit->of(trial, record) : NAN;
 
 		if (!isnan(value))
 			x[n++] = value;
