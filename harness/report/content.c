@@ -196,7 +196,9 @@ void content_method(struct content *c)
 		     "intervals say "
 		     "so. Percentiles are upper bounds from a histogram whose buckets are at most "
 		     "12.5 %% wide. "
-		     "Each plot can be drawn again from its script and data in report/plots.");
+		     "Each plot can be drawn again from its script and data in report/plots, all "
+		     "of them by "
+		     "make in report.");
 }
 
 static int write_parts(struct content *c, struct tare_err *err)
