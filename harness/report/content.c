@@ -192,13 +192,16 @@ void content_method(struct content *c)
 		"dropped: "
 		"failed and void trials are listed, odd rounds are drawn.",
 		json_double_or(c->summary, "effect_pct", 0));
-	doc_say(doc, "Absolute figures vary from start to start far more than ratios do; their "
-		     "intervals say "
-		     "so. Percentiles are upper bounds from a histogram whose buckets are at most "
-		     "12.5 %% wide. "
-		     "Each plot can be drawn again from its script and data in report/plots, all "
-		     "of them by "
-		     "make in report.");
+	doc_say(doc,
+		"Absolute figures vary from start to start far more than ratios do; their "
+		"intervals say "
+		"so. Percentiles are upper bounds from a histogram whose buckets are at most "
+		"12.5 %% wide. "
+		"Colours are Okabe and Ito's, which colour-blind people tell apart; shapes and "
+		"labels say the same. "
+		"Each plot can be drawn again from its script and data in report/plots, all "
+		"of them by "
+		"make in report.");
 }
 
 static int write_parts(struct content *c, struct tare_err *err)
