@@ -86,6 +86,8 @@ static int open_machine(struct instances *instances, const struct env_choice *en
 	if (r < 0)
 		return err_wrap(err, r, "machine '%s'", env->machine);
 	ret->described = ops->describe(ret->machine);
+	/* The manifest has them once of each guest; not every record. */
+	(void)json_object_del(ret->described, "mitigations");
 	warn(instances, env, ret->described);
 	return 0;
 }
@@ -129,11 +131,11 @@ static int take_down(struct instances *instances, const struct instance *in, str
 
 		if (!instances->ended)
 			instances->ended = json_array();
-		(void)json_array_append_new(instances->ended,
-					    json_pack("{s:O*, s:s, s:O*}", "id",
-						      json_object_get(described, "id"), "machine",
-						      ops->name, "boot",
-						      json_object_get(described, "boot")));
+		(void)json_array_append_new(
+			instances->ended,
+			json_pack("{s:O*, s:s, s:O*, s:O*}", "id", json_object_get(described, "id"),
+				  "machine", ops->name, "boot", json_object_get(described, "boot"),
+				  "mitigations", json_object_get(described, "mitigations")));
 	}
 	closed = ops->close(in->machine, stopped < 0 ? NULL : err);
 	return stopped < 0 ? stopped : closed;

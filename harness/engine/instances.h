@@ -27,7 +27,8 @@ struct instances {
 	struct instance items[INSTANCES_MAX];
 	size_t n;
 	struct spent spent;
-	json_t *ended; /* list of {"id", "machine", "boot"} of guests taken down; NULL: none yet */
+	json_t *ended; /* list of {"id", "machine", "boot", "mitigations"} of guests taken down;
+			  NULL: none yet */
 };
 
 /* The instance for an environment, opened if need be. limits: on the machine as a whole. */

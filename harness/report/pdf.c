@@ -11,9 +11,9 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "report/plot.h"
-#include "report/program.h"
+#include "report/tool.h"
 
-static const struct program latex = {
+static const struct tool latex = {
 	.missing = "report.pdf needs LaTeX, which is not here: install texlive-latex-base",
 	.complaint = "! ",
 	.timeout_ms = 120000,
@@ -24,7 +24,7 @@ int pdf_probe(struct tare_err *err)
 	char name[] = "pdflatex", option[] = "--version";
 	char *argv[] = {name, option, NULL};
 
-	return program_run(&latex, NULL, argv, err);
+	return tool_run(&latex, NULL, argv, err);
 }
 
 /* So that tables know their columns' places on all pages. */
@@ -39,7 +39,7 @@ int pdf_from_latex(const char *dir, struct tare_err *err)
 	int r = 0;
 
 	for (int i = 0; i < LATEX_RUNS && r == 0; i++)
-		r = program_run(&latex, dir, argv, err);
+		r = tool_run(&latex, dir, argv, err);
 	for (size_t i = 0; i < sizeof(leftovers) / sizeof(*leftovers); i++) {
 		cleanup_free char *path = text_format("%s/report.%s", dir, leftovers[i]);
 

@@ -11,8 +11,8 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "base/units.h"
-#include "report/program.h"
 #include "report/style.h"
+#include "report/tool.h"
 
 /* Of an SVG, by CSS. */
 #define PX_PER_INCH 96.0
@@ -145,7 +145,7 @@ static int write_script(const struct plot *plot, struct tare_err *err)
 	return 0;
 }
 
-static const struct program gnuplot = {
+static const struct tool gnuplot = {
 	.missing = "plots need gnuplot, which is not here: install gnuplot-nox",
 	.complaint = "line ",
 	.timeout_ms = 60000,
@@ -156,7 +156,7 @@ int plot_probe(struct tare_err *err)
 	char name[] = "gnuplot", option[] = "--version";
 	char *argv[] = {name, option, NULL};
 
-	return program_run(&gnuplot, NULL, argv, err);
+	return tool_run(&gnuplot, NULL, argv, err);
 }
 
 int plot_draw(const char *dir, const char *script, const char *to, struct tare_err *err)
@@ -168,7 +168,7 @@ int plot_draw(const char *dir, const char *script, const char *to, struct tare_e
 
 	if (!file || (to && !setting))
 		return err_set(err, ENOMEM, "out of memory");
-	return program_run(&gnuplot, dir, to ? argv_to : argv, err);
+	return tool_run(&gnuplot, dir, to ? argv_to : argv, err);
 }
 
 int plot_end(struct plot *plot, int width, int height, struct tare_err *err)

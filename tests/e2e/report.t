@@ -128,6 +128,9 @@ ok "what the run's time was spent on is told, and how much of it is the harness'
 	'.spent | .own_ns == 10000000000 and .own_share == 0.05 and .hand_overs_share == 0.1 and .untold == 0'
 ok "in the report too" grep -q "drawing, checking, writing *| *10.00 s *| *5.0 % *|" "$text"
 
+ok "what kernels do about their CPU's vulnerabilities is told where it differs" grep -q \
+	'^| spectre\\_v2 *| Mitigation: synthetic *| Vulnerable *|$' "$text"
+
 # Emulation is said wherever an emulated guest appears.
 labelled() {
 	for svg in "$run"/report/plots/*.svg; do
