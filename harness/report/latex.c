@@ -29,8 +29,7 @@ static const struct {
 	{">", "$>$"},
 	{"|", "$|$"},
 	{"\"", "{''}"},
-	{"`", "{\\textasciigrave}"},
-	{"'", "{\\textquotesingle}"},
+	{"`", "\\`{}"},
 	{"-", "{-}\\allowbreak{}"},
 	{"/", "/\\allowbreak{}"},
 	{",", ",\\allowbreak{}"},
@@ -101,7 +100,7 @@ static void begin(struct doc *doc, const char *title)
 {
 	(void)fputs("\\documentclass[a4paper,10pt]{article}\n"
 		    "\\usepackage[a4paper,margin=18mm]{geometry}\n"
-		    "\\usepackage{textcomp,graphicx,longtable,array,color}\n"
+		    "\\usepackage{graphicx,longtable,array,color}\n"
 		    "\\definecolor{good}{rgb}{0,0.41,0.3}\n"
 		    "\\definecolor{bad}{rgb}{0.69,0.23,0}\n"
 		    "\\definecolor{soft}{rgb}{0.36,0.36,0.36}\n"
