@@ -54,7 +54,7 @@ int plot_probe(struct tare_err *err);
 int plot_draw(const char *dir, const char *script, const char *to, struct tare_err *err);
 /* How large a script draws, in pixels of an SVG; 0: it does not say. */
 void plot_read_size(const char *dir, const char *script, int *ret_width, int *ret_height);
-void plot_put_pdf_terminal(FILE *script, int width, int height);
+void plot_put_pdf_terminal(FILE *f, int width, int height);
 
 /* The pictures. Where there is nothing to draw, none is made, and that is no error. */
 int plot_ratios(const char *dir, const struct run *run, const json_t *summary,
