@@ -17,6 +17,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "check/run/account.h"
+#include "kernel/mitigations.h"
 #include "kernel/net.h"
 #include "machine/vm/message.h"
 #include "trial/trial.h"
@@ -61,12 +62,13 @@ static json_t *hello(const struct serve_config *config)
 
 	read_clocksource(clocksource, sizeof(clocksource));
 	(void)uname(&name);
-	return json_pack("{s:{s:s, s:s, s:s, s:I, s:I, s:b, s:s, s:I}}", "hello", "agent",
+	return json_pack("{s:{s:s, s:s, s:s, s:I, s:I, s:b, s:s, s:I, s:o}}", "hello", "agent",
 			 TARE_VERSION, "kernel", name.release, "clocksource", clocksource, "cpus",
 			 (json_int_t)sysconf(_SC_NPROCESSORS_ONLN), "memory_bytes",
 			 (json_int_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE), "btf",
 			 access("/sys/kernel/btf/vmlinux", R_OK) == 0, "cgroup_mode",
-			 cgroup_layout_mode(&config->place->layout), "pid", (json_int_t)getpid());
+			 cgroup_layout_mode(&config->place->layout), "pid", (json_int_t)getpid(),
+			 "mitigations", mitigations_read());
 }
 
 static int call_ping(struct server *s, const json_t *arguments, json_t **ret, struct tare_err *err)

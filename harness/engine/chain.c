@@ -7,10 +7,8 @@
 
 #include "base/json.h"
 
-static const char *guest_of(const json_t *record)
+static const char *guest_of(const json_t *instance)
 {
-	const json_t *instance = json_object_get(record, "instance");
-
 	if (strcmp(json_string_or(instance, "machine", "host"), "host") == 0)
 		return "";
 	return json_string_or(instance, "id", "");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* chain: which rounds share an instance, from their records.
+/* chain: which rounds share an instance, from the `instance` of their records.
  *
  * Rounds one after the other that share a guest, on either side of a comparison, are one instance.
  * What is made anew for every round, as processes and containers are, makes each round one. */
@@ -13,6 +13,6 @@ struct chain {
 	uint64_t number;
 };
 
-/* The number of the next round's instance, as levels_of() takes it. b: the other side's record;
- * NULL: there is none. */
+/* The number of the next round's instance, as levels_of() takes it. a, b: `instance` of the records
+ * of both sides; NULL: there is none. */
 uint64_t chain_next(struct chain *chain, const json_t *a, const json_t *b);

@@ -394,7 +394,9 @@ static int finish(struct engine *e, struct tare_err *err)
 		e->end = "complete";
 	e->result->end = e->end;
 	manifest_note_ended(e->manifest, e->instances.ended);
-	r = manifest_end_sitting(e->manifest, e->end, store_count(e->store), err);
+	r = manifest_end_sitting(
+		e->manifest, e->end, store_count(e->store),
+		spent_to_json(&e->instances.spent, clock_now_ns() - e->pace.begun_ns), err);
 	if (r == 0)
 		r = store_write_manifest(e->store, e->manifest, err);
 	tell(e, NULL, NULL);

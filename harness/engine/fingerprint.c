@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/fingerprint.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "kernel/cgroup.h"
+#include "kernel/mitigations.h"
 
 /* The first line of a small kernel file, or null. */
 static json_t *line_of(const char *path)
@@ -39,26 +39,6 @@ static json_t *cpuinfo(const char *key)
 	value += 1 + strspn(value + 1, " ");
 	value[strcspn(value, "\n")] = '\0';
 	return json_string(value);
-}
-
-static json_t *mitigations(void)
-{
-	const char *folder = "/sys/devices/system/cpu/vulnerabilities";
-	json_t *all = json_object();
-	DIR *dir = opendir(folder);
-	const struct dirent *entry;
-
-	while (dir && (entry = readdir(dir))) { /* NOLINT(concurrency-mt-unsafe): our stream */
-		char path[512];
-
-		if (entry->d_name[0] == '.')
-			continue;
-		(void)snprintf(path, sizeof(path), "%s/%.200s", folder, entry->d_name);
-		(void)json_object_set_new(all, entry->d_name, line_of(path));
-	}
-	if (dir)
-		(void)closedir(dir);
-	return all;
 }
 
 /* Who runs us, as far as the firmware and the CPU tell: null on bare metal. */
@@ -103,7 +83,7 @@ json_t *fingerprint_read(void)
 		 json_integer((json_int_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE))},
 		{"clocksource",
 		 line_of("/sys/devices/system/clocksource/clocksource0/current_clocksource")},
-		{"mitigations", mitigations()},
+		{"mitigations", mitigations_read()},
 		{"cgroup_mode", cgroup_mode()},
 		{"virt", hypervisor()},
 		{"governor", line_of("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")},

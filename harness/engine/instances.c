@@ -90,6 +90,8 @@ static int open_machine(struct instances *instances, const struct env_choice *en
 	if (r < 0)
 		return err_wrap(err, r, "machine '%s'", env->machine);
 	ret->described = ops->describe(ret->machine);
+	/* The manifest has them once of each guest; not every record. */
+	(void)json_object_del(ret->described, "mitigations");
 	warn(instances, env, ret->described);
 	return 0;
 }
@@ -100,6 +102,7 @@ int instances_get(struct instances *instances, const struct env_choice *env,
 	cleanup_free char *key = instance_key(env, limits);
 	struct instance *known = key ? find(instances, key) : NULL;
 	struct instance made = {0};
+	uint64_t begun;
 	int r;
 
 	if (!key)
@@ -110,7 +113,9 @@ int instances_get(struct instances *instances, const struct env_choice *env,
 	}
 	if (instances->n == INSTANCES_MAX)
 		return err_set(err, E2BIG, "more than %d machines at once", INSTANCES_MAX);
+	begun = clock_now_ns();
 	r = open_machine(instances, env, limits, &made, err);
+	instances->spent.boots_ns += clock_now_ns() - begun;
 	if (r < 0)
 		return r;
 	made.key = take_pointer(key);
@@ -130,11 +135,11 @@ static int take_down(struct instances *instances, const struct instance *in, str
 
 		if (!instances->ended)
 			instances->ended = json_array();
-		(void)json_array_append_new(instances->ended,
-					    json_pack("{s:O*, s:s, s:O*}", "id",
-						      json_object_get(described, "id"), "machine",
-						      ops->name, "boot",
-						      json_object_get(described, "boot")));
+		(void)json_array_append_new(
+			instances->ended,
+			json_pack("{s:O*, s:s, s:O*, s:O*}", "id", json_object_get(described, "id"),
+				  "machine", ops->name, "boot", json_object_get(described, "boot"),
+				  "mitigations", json_object_get(described, "mitigations")));
 	}
 	closed = ops->close(in->machine, stopped < 0 ? NULL : err);
 	return stopped < 0 ? stopped : closed;
@@ -149,6 +154,7 @@ static bool is_meant(const struct instance *in, enum which which)
 
 static int close_some(struct instances *instances, enum which which, struct tare_err *err)
 {
+	uint64_t begun = clock_now_ns();
 	size_t kept = 0;
 	int first = 0;
 
@@ -167,6 +173,7 @@ static int close_some(struct instances *instances, enum which which, struct tare
 		free(in->key);
 	}
 	instances->n = kept;
+	instances->spent.boots_ns += clock_now_ns() - begun;
 	return first;
 }
 

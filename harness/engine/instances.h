@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "engine/engine.h"
+#include "engine/spent.h"
 
 #define INSTANCES_MAX 16
 
@@ -27,7 +28,9 @@ struct instances {
 	unsigned int number;  /* of those made so far: part of their names */
 	struct instance items[INSTANCES_MAX];
 	size_t n;
-	json_t *ended; /* list of {"id", "machine", "boot"} of guests taken down; NULL: none yet */
+	struct spent spent;
+	json_t *ended; /* list of {"id", "machine", "boot", "mitigations"} of guests taken down;
+			  NULL: none yet */
 };
 
 /* The instance for an environment, opened if need be. limits: on the machine as a whole. */

@@ -65,14 +65,16 @@ int manifest_begin_sitting(json_t *manifest, struct tare_err *err)
 	return 0;
 }
 
-int manifest_end_sitting(json_t *manifest, const char *end, uint64_t records, struct tare_err *err)
+int manifest_end_sitting(json_t *manifest, const char *end, uint64_t records, json_t *taken_spent,
+			 struct tare_err *err)
 {
 	json_t *sittings = json_object_get(manifest, "sittings");
 	json_t *sitting = json_array_get(sittings, json_array_size(sittings) - 1);
 
 	if (json_put(sitting, "ended", manifest_now()) < 0 ||
 	    json_put(sitting, "end", json_string(end)) < 0 ||
-	    json_put(sitting, "records", json_u64(records)) < 0)
+	    json_put(sitting, "records", json_u64(records)) < 0 ||
+	    json_put(sitting, "spent", taken_spent) < 0)
 		return err_set(err, ENOMEM, "out of memory");
 	return 0;
 }

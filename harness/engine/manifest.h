@@ -16,7 +16,8 @@ int manifest_make(const struct engine_config *config, json_t **ret, struct tare_
 
 /* Begin a sitting; end it: how ("complete", ...), and the number of records by then. */
 int manifest_begin_sitting(json_t *manifest, struct tare_err *err);
-int manifest_end_sitting(json_t *manifest, const char *end, uint64_t records, struct tare_err *err);
+int manifest_end_sitting(json_t *manifest, const char *end, uint64_t records, json_t *taken_spent,
+			 struct tare_err *err);
 /* What the first guest of a run told of itself. */
 void manifest_note_guest(json_t *manifest, const json_t *described);
 

@@ -157,7 +157,8 @@ static int add_ratio(struct precision *p, const json_t *record, const json_t *ba
 	if (!s || (s->n == s->room && series_grow(s) < 0))
 		return -ENOMEM;
 	s->x[s->n] = log_ratio;
-	s->instance[s->n++] = chain_next(&s->chain, record, base);
+	s->instance[s->n++] = chain_next(&s->chain, json_object_get(record, "instance"),
+					 json_object_get(base, "instance"));
 	return 0;
 }
 

@@ -65,6 +65,7 @@ int seat_start(struct set *set, struct seat *seat)
 	if (r == 0)
 		r = ops->start(seat->instance->machine, &spec, &seat->player, &why);
 	seat->ready_ns = clock_now_ns();
+	set->instances->spent.set_up_ns += seat->ready_ns - seat->asked_ns;
 	seat->started = r == 0;
 	seat->ended = r < 0;
 	if (r < 0)
@@ -89,6 +90,7 @@ void seat_finish(struct set *set, struct seat *seat)
 	else
 		r = m->ops->finish(m, seat->player, &seat->read, &why);
 	seat->gone_ns = clock_now_ns();
+	set->instances->spent.set_up_ns += seat->gone_ns - seat->finish_ns;
 	if (r < 0)
 		seat_fail(seat, r, why.msg);
 	/* A guest whose clock has gone wrong is not asked for the time again. */

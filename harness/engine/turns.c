@@ -33,7 +33,7 @@ static int slice(struct seat *seat, uint64_t lead_in, uint64_t iters, struct tri
 
 /* Find the operations that fill a slice: double them until the slice is long enough to be
  * scaled, then scale. An operation longer than a slice is played once. */
-static void calibrate(struct seat *seat, uint64_t slice_ns)
+static void find_iterations(struct seat *seat, uint64_t slice_ns)
 {
 	struct trial_slice s;
 
@@ -52,6 +52,14 @@ static void calibrate(struct seat *seat, uint64_t slice_ns)
 	}
 }
 
+static void calibrate(struct set *set, struct seat *seat)
+{
+	uint64_t begun = clock_now_ns();
+
+	find_iterations(seat, set->instances->config->campaign->slice_ns);
+	set->instances->spent.set_up_ns += clock_now_ns() - begun;
+}
+
 static int reserve(struct seat *seat, uint64_t passes)
 {
 	seat->pass = calloc(passes, sizeof(*seat->pass));
@@ -61,11 +69,18 @@ static int reserve(struct seat *seat, uint64_t passes)
 	return seat->pass && seat->turn_position && seat->ops && seat->ns ? 0 : -ENOMEM;
 }
 
-static void play_turn(struct seat *seat, uint64_t pass, size_t position)
+static void play_turn(struct set *set, struct seat *seat, uint64_t pass, size_t position)
 {
+	uint64_t lead_in = seat->iters / LEAD_IN_DIVISOR + 1, begun;
 	struct trial_slice s;
+	int r;
 
-	if (seat->ended || slice(seat, seat->iters / LEAD_IN_DIVISOR + 1, seat->iters, &s) < 0)
+	if (seat->ended)
+		return;
+	begun = clock_now_ns();
+	r = slice(seat, lead_in, seat->iters, &s);
+	spent_add_turn(&set->instances->spent, clock_now_ns() - begun, lead_in, r < 0 ? NULL : &s);
+	if (r < 0)
 		return;
 	seat->pass[seat->n_turns] = pass;
 	seat->turn_position[seat->n_turns] = position;
@@ -84,7 +99,7 @@ static int play_passes(struct set *set, uint64_t passes)
 	for (uint64_t pass = 0; pass < passes; pass++) {
 		random_permute(&random, order, set->n_seats);
 		for (size_t i = 0; i < set->n_seats; i++)
-			play_turn(&set->seats[order[i]], pass, i);
+			play_turn(set, &set->seats[order[i]], pass, i);
 		if (set_interrupted(set))
 			return -EINTR;
 	}
@@ -99,9 +114,9 @@ static int play_one_after_the_other(struct set *set, uint64_t passes)
 		struct seat *seat = &set->seats[i];
 
 		if (seat_start(set, seat) == 0) {
-			calibrate(seat, set->instances->config->campaign->slice_ns);
+			calibrate(set, seat);
 			for (uint64_t pass = 0; pass < passes; pass++)
-				play_turn(seat, pass, i);
+				play_turn(set, seat, pass, i);
 		}
 		seat_finish(set, seat);
 		if (set_interrupted(set))
@@ -123,7 +138,7 @@ int turns_play(struct set *set, struct tare_err *err)
 		return play_one_after_the_other(set, passes);
 	for (size_t i = 0; i < set->n_seats; i++) {
 		if (seat_start(set, &set->seats[i]) == 0)
-			calibrate(&set->seats[i], config->campaign->slice_ns);
+			calibrate(set, &set->seats[i]);
 		if (set_interrupted(set))
 			return -EINTR;
 	}
@@ -149,8 +164,10 @@ int solo_play(struct set *set, struct tare_err *err)
 			return -EINTR;
 		if (seat_start(set, seat) == 0) {
 			struct machine *m = seat->instance->machine;
+			uint64_t begun = clock_now_ns();
 			int r = m->ops->slice(m, seat->player, &request, &s, &why);
 
+			set->instances->spent.slices_ns += clock_now_ns() - begun;
 			if (r < 0)
 				seat_fail(seat, r, why.msg);
 			if (r == 0 && !s.ended) {

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/newfile.h"
 #include "base/text.h"
 #include "isolation/isolation.h"
 #include "report/doc.h"
@@ -338,8 +339,9 @@ int isolation_report(const json_t *result, const char *dir, unsigned int formats
 	cleanup_free char *path = text_format("%s/" ISOLATION_FILE, dir);
 	int r = fd_make_dirs(dir, err);
 
-	if (r == 0 && (!path || json_dump_file(result, path, JSON_INDENT(2)) < 0))
-		r = err_errno(err, "write '%.150s/%s'", dir, ISOLATION_FILE);
+	if (r == 0)
+		r = path ? newfile_write_json(path, result, JSON_INDENT(2), err)
+			 : err_set(err, ENOMEM, "out of memory");
 	return r < 0 ? r : write_tables(result, dir, formats, err);
 }
 

@@ -53,10 +53,9 @@ static void add_start(const struct lab_data *data, struct lab_findings *ret, con
 /* Bytes that the environment of a trial has for itself. */
 static double weight_of(const struct run_trial *trial, const char *guest)
 {
-	const json_t *box =
-		json_object_get(json_object_get(trial->record, "collectors"), "footprint");
-	const json_t *idle =
-		json_object_get(json_object_get(trial->record, "instance"), "footprint");
+	cleanup_json json_t *record = run_record(trial);
+	const json_t *box = json_object_get(json_object_get(record, "collectors"), "footprint");
+	const json_t *idle = json_object_get(trial->instance, "footprint");
 
 	if (!guest)
 		return json_double_or(box, "pss", NAN);

@@ -155,7 +155,7 @@ static json_t *uml_describe(struct machine *machine)
 		return json_incref(vm->ended);
 	hello = channel_hello(guest->channel);
 	return json_pack(
-		"{ss ss ss ss ss ss so so so so so ss ss sO so* sO* sO*}", "id", vm->name,
+		"{ss ss ss ss ss ss so so so so so ss ss sO so* sO* sO* sO*}", "id", vm->name,
 		"machine", "uml", "kernel", json_string_or(hello, "kernel", "?"), "clocksource",
 		json_string_or(hello, "clocksource", "?"), "accel", "uml", "accel_why",
 		"User-Mode Linux: user code runs natively, each system call is trapped by ptrace",
@@ -165,7 +165,7 @@ static json_t *uml_describe(struct machine *machine)
 		vm->boot.image.id, "kernel_sha256", vm->boot.image.kernel_sha256, "command_line",
 		guest->qemu.command_line, "root_disk",
 		vm->boot.root.about ? json_string(vm->boot.root.id) : NULL, "limits", guest->limits,
-		"lacks", vm->lacks);
+		"lacks", vm->lacks, "mitigations", json_object_get(hello, "mitigations"));
 }
 
 const struct machine_ops machine_ops_uml = {

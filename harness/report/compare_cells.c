@@ -20,8 +20,8 @@ struct measure {
 	enum compare_kind kind;
 	const char *metric, *unit;
 	enum compare_worse worse;
-	double quantile;                          /* of latencies; 0: the time of an operation */
-	double (*seen)(const struct run_trial *); /* NULL: a figure of the load's own */
+	double quantile;                 /* of latencies; 0: the time of an operation */
+	const struct rounds_limit *seen; /* NULL: a figure of the load's own */
 	bool of_limit;
 };
 
@@ -201,7 +201,8 @@ static enum compare_worse worse_by_unit(const char *unit)
 static int add_figures(struct compare *c, const struct run_cell *a, const struct run_cell *b,
 		       struct tare_err *err)
 {
-	json_t *figures = rounds_figures(c->run[0], a), *figure;
+	cleanup_json json_t *figures = rounds_figures(c->run[0], a);
+	json_t *figure;
 	size_t n = 0;
 	const char *name;
 
@@ -237,8 +238,8 @@ static int add_limits(struct compare *c, const struct run_cell *a, const struct 
 	for (size_t s = 0; s < sizeof(seen) / sizeof(*seen); s++) {
 		for (size_t i = 0; i < ROUNDS_N_LIMITS; i++) {
 			const struct measure m = {
-				COMPARE_FIGURES,     seen[s].key, seen[s].unit, seen[s].worse, 0,
-				rounds_limits[i].of, true};
+				COMPARE_FIGURES,   seen[s].key, seen[s].unit, seen[s].worse, 0,
+				&rounds_limits[i], true};
 			int r;
 
 			if (!json_object_get(limits, seen[s].limit) ||
@@ -288,11 +289,13 @@ static void add_lost(struct compare *c, int has, const struct run_cell *cell,
 
 	*lost = (struct compare_lost){.cell = cell, .has = has};
 	if (first) {
+		cleanup_json json_t *record = run_record(first);
+
 		lost->status = first->status;
 		(void)snprintf(lost->why, sizeof(lost->why), "%.159s",
 			       run_cell_counts(c->run[!has], other)
 				       ? "its guests ran by another accelerator"
-				       : json_string_or(first->record, "why", "no reason is told"));
+				       : json_string_or(record, "why", "no reason is told"));
 		(void)text_make_printable(lost->why);
 	}
 }

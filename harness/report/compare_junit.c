@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/newfile.h"
 #include "base/text.h"
 #include "report/compare.h"
 #include "report/svg.h"
@@ -86,10 +87,12 @@ static void put_suite(FILE *out, const char *name, const json_t *rows, const cha
 int compare_write_junit(const json_t *comparison, const char *path, struct tare_err *err)
 {
 	const json_t *changes = json_object_get(comparison, "changes");
-	cleanup_fclose FILE *out = fopen(path, "we");
+	cleanup_newfile struct newfile file = {0};
+	int r = newfile_open(path, &file, err);
+	FILE *out = file.file;
 
-	if (!out)
-		return err_errno(err, "write '%s'", path);
+	if (r < 0)
+		return r;
 	(void)fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites", out);
 	put_attribute(out, "name", "tare compare");
 	(void)fputs(">\n", out);
@@ -98,7 +101,5 @@ int compare_write_junit(const json_t *comparison, const char *path, struct tare_
 			  compare_kind_name((enum compare_kind)kind));
 	put_suite(out, "not in both", json_object_get(comparison, "not_in_both"), NULL);
 	(void)fputs("</testsuites>\n", out);
-	if (ferror(out) || fflush(out) != 0)
-		return err_errno(err, "write '%s'", path);
-	return 0;
+	return newfile_commit(&file, err);
 }

@@ -35,20 +35,39 @@ char *content_set(const json_t *row, char *buf, size_t size)
 	return buf;
 }
 
+static char *watched_key(const char *env, const char *load, const char *params)
+{
+	return text_format("%s\x1f%s\x1f%s", env, load, params);
+}
+
+/* Counted once: a hostile run has thousands of cells, and a row for each call in each. */
+static int count_watched(struct content *c, struct tare_err *err)
+{
+	c->watched = json_object();
+	for (size_t i = 0; i < c->run->n_cells; i++) {
+		const struct run_cell *cell = &c->run->cells[i];
+		cleanup_free char *key = NULL;
+
+		if (!cell->observed)
+			continue;
+		key = watched_key(c->run->envs[cell->env].label, cell->load, cell->params);
+		if (!key ||
+		    json_put(c->watched, key, json_u64(json_u64_or(c->watched, key, 0) + 1)) < 0)
+			return err_set(err, ENOMEM, "out of memory");
+	}
+	return 0;
+}
+
 /* Alone and with others, one set of collectors after the other (--observer). */
 static bool is_watched_again(const struct content *c, const json_t *row)
 {
-	size_t n = 0;
+	cleanup_free char *key = NULL;
 
-	for (size_t i = 0; i < c->run->n_cells; i++) {
-		const struct run_cell *cell = &c->run->cells[i];
-
-		n += cell->observed &&
-		     strcmp(c->run->envs[cell->env].label, json_string_or(row, "env", "")) == 0 &&
-		     strcmp(cell->load, json_string_or(row, "load", "")) == 0 &&
-		     strcmp(cell->params, json_string_or(row, "params", "")) == 0;
-	}
-	return n > 1 && json_object_get(row, "collectors");
+	if (!json_object_get(row, "collectors"))
+		return false;
+	key = watched_key(json_string_or(row, "env", ""), json_string_or(row, "load", ""),
+			  json_string_or(row, "params", ""));
+	return key && json_u64_or(c->watched, key, 0) > 1;
 }
 
 int content_begin_row(const struct content *c, struct table *table, const json_t *row,
@@ -178,34 +197,51 @@ void content_method(struct content *c)
 		"dropped: "
 		"failed and void trials are listed, odd rounds are drawn.",
 		json_double_or(c->summary, "effect_pct", 0));
-	doc_say(doc, "Absolute figures vary from start to start far more than ratios do; their "
-		     "intervals say "
-		     "so. Percentiles are upper bounds from a histogram whose buckets are at most "
-		     "12.5 %% wide. "
-		     "Each plot can be drawn again from its script and data in report/plots.");
+	doc_say(doc,
+		"Absolute figures vary from start to start far more than ratios do; their "
+		"intervals say "
+		"so. Percentiles are upper bounds from a histogram whose buckets are at most "
+		"12.5 %% wide. "
+		"Colours are Okabe and Ito's, which colour-blind people tell apart; shapes and "
+		"labels say the same. "
+		"Each plot can be drawn again from its script and data in report/plots, all "
+		"of them by "
+		"make in report.");
 }
 
-int content_write(struct content *c, struct tare_err *err)
+static int write_parts(struct content *c, struct tare_err *err)
 {
 	static int (*const parts[])(struct content *, struct tare_err *) = {
 		content_first_screen, content_ladder,   content_loads,       content_syscalls,
 		content_exits,        content_counters, content_limits,      content_same_limit,
 		content_sched,        content_startup,  content_boundaries,  content_idle,
-		content_observer,     content_validity, content_differences,
+		content_observer,     content_validity, content_differences, content_spent,
 	};
-	cleanup_free char *title =
-		text_format("tare: %s", json_string_or(c->summary, "run", "a run"));
 
-	if (!title)
-		return err_set(err, ENOMEM, "out of memory");
-	c->doc.ops->begin(&c->doc, title);
 	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
 		int r = parts[i](c, err);
 
 		if (r < 0)
 			return r;
 	}
-	content_method(c);
-	c->doc.ops->end(&c->doc);
 	return 0;
+}
+
+int content_write(struct content *c, struct tare_err *err)
+{
+	cleanup_free char *title =
+		text_format("tare: %s", json_string_or(c->summary, "run", "a run"));
+	int r = title ? count_watched(c, err) : err_set(err, ENOMEM, "out of memory");
+
+	if (r == 0) {
+		c->doc.ops->begin(&c->doc, title);
+		r = write_parts(c, err);
+	}
+	if (r == 0) {
+		content_method(c);
+		c->doc.ops->end(&c->doc);
+	}
+	json_decref(c->watched);
+	c->watched = NULL;
+	return r;
 }

@@ -14,6 +14,7 @@ struct content {
 	const struct run *run;
 	const json_t *summary;
 	const char *no_plots; /* why, or "" */
+	json_t *watched;      /* how many cells of the same watched a load in an environment */
 };
 
 int content_write(struct content *content, struct tare_err *err);
@@ -33,6 +34,7 @@ int content_exits(struct content *c, struct tare_err *err);
 int content_counters(struct content *c, struct tare_err *err);
 int content_observer(struct content *c, struct tare_err *err);
 int content_validity(struct content *c, struct tare_err *err);
+int content_spent(struct content *c, struct tare_err *err);
 int content_differences(struct content *c, struct tare_err *err);
 void content_method(struct content *c);
 
@@ -46,6 +48,8 @@ char *content_set(const json_t *row, char *buf, size_t size);
  * watched it. */
 int content_begin_row(const struct content *c, struct table *table, const json_t *row,
 		      struct tare_err *err);
+/* Texts of a list with commas; "-" where there are none. */
+void content_put_list(struct table *t, size_t column, const json_t *list);
 /* A table that is folded away. */
 void content_fold_table(struct content *c, const char *summary, const struct table *table);
 /* "1.24 us (1.20 .. 1.31)", "1.24 us", "-"; buf is given back. */

@@ -10,21 +10,6 @@
 #include "base/text.h"
 #include "report/content.h"
 
-/* Texts of a list with commas; "-" where there are none. */
-static void put_list(struct table *t, size_t column, const json_t *list)
-{
-	char text[256] = "-";
-	size_t used = 0;
-
-	for (size_t i = 0; i < json_array_size(list) && used < sizeof(text); i++) {
-		int n = snprintf(text + used, sizeof(text) - used, "%s%s", i ? ", " : "",
-				 json_string_value(json_array_get(list, i)));
-
-		used += n > 0 ? (size_t)n : 0;
-	}
-	table_cell(t, column, TONE_PLAIN, "%s", text);
-}
-
 /* The same of labels, with what must be said with them. */
 static void put_envs(const struct content *c, struct table *t, size_t column, const json_t *labels)
 {
@@ -35,7 +20,7 @@ static void put_envs(const struct content *c, struct table *t, size_t column, co
 
 		(void)json_array_append_new(shown, json_string(content_env(c, row)));
 	}
-	put_list(t, column, shown);
+	content_put_list(t, column, shown);
 }
 
 static int failures(struct content *c, struct tare_err *err)
@@ -125,81 +110,4 @@ int content_validity(struct content *c, struct tare_err *err)
 			: "");
 	r = disturbances(c, err);
 	return r < 0 ? r : failures(c, err);
-}
-
-static void say_digests(struct content *c)
-{
-	const json_t *envs = json_object_get(c->summary, "envs");
-	const char *asked =
-		json_string_or(json_object_get(c->run->manifest, "tare"), "load_sha256", "");
-	bool same = true;
-
-	for (size_t i = 0; i < json_array_size(envs); i++) {
-		const json_t *list = json_object_get(json_array_get(envs, i), "sha256");
-
-		for (size_t k = 0; k < json_array_size(list); k++)
-			same &= strcmp(json_string_value(json_array_get(list, k)), asked) == 0;
-	}
-	doc_say(&c->doc,
-		same ? "The program is *the same in all*: SHA-256 %s, as read by each kernel "
-		       "from what it ran."
-		     : "*The program is not the same everywhere*: SHA-256 %s was asked for; see "
-		       "the table.",
-		asked);
-}
-
-static void say_mitigations(struct content *c)
-{
-	json_t *list = json_object_get(json_object_get(c->run->manifest, "machine"), "mitigations");
-	cleanup_table struct table t = {.n_columns = 2, .head = {"vulnerability", "on the host"}};
-	const char *name;
-	json_t *value;
-
-	json_object_foreach(list, name, value)
-	{
-		if (table_row(&t, NULL) < 0)
-			return;
-		table_cell(&t, 0, TONE_PLAIN, "%s", name);
-		table_cell(&t, 1, TONE_PLAIN, "%s",
-			   json_is_string(value) ? json_string_value(value) : "?");
-	}
-	if (t.n_rows == 0)
-		return;
-	content_fold_table(c, "Mitigations of the host's kernel; a guest's kernel has its own", &t);
-}
-
-int content_differences(struct content *c, struct tare_err *err)
-{
-	static const char *const keys[] = {"machine", "box",  "kernel",   "clocksource",
-					   "accel",   "qemu", "work_disk"};
-	cleanup_table struct table t = {.n_columns = 10,
-					.head = {"environment", "machine", "box", "kernel",
-						 "clock source", "acceleration", "QEMU", "/work",
-						 "instances", "SHA-256 of tare-load"},
-					.number = {[8] = true}};
-	json_t *env;
-	size_t i;
-
-	c->doc.ops->heading(&c->doc, 2, "What else differs");
-	say_digests(c);
-	json_array_foreach(json_object_get(c->summary, "envs"), i, env)
-	{
-		const json_t *digests = json_object_get(env, "sha256");
-		int r = table_row(&t, err);
-
-		if (r < 0)
-			return r;
-		table_cell(&t, 0, TONE_PLAIN, "%s", json_string_or(env, "shown", ""));
-		for (size_t k = 0; k < sizeof(keys) / sizeof(*keys); k++)
-			put_list(&t, 1 + k, json_object_get(env, keys[k]));
-		table_cell(&t, 8, TONE_PLAIN, "%llu",
-			   (unsigned long long)json_u64_or(env, "instances", 0));
-		table_cell(&t, 9, json_array_size(digests) > 1 ? TONE_BAD : TONE_PLAIN, "%.12s%s",
-			   json_array_size(digests) ? json_string_value(json_array_get(digests, 0))
-						    : "-",
-			   json_array_size(digests) > 1 ? " and others" : "");
-	}
-	c->doc.ops->table(&c->doc, &t);
-	say_mitigations(c);
-	return 0;
 }

@@ -30,7 +30,8 @@ static void put_name(FILE *out, const json_t *row)
 }
 
 /* "container: 2 slower (most getppid, 1.238 times), 1 equivalent, ... of 4 comparisons." */
-static void put_env_answer(FILE *out, const struct content *c, const struct run_env *env)
+static void put_env_answer(FILE *out, const struct content *c, const struct run_env *env,
+			   size_t *answers)
 {
 	static const char *const verdicts[] = {"slower", "faster", "equivalent", "inconclusive"};
 	size_t count[4] = {0}, all = 0, i;
@@ -53,8 +54,8 @@ static void put_env_answer(FILE *out, const struct content *c, const struct run_
 	}
 	if (all == 0)
 		return;
-	(void)fprintf(out, "*%s*: of %zu comparison%s with %s, ", env->shown, all,
-		      all == 1 ? "" : "s", run_baseline(c->run));
+	(void)fprintf(out, "%s*%s*: of %zu comparison%s with %s, ", (*answers)++ ? "; " : "",
+		      env->shown, all, all == 1 ? "" : "s", run_baseline(c->run));
 	for (int v = 0; v < 4; v++) {
 		if (count[v] == 0)
 			continue;
@@ -68,10 +69,9 @@ static void put_env_answer(FILE *out, const struct content *c, const struct run_
 		before = ", ";
 	}
 	if (env->emulated)
-		(void)fprintf(out, "; this is emulation, not what a VM costs");
+		(void)fprintf(out, " (this is emulation, not what a VM costs)");
 	else if (*env->apart)
-		(void)fprintf(out, "; this is %s, not what a VM costs", env->apart);
-	(void)fprintf(out, ". ");
+		(void)fprintf(out, " (this is %s, not what a VM costs)", env->apart);
 }
 
 static bool is_ladder(const struct content *c)
@@ -97,7 +97,7 @@ static void put_ladder_answer(FILE *out, const struct content *c)
 			     json_double_or(step, "ratio", 0) > json_double_or(most, "ratio", 0)))
 				most = step;
 		}
-		(void)fprintf(out, "*");
+		(void)fprintf(out, "%s*", i ? "; " : "");
 		put_name(out, climb);
 		(void)fprintf(out, "*: %s is %s times %s", json_string_or(climb, "last", ""),
 			      content_ratio(json_object_get(climb, "whole"), ratio, sizeof(ratio)),
@@ -106,7 +106,7 @@ static void put_ladder_answer(FILE *out, const struct content *c)
 			(void)fprintf(out, ", the dearest step is %s (%s times)",
 				      json_string_or(most, "env", ""),
 				      content_ratio(most, ratio, sizeof(ratio)));
-		(void)fprintf(out, "%s. ",
+		(void)fprintf(out, "%s",
 			      json_is_null(adds)   ? ""
 			      : json_is_true(adds) ? ", and the steps add up"
 						   : ", and the steps do *not* add up");
@@ -158,14 +158,22 @@ static void put_validity_answer(FILE *out, const struct content *c)
 			      : "");
 }
 
-static void put_more_answer(FILE *out, const struct content *c)
+/* One sentence, however many environments or loads there are. */
+static void put_comparison_answer(FILE *out, const struct content *c)
 {
-	cleanup_free char *more = summary_more_sentence(c->summary);
+	size_t answers = 0;
 
-	if (more && *more)
-		(void)fprintf(out, " %s.", more);
+	for (size_t i = 0; i < c->run->n_envs && !is_ladder(c); i++)
+		put_env_answer(out, c, &c->run->envs[i], &answers);
+	if (is_ladder(c))
+		put_ladder_answer(out, c);
+	else if (answers == 0)
+		(void)fprintf(out, "No environment can be compared with the baseline %s",
+			      run_baseline(c->run));
+	(void)fprintf(out, ". ");
 }
 
+/* Three sentences: what the comparison says, whether counts are exact, what disturbed. */
 static int say_answer(struct content *c, struct tare_err *err)
 {
 	cleanup_free char *text = NULL;
@@ -174,16 +182,9 @@ static int say_answer(struct content *c, struct tare_err *err)
 
 	if (!out)
 		return err_set(err, ENOMEM, "out of memory");
-	for (size_t i = 0; i < c->run->n_envs && !is_ladder(c); i++)
-		put_env_answer(out, c, &c->run->envs[i]);
-	if (is_ladder(c))
-		put_ladder_answer(out, c);
-	if (json_array_size(json_object_get(c->summary, "ratios")) == 0)
-		(void)fprintf(out, "No environment can be compared with the baseline %s. ",
-			      run_baseline(c->run));
+	put_comparison_answer(out, c);
 	put_counts_answer(out, c);
 	put_validity_answer(out, c);
-	put_more_answer(out, c);
 	if (fclose(out) != 0)
 		return err_set(err, ENOMEM, "out of memory");
 	c->doc.ops->paragraph(&c->doc, text);
@@ -219,17 +220,25 @@ static int say_asked(struct content *c, struct tare_err *err)
 	(void)fprintf(out, "; up to %llu rounds, order random by seed %llu.",
 		      content_rounds(json_object_get(c->summary, "cells")),
 		      (unsigned long long)json_u64_or(c->run->manifest, "seed", 0));
-	(void)fprintf(out, " *On:* %s, %s, kernel %.*s; begun %s, %s.",
+	(void)fprintf(out, " *On:* %s, %s, kernel %.*s; begun %s; end: %s.",
 		      json_string_or(machine, "hostname", "unknown machine"),
 		      json_string_or(machine, "cpu_model", "unknown CPU"),
 		      (int)strcspn(kernel, " "), kernel,
 		      json_string_or(json_array_get(sittings, 0), "begun", "at an unknown time"),
 		      json_string_or(json_array_get(sittings, json_array_size(sittings) - 1), "end",
-				     "not ended"));
+				     "none"));
 	if (fclose(out) != 0)
 		return err_set(err, ENOMEM, "out of memory");
 	c->doc.ops->paragraph(&c->doc, text);
 	return 0;
+}
+
+static void say_more(struct content *c)
+{
+	cleanup_free char *more = summary_more_sentence(c->summary);
+
+	if (more && *more)
+		doc_say(&c->doc, "*To know more:* %s.", more);
 }
 
 int content_first_screen(struct content *c, struct tare_err *err)
@@ -253,5 +262,6 @@ int content_first_screen(struct content *c, struct tare_err *err)
 	if (*c->no_plots)
 		doc_say(&c->doc, "*There are no plots:* %s.", c->no_plots);
 	c->doc.ops->figure(&c->doc, "ratios", caption);
+	say_more(c);
 	return 0;
 }

@@ -326,16 +326,17 @@ static void say_load(struct content *c, const struct run_cell *cell)
 	}
 }
 
-/* The programs that a cell's load has started; NULL: none, or no trial of it tells. */
-static const json_t *programs_of(const struct run *run, const struct run_cell *cell)
+/* The programs that a cell's load has started, a new reference; NULL: none, or no trial tells. */
+static json_t *programs_of(const struct run *run, const struct run_cell *cell)
 {
 	for (size_t i = 0; i < cell->n_trials; i++) {
 		const struct run_trial *trial = &run->trials[cell->trials[i]];
-		const json_t *programs =
-			json_object_get(json_object_get(trial->record, "load"), "programs");
+		cleanup_json json_t *record = NULL;
 
-		if (run_trial_counts(trial) && json_is_array(programs))
-			return programs;
+		if (!run_trial_counts(trial) || !(trial->has & RUN_HAS_PROGRAMS))
+			continue;
+		record = run_record(trial);
+		return json_incref(json_object_get(json_object_get(record, "load"), "programs"));
 	}
 	return NULL;
 }
@@ -344,16 +345,16 @@ static const json_t *programs_of(const struct run *run, const struct run_cell *c
 static void say_programs(struct content *c, const struct run_cell *load)
 {
 	const struct run_cell *first = NULL, *other = NULL;
-	const json_t *want = NULL;
+	cleanup_json json_t *want = NULL;
 
 	for (size_t i = 0; i < c->run->n_cells && !other; i++) {
 		const struct run_cell *cell = &c->run->cells[c->run->order[i]];
-		const json_t *programs =
+		cleanup_json json_t *programs =
 			strcmp(cell->name, load->name) == 0 ? programs_of(c->run, cell) : NULL;
 
 		if (programs && !first) {
 			first = cell;
-			want = programs;
+			want = json_incref(programs);
 		} else if (programs && !json_equal(programs, want)) {
 			other = cell;
 		}

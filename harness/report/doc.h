@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* doc: a report that is written once and comes out as HTML or as Markdown.
+/* doc: a report that is written once and comes out as HTML, as Markdown or as LaTeX.
  *
  * Every text may hold anything: the writers escape. Figures are files that plots made:
- * PLOTS/NAME.svg (goes into the HTML, recoloured) and PLOTS/NAME.png (beside the Markdown). */
+ * PLOTS/NAME.svg (goes into the HTML, recoloured), PLOTS/NAME.png (beside the Markdown) and
+ * PLOTS/NAME.pdf (goes into what LaTeX makes). */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -53,7 +54,7 @@ struct doc_ops {
 	void (*end)(struct doc *doc);
 };
 
-extern const struct doc_ops doc_html, doc_markdown;
+extern const struct doc_ops doc_html, doc_markdown, doc_latex;
 
 /* printf into a paragraph. */
 void doc_say(struct doc *doc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -30,9 +30,14 @@ static const char page_css[] =
 	"figure{margin:1.2rem 0;max-width:62rem}svg{width:100%;height:auto;display:block}"
 	"figcaption{font-size:.8rem;color:var(--soft);max-width:46rem}"
 	"details{margin:.8rem 0}summary{cursor:pointer;color:var(--soft)}"
-	"@media print{body{max-width:none;padding:0;font-size:10pt}h2,h3{break-after:avoid}"
-	"figure,tr{break-inside:avoid}details>*{display:block}.scroll{overflow:visible}"
-	"table{font-size:7.5pt}td{white-space:normal}td.w{min-width:7rem}}";
+	"@media print{body{max-width:none;padding:0;font-size:10pt}h2,h3,summary{break-after:avoid}"
+	"figure,tr{break-inside:avoid}.scroll{overflow:visible}"
+	/* Paper cannot be clicked: what is folded away is printed, in old browsers and in new ones.
+	 */
+	"details>*{display:block}details::details-content{content-visibility:visible;"
+	"block-size:auto}"
+	"table{font-size:7.5pt}th,td{padding-right:.5rem}td{white-space:normal}"
+	"td.n{white-space:nowrap}td.w{min-width:7rem}}";
 
 static void put_variables(FILE *out, bool dark)
 {

@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "report/plot.h"
 
-#include <fcntl.h>
 #include <math.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -18,8 +12,12 @@
 #include "base/text.h"
 #include "base/units.h"
 #include "report/style.h"
+#include "report/tool.h"
 
-#define DRAW_TIMEOUT_MS 60000
+/* Of an SVG, by CSS. */
+#define PX_PER_INCH 96.0
+/* How a script says how large it draws, in pixels of an SVG. */
+#define SIZE_LINE   "width = %d; height = %d"
 
 static FILE *open_in(const char *dir, const char *name, const char *ending, struct tare_err *err)
 {
@@ -86,113 +84,96 @@ static void put_preamble(FILE *f)
 		      rule, soft, grid, grid, ink, soft, soft);
 }
 
+void plot_put_pdf_terminal(FILE *f, int width, int height)
+{
+	(void)fprintf(f,
+		      "set terminal pdfcairo size %.2fin,%.2fin font 'DejaVu Sans,12' fontscale "
+		      "0.75 noenhanced\n",
+		      width / PX_PER_INCH, height / PX_PER_INCH);
+}
+
+/* The letters of PNG and PDF are as wide as those of the SVG, for which labels have room. */
+static void put_terminals(FILE *f, const struct plot *plot)
+{
+	int w = plot->width, h = plot->height;
+
+	(void)fprintf(f,
+		      "# Draws %s.svg and %s.png from %s.tsv: gnuplot %s.gp\n"
+		      "# and %s.pdf: gnuplot -e \"to='pdf'\" %s.gp\n" SIZE_LINE "\n"
+		      "if (!exists('to')) to = 'svg'\n",
+		      plot->name, plot->name, plot->name, plot->name, plot->name, plot->name, w, h);
+	(void)fprintf(f,
+		      "if (to eq 'svg') set terminal svg size %d,%d dynamic font 'DejaVu Sans,12' "
+		      "noenhanced\n"
+		      "if (to eq 'png') set terminal pngcairo size %d,%d font 'DejaVu Sans,12' "
+		      "fontscale 1.5 linewidth 1.5 pointscale 1.5 noenhanced\n"
+		      "if (to eq 'pdf') ",
+		      w, h, w * 3 / 2, h * 3 / 2);
+	plot_put_pdf_terminal(f, w, h);
+	(void)fprintf(f, "if (to ne 'page') set output '%s.'.to\n", plot->name);
+}
+
+void plot_read_size(const char *dir, const char *script, int *ret_width, int *ret_height)
+{
+	cleanup_free char *path = text_format("%s/%s", dir, script);
+	cleanup_fclose FILE *f = path ? fopen(path, "re") : NULL;
+	char line[160];
+
+	*ret_width = *ret_height = 0;
+	while (f && fgets(line, sizeof(line), f)) {
+		/* NOLINTNEXTLINE(cert-err34-c): what we wrote ourselves */
+		if (sscanf(line, SIZE_LINE, ret_width, ret_height) == 2)
+			return;
+	}
+}
+
 static int write_script(const struct plot *plot, struct tare_err *err)
 {
 	cleanup_fclose FILE *f = open_in(plot->dir, plot->name, "gp", err);
 
 	if (!f)
 		return -EIO;
+	put_terminals(f, plot);
+	put_preamble(f);
+	(void)fwrite(plot->body, 1, plot->body_size, f);
 	(void)fprintf(f,
-		      "# Draws %s.svg and %s.png from %s.tsv: gnuplot %s.gp\n"
-		      "set terminal svg size %d,%d dynamic font 'DejaVu Sans,12' noenhanced\n"
-		      "set output '%s.svg'\n",
-		      plot->name, plot->name, plot->name, plot->name, plot->width, plot->height,
+		      "if (to ne 'page') unset output\nreset\n"
+		      "if (to eq 'svg') to = 'png'; load '%s.gp'\n",
 		      plot->name);
-	put_preamble(f);
-	(void)fwrite(plot->body, 1, plot->body_size, f);
-	(void)fprintf(f,
-		      "unset output\nreset\n"
-		      "set terminal pngcairo size %d,%d font 'DejaVu Sans,12' fontscale 1.5 "
-		      "linewidth 1.5 pointscale 1.5 noenhanced\nset output '%s.png'\n",
-		      plot->width * 3 / 2, plot->height * 3 / 2, plot->name);
-	put_preamble(f);
-	(void)fwrite(plot->body, 1, plot->body_size, f);
-	(void)fprintf(f, "unset output\n");
 	if (ferror(f) || fflush(f) != 0)
 		return err_errno(err, "write '%s/%s.gp'", plot->dir, plot->name);
 	return 0;
 }
 
-/* gnuplot with nothing of the user's: no start-up file, no variables. said is what it complains
- * of, cut off. */
-static int start_gnuplot(const char *dir, char *const *argv, int err_fd, pid_t *ret,
-			 struct tare_err *err)
-{
-	char path[] = "PATH=/usr/local/bin:/usr/bin:/bin", home[] = "HOME=/nonexistent",
-	     locale[] = "LC_ALL=C.UTF-8";
-	char *envp[] = {path, home, locale, NULL};
-	posix_spawn_file_actions_t actions;
-	int r;
-
-	(void)posix_spawn_file_actions_init(&actions);
-	(void)posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	(void)posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-	(void)posix_spawn_file_actions_adddup2(&actions, err_fd, STDERR_FILENO);
-	if (dir)
-		(void)posix_spawn_file_actions_addchdir_np(&actions, dir);
-	r = posix_spawnp(ret, argv[0], &actions, NULL, argv, envp);
-	(void)posix_spawn_file_actions_destroy(&actions);
-	errno = r;
-	if (r == ENOENT)
-		return err_set(err, ENOTSUP,
-			       "plots need gnuplot, which is not here: install gnuplot-nox");
-	return r ? err_errno(err, "start gnuplot") : 0;
-}
-
-static int wait_gnuplot(pid_t pid, int *ret_status, struct tare_err *err)
-{
-	cleanup_close int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	struct pollfd poll_for = {.fd = pidfd, .events = POLLIN};
-	bool late = pidfd >= 0 && poll(&poll_for, 1, DRAW_TIMEOUT_MS) == 0;
-
-	if (late)
-		(void)kill(pid, SIGKILL);
-	if (waitpid(pid, ret_status, 0) < 0)
-		return err_errno(err, "wait for gnuplot");
-	return late ? err_set(err, ETIMEDOUT, "gnuplot took longer than %d s and was ended",
-			      DRAW_TIMEOUT_MS / 1000)
-		    : 0;
-}
-
-static int run_gnuplot(const char *dir, char *const *argv, struct tare_err *err)
-{
-	cleanup_fclose FILE *said = tmpfile();
-	char text[160] = "";
-	pid_t pid;
-	int status, r;
-
-	if (!said)
-		return err_errno(err, "make a temporary file");
-	r = start_gnuplot(dir, argv, fileno(said), &pid, err);
-	if (r < 0)
-		return r;
-	r = wait_gnuplot(pid, &status, err);
-	if (r < 0)
-		return r;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		return 0;
-	rewind(said);
-	while (fgets(text, sizeof(text), said)) {
-		if (strstr(text, "line "))
-			break;
-	}
-	text[strcspn(text, "\n")] = '\0';
-	return err_set(err, EIO, "gnuplot could not draw: %s", text);
-}
+static const struct tool gnuplot = {
+	.missing = "plots need gnuplot, which is not here: install gnuplot-nox",
+	.complaint = "line ",
+	.timeout_ms = 60000,
+};
 
 int plot_probe(struct tare_err *err)
 {
 	char name[] = "gnuplot", option[] = "--version";
 	char *argv[] = {name, option, NULL};
 
-	return run_gnuplot(NULL, argv, err);
+	return tool_run(&gnuplot, NULL, argv, err);
+}
+
+int plot_draw(const char *dir, const char *script, const char *to, struct tare_err *err)
+{
+	char name[] = "gnuplot", own[] = "-d", run[] = "-e";
+	cleanup_free char *file = strdup(script);
+	cleanup_free char *setting = to ? text_format("to='%s'", to) : NULL;
+	char *argv[] = {name, own, file, NULL}, *argv_to[] = {name, own, run, setting, file, NULL};
+
+	if (!file || (to && !setting))
+		return err_set(err, ENOMEM, "out of memory");
+	return tool_run(&gnuplot, dir, to ? argv_to : argv, err);
 }
 
 int plot_end(struct plot *plot, int width, int height, struct tare_err *err)
 {
-	char name[] = "gnuplot", option[] = "-d";
 	cleanup_free char *script = text_format("%s.gp", plot->name);
-	char *argv[] = {name, option, script, NULL};
 	bool full;
 	int r;
 
@@ -211,7 +192,7 @@ int plot_end(struct plot *plot, int width, int height, struct tare_err *err)
 	else
 		r = write_script(plot, err);
 	if (r == 0)
-		r = run_gnuplot(plot->dir, argv, err);
+		r = plot_draw(plot->dir, script, NULL, err);
 	if (r < 0)
 		(void)err_wrap(err, r, "plot '%s'", plot->name);
 	plot_drop(plot);

@@ -2,10 +2,10 @@
 #pragma once
 /* plot: one picture by gnuplot, a child process.
  *
- * PLOTS/NAME.gp draws NAME.svg and NAME.png from NAME.tsv; run `gnuplot NAME.gp` there to draw
- * it again. Texts come from a run and may hold anything: in scripts they stand in single
- * quotes, where gnuplot substitutes nothing; in data they lose tabs and quotes; file names are
- * ours alone. */
+ * PLOTS/NAME.gp draws NAME.svg and NAME.png from NAME.tsv; run `gnuplot NAME.gp` there, or `make`
+ * in the folder above, to draw it again; with to='pdf' it draws NAME.pdf. Texts come from a run and
+ * may hold anything: in scripts they stand in single quotes, where gnuplot substitutes nothing; in
+ * data they lose tabs and quotes; file names are ours alone. */
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -49,6 +49,12 @@ const char *plot_apart(const struct run_env *env);
 
 /* Is there a gnuplot that draws? -ENOTSUP and a sentence. */
 int plot_probe(struct tare_err *err);
+
+/* Run a script there; to: "pdf" for NAME.pdf alone; NULL: what it draws by itself. */
+int plot_draw(const char *dir, const char *script, const char *to, struct tare_err *err);
+/* How large a script draws, in pixels of an SVG; 0: it does not say. */
+void plot_read_size(const char *dir, const char *script, int *ret_width, int *ret_height);
+void plot_put_pdf_terminal(FILE *f, int width, int height);
 
 /* The pictures. Where there is nothing to draw, none is made, and that is no error. */
 int plot_ratios(const char *dir, const struct run *run, const json_t *summary,

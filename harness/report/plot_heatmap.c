@@ -115,7 +115,7 @@ static void put_heads(const struct run *run, const size_t *envs, size_t n_envs, 
 		(void)fprintf(script, "set label %zu ", 2 * x + 1);
 		plot_quote(script, env->label);
 		(void)fprintf(script, " at first %zu, first %.2f center textcolor rgb '#222222'\n",
-			      x + 1, (double)n_rows + (*env->apart ? 1.15 : 0.75));
+			      x + 1, (double)n_rows + (*env->apart ? 1.35 : 0.75));
 		if (*env->apart)
 			(void)fprintf(script,
 				      "set label %zu '(%s)' at first %zu, first %.2f center "
@@ -168,6 +168,6 @@ int plot_heatmap(const char *dir, const struct run *run, const json_t *summary,
 		"set tmargin 0\nset bmargin 0\n"
 		"plot 'heatmap.tsv' using 1:2:(0.48):(0.46):3 with boxxyerror lc rgb variable, "
 		"\\\n  '' using 1:2:4 with labels textcolor rgb '#222222'\n",
-		n_envs, (double)n + 1.6);
-	return plot_end(&plot, 860, 44 + 30 * (int)n, err);
+		n_envs, (double)n + 1.9);
+	return plot_end(&plot, 860, 54 + 30 * (int)n, err);
 }

@@ -153,6 +153,7 @@ static void put_row_labels(const struct forest *f, bool shown, FILE *script)
 	(void)fprintf(script, ")\n");
 }
 
+/* In two lines, since the panel may be narrow. */
 static const char *apart_words(const struct forest *f)
 {
 	bool emulated = false, other = false;
@@ -164,9 +165,9 @@ static const char *apart_words(const struct forest *f)
 		other |= f->used[i] && *env->apart && !env->emulated;
 	}
 	if (emulated && other)
-		return "TCG, User-Mode Linux: not a measure of VM overhead";
-	return emulated ? "emulated (TCG): not a measure of VM overhead"
-			: "User-Mode Linux: not a measure of VM overhead";
+		return "TCG, User-Mode Linux:\\nnot a measure of VM overhead";
+	return emulated ? "emulated (TCG):\\nnot a measure of VM overhead"
+			: "User-Mode Linux:\\nnot a measure of VM overhead";
 }
 
 static void put_panel(const struct forest *f, FILE *script, int p, double left, double right)
@@ -175,7 +176,7 @@ static void put_panel(const struct forest *f, FILE *script, int p, double left, 
 
 	(void)fprintf(script,
 		      "set lmargin at screen %.3f\nset rmargin at screen %.3f\n"
-		      "set xrange [%.9g:%.9g]\nset xlabel '%s'\n",
+		      "set xrange [%.9g:%.9g]\nset xlabel \"%s\"\n",
 		      left, right, f->low[p], f->high[p],
 		      p ? apart_words(f) : "ratio of time per operation");
 	plot_ratio_ticks(script, 'x', f->low[p], f->high[p]);
@@ -213,12 +214,12 @@ int plot_ratios(const char *dir, const struct run *run, const json_t *summary, s
 		return r;
 	put_data(&f, plot.data);
 	split = f.n_panel[0] == 0 ? 0.24 : f.n_panel[1] == 0 ? 0.96 : 0.60;
-	height = 122 + (int)(f.n_rows * (14 + 9 * run->n_envs));
+	height = 140 + (int)(f.n_rows * (14 + 9 * run->n_envs));
 	top = plot_legend(plot.script, run, f.used, WIDTH, height);
 	(void)fprintf(plot.script,
 		      "set multiplot\nset logscale x\nset yrange [0.4:%zu.6]\n"
 		      "set tmargin at screen %.4f\nset bmargin at screen %.4f\n",
-		      f.n_rows, 1 - (top + 10.0) / height, 62.0 / height);
+		      f.n_rows, 1 - (top + 10.0) / height, 80.0 / height);
 	put_row_labels(&f, true, plot.script);
 	if (f.n_panel[0])
 		put_panel(&f, plot.script, 0, 0.24, split);

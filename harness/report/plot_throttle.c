@@ -16,15 +16,14 @@
 /* The bold line is the use over this long: five periods of a quota. */
 #define WINDOW_NS (500 * NS_PER_MS)
 
-static json_t *series_by(const struct run_trial *trial, const char *who, const char *collector)
+static json_t *series_by(const json_t *record, const char *who, const char *collector)
 {
-	return json_object_get(json_object_get(json_object_get(trial->record, who), collector),
-			       "series");
+	return json_object_get(json_object_get(json_object_get(record, who), collector), "series");
 }
 
-static json_t *series_of(const struct run_trial *trial, const char *collector)
+static json_t *series_of(const json_t *record, const char *collector)
 {
-	return series_by(trial, "collectors", collector);
+	return series_by(record, "collectors", collector);
 }
 
 const struct run_trial *plot_series_trial(const struct run *run, const struct run_cell *cell)
@@ -33,12 +32,15 @@ const struct run_trial *plot_series_trial(const struct run *run, const struct ru
 
 	for (size_t i = 0; i < cell->n_trials; i++) {
 		const struct run_trial *trial = &run->trials[cell->trials[i]];
+		cleanup_json json_t *record = NULL;
 
-		if (trial->superseded || trial->status == RUN_UNSUPPORTED)
+		if (trial->superseded || trial->status == RUN_UNSUPPORTED ||
+		    !(trial->has & RUN_HAS_SERIES))
 			continue;
+		record = run_record(trial);
 		for (size_t c = 0; c < sizeof(collectors) / sizeof(collectors[0]); c++)
 			if (json_array_size(
-				    json_object_get(series_of(trial, collectors[c]), "t_ns")) > 1)
+				    json_object_get(series_of(record, collectors[c]), "t_ns")) > 1)
 				return trial;
 	}
 	return NULL;
@@ -271,16 +273,16 @@ static void note_limits(struct panels *p, const json_t *limits)
 static void put_trial(struct panels *p, const struct run_trial *trial, FILE *data)
 {
 	static const char *const used[2] = {"usage_us"}, *const moved[2] = {"rbytes", "wbytes"};
-	const json_t *host = series_by(trial, "host_collectors", "cpu");
+	cleanup_json json_t *record = run_record(trial);
+	const json_t *host = series_by(record, "host_collectors", "cpu");
 	const json_t *of[PANELS],
 		*periods = json_object_get(
-			json_object_get(json_object_get(trial->record, "collectors"), "cpu"),
-			"periods");
+			json_object_get(json_object_get(record, "collectors"), "cpu"), "periods");
 
 	for (enum panel panel = 0; panel < PANELS; panel++) {
 		const json_t *t;
 
-		of[panel] = series_of(trial, panel_of[panel].collector);
+		of[panel] = series_of(record, panel_of[panel].collector);
 		t = json_object_get(of[panel], "t_ns");
 		p->end_s = fmax(p->end_s,
 				json_number_value(json_array_get(t, json_array_size(t) - 1)) / 1e9);
@@ -306,7 +308,7 @@ static struct panels survey(const struct run *run, size_t first, FILE *data)
 
 		if (!trial)
 			continue;
-		note_limits(&p, json_object_get(json_object_get(trial->record, "trial"), "limits"));
+		note_limits(&p, run_asked(trial, "limits"));
 		put_trial(&p, trial, data);
 		p.n_rows++;
 	}

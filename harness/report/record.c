@@ -185,20 +185,96 @@ static void keep(json_t *into, const json_t *from, const char *const *keys)
 	}
 }
 
-/* What the summary and the plots look up later; not the columns, which have become arrays. */
-static json_t *without_columns(const json_t *record)
+/* What is mostly the same in all trials of a cell: without the room for variables, which is drawn
+ * for each. */
+static json_t *asked_of(const json_t *record)
 {
-	static const char *const keys[] = {"trial",           "why",    "sha256",   "collectors",
-					   "host_collectors", "span",   "spans",    "instance",
-					   "validity",        "stolen", "limit_at", NULL};
+	static const char *const keys[] = {"sha256", "limit_at", NULL};
+	json_t *asked = json_object(), *trial = json_copy(json_object_get(record, "trial"));
+
+	(void)json_object_del(trial, "env_padding");
+	(void)json_object_set_new(asked, "trial", trial);
+	keep(asked, record, keys);
+	return asked;
+}
+
+/* What the summary and the plots look up later; not the columns, which have become arrays. */
+static char *rest_of(const json_t *record)
+{
+	static const char *const keys[] = {"why",   "collectors", "host_collectors",
+					   "spans", "stolen",     NULL};
 	static const char *const load_keys[] = {"ops",      "lead_in", "turns", "figures",
 						"programs", "exit",    NULL};
-	json_t *rest = json_object(), *load = json_object();
+	static const char *const validity_keys[] = {"disturbed", NULL};
+	json_t *load = json_object(), *validity = json_object();
+	cleanup_json json_t *rest = json_object();
 
 	keep(rest, record, keys);
 	keep(load, json_object_get(record, "load"), load_keys);
+	keep(validity, json_object_get(record, "validity"), validity_keys);
 	(void)json_object_set_new(rest, "load", load);
-	return rest;
+	(void)json_object_set_new(rest, "validity", validity);
+	return json_dumps(rest, JSON_COMPACT | JSON_REAL_PRECISION(17));
+}
+
+static bool has_trouble(json_t *collectors)
+{
+	const char *name, *kind;
+	json_t *seen, *lost;
+
+	json_object_foreach(collectors, name, seen)
+	{
+		if (json_object_get(seen, "unsupported"))
+			return true;
+		json_object_foreach(json_object_get(seen, "lost"), kind, lost)
+		{
+			if (json_number_value(lost) != 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool has_series(json_t *collectors)
+{
+	const char *name;
+	json_t *seen;
+
+	json_object_foreach(collectors, name, seen)
+	{
+		if (json_object_get(seen, "series"))
+			return true;
+	}
+	return false;
+}
+
+static unsigned int what_it_has(const json_t *record)
+{
+	json_t *inside = json_object_get(record, "collectors");
+	json_t *outside = json_object_get(record, "host_collectors");
+	const json_t *load = json_object_get(record, "load");
+	const json_t *validity = json_object_get(record, "validity");
+	const struct {
+		unsigned int bit;
+		bool there;
+	} has[] = {
+		{RUN_HAS_FIGURES, json_object_size(json_object_get(load, "figures")) > 0},
+		{RUN_HAS_PROGRAMS, json_is_array(json_object_get(load, "programs"))},
+		{RUN_HAS_SPANS, json_object_size(json_object_get(record, "spans")) > 0},
+		{RUN_HAS_HOST, json_object_size(outside) > 0},
+		{RUN_HAS_KVM, json_object_get(outside, "kvm") != NULL},
+		{RUN_HAS_SYSCALLS, json_object_get(inside, "syscalls") != NULL},
+		{RUN_HAS_SCHED, json_object_get(inside, "sched") != NULL},
+		{RUN_HAS_COUNTERS, json_object_get(inside, "counters") != NULL},
+		{RUN_HAS_SERIES, has_series(inside)},
+		{RUN_HAS_TROUBLE, json_array_size(json_object_get(validity, "disturbed")) > 0 ||
+					  has_trouble(inside) || has_trouble(outside)},
+	};
+	unsigned int bits = 0;
+
+	for (size_t i = 0; i < sizeof(has) / sizeof(*has); i++)
+		bits |= has[i].there ? has[i].bit : 0;
+	return bits;
 }
 
 int record_read_trial(const json_t *record, struct run_trial *ret, struct tare_err *err)
@@ -209,6 +285,8 @@ int record_read_trial(const json_t *record, struct run_trial *ret, struct tare_e
 	int r;
 
 	*ret = (struct run_trial){.median_ns = NAN};
+	ret->ready_ns = json_double_or(json_object_get(record, "span"), "ready", NAN);
+	ret->has = what_it_has(record);
 	ret->seq = json_u64_or(record, "seq", 0);
 	ret->position = json_u64_or(record, "position", 0);
 	ret->asked_ns = json_u64_or(json_object_get(record, "host_span"), "asked", 0);
@@ -219,6 +297,7 @@ int record_read_trial(const json_t *record, struct run_trial *ret, struct tare_e
 		return r;
 	if (latency && (r = read_latency(latency, ret, err)) < 0)
 		return r;
-	ret->record = without_columns(record);
-	return ret->record ? 0 : err_set(err, ENOMEM, "out of memory");
+	ret->asked = asked_of(record);
+	ret->rest = rest_of(record);
+	return ret->asked && ret->rest ? 0 : err_set(err, ENOMEM, "out of memory");
 }

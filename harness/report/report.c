@@ -11,9 +11,11 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/newfile.h"
 #include "base/text.h"
 #include "report/content.h"
 #include "report/csv.h"
+#include "report/pdf.h"
 #include "report/plot.h"
 #include "report/run.h"
 #include "report/summary.h"
@@ -23,8 +25,12 @@ int report_parse_formats(const char *text, unsigned int *ret, struct tare_err *e
 	static const struct {
 		const char *name;
 		unsigned int bit;
-	} formats[] = {{"html", REPORT_HTML}, {"md", REPORT_MARKDOWN}, {"csv", REPORT_CSV}};
-	static const char *const names[] = {"html", "md", "csv", NULL};
+	} formats[] = {{"html", REPORT_HTML},
+		       {"md", REPORT_MARKDOWN},
+		       {"csv", REPORT_CSV},
+		       {"pdf", REPORT_PDF}};
+	static const char *const names[] = {"html", "md", "csv", "pdf", NULL};
+	const size_t n_formats = sizeof(formats) / sizeof(*formats);
 	char hint[TEXT_HINT_SIZE], name[16];
 
 	*ret = 0;
@@ -32,30 +38,25 @@ int report_parse_formats(const char *text, unsigned int *ret, struct tare_err *e
 		size_t n = strcspn(text, ","), i = 0;
 
 		(void)snprintf(name, sizeof(name), "%.*s", (int)(n < 15 ? n : 15), text);
-		while (i < 3 && strcmp(formats[i].name, name) != 0)
+		while (i < n_formats && strcmp(formats[i].name, name) != 0)
 			i++;
-		if (i == 3)
-			return err_set(err, EINVAL, "format '%s' is not one of html, md, csv%s",
-				       name, text_hint(name, names, hint, sizeof(hint)));
+		if (i == n_formats)
+			return err_set(err, EINVAL,
+				       "format '%s' is not one of html, md, csv, pdf%s", name,
+				       text_hint(name, names, hint, sizeof(hint)));
 		*ret |= formats[i].bit;
 		text += n + (text[n] == ',');
 	}
-	return *ret ? 0 : err_set(err, EINVAL, "a format is needed: html, md, csv");
+	return *ret ? 0 : err_set(err, EINVAL, "a format is needed: html, md, csv, pdf");
 }
 
 static int write_summary(const char *run_dir, const json_t *summary, struct tare_err *err)
 {
 	cleanup_free char *path = text_format("%s/summary.json", run_dir);
-	cleanup_free char *text = json_dumps(summary, JSON_INDENT(1) | JSON_REAL_PRECISION(12));
-	cleanup_fclose FILE *f = path ? fopen(path, "we") : NULL;
 
-	if (!text)
+	if (!path)
 		return err_set(err, ENOMEM, "out of memory");
-	if (!f)
-		return err_errno(err, "write '%s/summary.json'", run_dir);
-	if (fprintf(f, "%s\n", text) < 0 || fflush(f) != 0)
-		return err_errno(err, "write '%s/summary.json'", run_dir);
-	return 0;
+	return newfile_write_json(path, summary, JSON_INDENT(1) | JSON_REAL_PRECISION(12), err);
 }
 
 static int draw_all(const char *dir, const struct run *run, const json_t *summary,
@@ -115,6 +116,54 @@ static int write_document(const char *dir, const char *name, const struct doc_op
 	return 0;
 }
 
+/* make(1) there draws every plot again, whether or not it is older than its data. */
+static int write_makefile(const char *dir, struct tare_err *err)
+{
+	cleanup_free char *path = text_format("%s/Makefile", dir);
+	cleanup_fclose FILE *f = path ? fopen(path, "we") : NULL;
+
+	if (!f)
+		return err_errno(err, "write '%s/Makefile'", dir);
+	(void)fputs("# make: draws every plot again, from its script and its data\n"
+		    "scripts := $(wildcard plots/*.gp)\n"
+		    ".PHONY: all $(scripts)\n"
+		    "all: $(scripts)\n"
+		    "$(scripts):\n\tcd plots && gnuplot -d $(notdir $@)\n",
+		    f);
+	return ferror(f) || fflush(f) != 0 ? err_errno(err, "write '%s'", path) : 0;
+}
+
+/* Without LaTeX there are the figures, and it is said why no more. */
+static int write_pdf(const char *dir, struct content *content, struct report_result *ret,
+		     struct tare_err *err)
+{
+	struct tare_err why = {0};
+	const char *name = "report.pdf";
+	int r;
+
+	if (pdf_probe(&why) == 0) {
+		/* The path to show is that of what it becomes. */
+		struct report_result tex = {.path = "report.tex"};
+
+		r = *ret->no_plots ? 0 : pdf_draw_plots(dir, err);
+		if (r == 0)
+			r = write_document(dir, "report.tex", &doc_latex, content, &tex, err);
+		if (r == 0)
+			r = pdf_from_latex(dir, err);
+	} else {
+		(void)snprintf(ret->no_pdf, sizeof(ret->no_pdf), "%s", why.msg);
+		if (*ret->no_plots)
+			return 0;
+		name = "figures.pdf";
+		r = pdf_of_figures(dir, err);
+	}
+	if (r < 0)
+		return r;
+	if (!*ret->path)
+		(void)snprintf(ret->path, sizeof(ret->path), "%s/%s", dir, name);
+	return 0;
+}
+
 static int write_formats(const char *dir, unsigned int formats, const struct run *run,
 			 const json_t *summary, struct report_result *ret, struct tare_err *err)
 {
@@ -125,6 +174,8 @@ static int write_formats(const char *dir, unsigned int formats, const struct run
 		r = write_document(dir, "index.html", &doc_html, &content, ret, err);
 	if (r == 0 && formats & REPORT_MARKDOWN)
 		r = write_document(dir, "report.md", &doc_markdown, &content, ret, err);
+	if (r == 0 && formats & REPORT_PDF)
+		r = write_pdf(dir, &content, ret, err);
 	if (r == 0 && formats & REPORT_CSV)
 		r = csv_write(dir, run, summary, err);
 	if (r == 0 && !*ret->path)
@@ -153,8 +204,10 @@ int report_make(const char *run_dir, unsigned int formats, struct report_result 
 	r = fd_remove_tree(dir, err);
 	if (r < 0 || (r = fd_make_dirs(dir, err)) < 0)
 		return r;
-	if (formats & (REPORT_HTML | REPORT_MARKDOWN)) {
+	if (formats & (REPORT_HTML | REPORT_MARKDOWN | REPORT_PDF)) {
 		r = make_plots(plots, run, summary, ret, err);
+		if (r == 0)
+			r = write_makefile(dir, err);
 		if (r < 0)
 			return r;
 	}

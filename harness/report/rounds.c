@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "base/cleanup.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "engine/chain.h"
@@ -29,7 +30,7 @@ static struct filling begin(struct sample *to)
 static void add(struct filling *f, double x, const struct run_trial *a, const struct run_trial *b)
 {
 	f->to->x[f->to->n] = x;
-	f->to->instance[f->to->n++] = chain_next(&f->chain, a->record, b ? b->record : NULL);
+	f->to->instance[f->to->n++] = chain_next(&f->chain, a->instance, b ? b->instance : NULL);
 }
 
 void rounds_time(const struct run *run, const struct run_cell *cell, struct sample *sample)
@@ -63,9 +64,12 @@ void rounds_latency(const struct run *run, const struct run_cell *cell, double p
 	}
 }
 
+/* New reference; NULL: it has none. */
 static json_t *figures_of(const struct run_trial *trial)
 {
-	return json_object_get(json_object_get(trial->record, "load"), "figures");
+	cleanup_json json_t *record = trial->has & RUN_HAS_FIGURES ? run_record(trial) : NULL;
+
+	return json_incref(json_object_get(json_object_get(record, "load"), "figures"));
 }
 
 json_t *rounds_figures(const struct run *run, const struct run_cell *cell)
@@ -73,7 +77,7 @@ json_t *rounds_figures(const struct run *run, const struct run_cell *cell)
 	for (size_t i = 0; i < cell->n_trials; i++) {
 		json_t *figures = figures_of(&run->trials[cell->trials[i]]);
 
-		if (json_object_size(figures))
+		if (figures)
 			return figures;
 	}
 	return NULL;
@@ -86,10 +90,10 @@ void rounds_figure(const struct run *run, const struct run_cell *cell, const cha
 
 	for (size_t i = 0; i < cell->n_trials; i++) {
 		const struct run_trial *trial = &run->trials[cell->trials[i]];
-		double value =
-			json_double_or(json_object_get(figures_of(trial), name), "value", NAN);
+		cleanup_json json_t *figures = run_trial_counts(trial) ? figures_of(trial) : NULL;
+		double value = json_double_or(json_object_get(figures, name), "value", NAN);
 
-		if (run_trial_counts(trial) && isfinite(value))
+		if (isfinite(value))
 			add(&f, value, trial, NULL);
 	}
 }
@@ -135,43 +139,48 @@ void rounds_ratio(const struct run *run, const struct run_cell *cell, const stru
 	}
 }
 
-static const json_t *seen_by(const struct run_trial *trial, const char *collector)
+static const json_t *seen_by(const json_t *record, const char *collector)
 {
-	return json_object_get(json_object_get(trial->record, "collectors"), collector);
+	return json_object_get(json_object_get(record, "collectors"), collector);
 }
 
-static double cores_used(const struct run_trial *t)
+static double cores_used(const struct run_trial *t, const json_t *record)
 {
-	const json_t *cpu = seen_by(t, "cpu");
+	const json_t *cpu = seen_by(record, "cpu");
 	double wall = json_double_or(cpu, "wall_ns", 0);
 
+	(void)t;
 	return wall > 0 ? json_double_or(cpu, "usage_us", NAN) * 1000 / wall : NAN;
 }
 
-static double throttled_share(const struct run_trial *t)
+static double throttled_share(const struct run_trial *t, const json_t *record)
 {
-	const json_t *cpu = seen_by(t, "cpu");
+	const json_t *cpu = seen_by(record, "cpu");
 	double periods = json_double_or(cpu, "nr_periods", 0);
 
+	(void)t;
 	return periods > 0 ? json_double_or(cpu, "nr_throttled", NAN) / periods : NAN;
 }
 
-static double throttled_s(const struct run_trial *t)
+static double throttled_s(const struct run_trial *t, const json_t *record)
 {
-	return json_double_or(seen_by(t, "cpu"), "throttled_us", NAN) / 1e6;
+	(void)t;
+	return json_double_or(seen_by(record, "cpu"), "throttled_us", NAN) / 1e6;
 }
 
-static double memory_peak(const struct run_trial *t)
+static double memory_peak(const struct run_trial *t, const json_t *record)
 {
-	return json_double_or(seen_by(t, "memory"), "peak", NAN);
+	(void)t;
+	return json_double_or(seen_by(record, "memory"), "peak", NAN);
 }
 
-static double oom_kills(const struct run_trial *t)
+static double oom_kills(const struct run_trial *t, const json_t *record)
 {
-	const json_t *exit = json_object_get(json_object_get(t->record, "load"), "exit");
-	double said =
-		json_double_or(json_object_get(seen_by(t, "memory"), "events"), "oom_kill", 0);
+	const json_t *exit = json_object_get(json_object_get(record, "load"), "exit");
+	const json_t *events = json_object_get(seen_by(record, "memory"), "events");
+	double said = json_double_or(events, "oom_kill", 0);
 
+	(void)t;
 	return said > 0 ? said : json_bool_or(exit, "oom", false);
 }
 
@@ -182,13 +191,14 @@ const struct rounds_limit rounds_limits[ROUNDS_N_LIMITS] = {
 };
 
 void rounds_seen(const struct run *run, const struct run_cell *cell,
-		 double (*of)(const struct run_trial *trial), struct sample *sample)
+		 const struct rounds_limit *limit, struct sample *sample)
 {
 	struct filling f = begin(sample);
 
 	for (size_t i = 0; i < cell->n_trials; i++) {
 		const struct run_trial *trial = &run->trials[cell->trials[i]];
-		double value = trial->superseded ? NAN : of(trial);
+		cleanup_json json_t *record = trial->superseded ? NULL : run_record(trial);
+		double value = record ? limit->of(trial, record) : NAN;
 
 		if (!isnan(value))
 			add(&f, value, trial, NULL);

@@ -52,10 +52,11 @@ void rounds_cost(const struct run *run, struct levels_cost *ret);
 /* What the kernel saw of limits at work. */
 struct rounds_limit {
 	const char *key;
-	double (*of)(const struct run_trial *trial); /* NaN: not seen */
+	/* NaN: not seen. record: what run_record() gives for it. */
+	double (*of)(const struct run_trial *trial, const json_t *record);
 };
 #define ROUNDS_N_LIMITS 5
 extern const struct rounds_limit rounds_limits[ROUNDS_N_LIMITS];
 /* As it is, NaN being none; of failed trials too: to be killed is what a limit may do. */
 void rounds_seen(const struct run *run, const struct run_cell *cell,
-		 double (*of)(const struct run_trial *trial), struct sample *sample);
+		 const struct rounds_limit *limit, struct sample *sample);

@@ -30,13 +30,12 @@ static size_t begins_of(const struct run *run, struct begin *begins)
 
 	for (size_t i = 0; i < run->n_trials; i++) {
 		const struct run_trial *trial = &run->trials[i];
-		const json_t *instance = json_object_get(trial->record, "instance");
-		bool host = strcmp(json_string_or(instance, "machine", "host"), "host") == 0;
+		bool host = strcmp(json_string_or(trial->instance, "machine", "host"), "host") == 0;
 
 		if (trial->asked_ns == 0 || trial->superseded)
 			continue;
 		begins[n++] = (struct begin){trial->round, trial->asked_ns,
-					     host ? NULL : json_string_or(instance, "id", NULL)};
+					     host ? NULL : json_string_or(trial->instance, "id", NULL)};
 	}
 	qsort(begins, n, sizeof(*begins), compare_begins);
 	for (size_t i = 0; i < n; i++) {

@@ -185,6 +185,40 @@ static void note_instance(struct run_env *env, const json_t *record)
 			       env->apart, *env->apart && env->marks[0] ? "; " : "", env->marks);
 }
 
+/* Most trials of a cell were asked for in the same way, and many ran in the same instance: what is
+ * equal is held once. *held: the one before; it becomes the one that is given back. */
+static json_t *hold_once(json_t *taken, json_t **held)
+{
+	if (json_equal(taken, *held)) {
+		json_decref(taken);
+	} else {
+		json_decref(*held);
+		*held = taken;
+	}
+	return json_incref(*held);
+}
+
+static json_t *hold_instance(struct run *run, json_t *instance)
+{
+	const char *id = json_string_or(instance, "id", "");
+	json_t *held = json_object_get(run->instances, id);
+
+	if (!instance || json_equal(instance, held))
+		return json_incref(held);
+	(void)json_object_set(run->instances, id, instance);
+	return json_incref(instance);
+}
+
+json_t *run_record(const struct run_trial *trial)
+{
+	return trial->rest ? json_loads(trial->rest, 0, NULL) : NULL;
+}
+
+const json_t *run_asked(const struct run_trial *trial, const char *key)
+{
+	return json_object_get(json_object_get(trial->asked, "trial"), key);
+}
+
 static int add_trial(struct run *run, const json_t *record, struct tare_err *err)
 {
 	struct record_key key;
@@ -211,6 +245,8 @@ static int add_trial(struct run *run, const json_t *record, struct tare_err *err
 	if (r < 0)
 		return r;
 	trial->cell = at;
+	trial->asked = hold_once(trial->asked, &cell->asked);
+	trial->instance = hold_instance(run, json_object_get(record, "instance"));
 	note_instance(&run->envs[cell->env], record);
 	return 0;
 }
@@ -373,8 +409,7 @@ static int order_cells(struct run *run, struct tare_err *err)
 
 const json_t *run_limits(const struct run *run, const struct run_cell *cell)
 {
-	const json_t *record = run->trials[cell->trials[0]].record;
-	const json_t *limits = json_object_get(json_object_get(record, "trial"), "limits");
+	const json_t *limits = run_asked(&run->trials[cell->trials[0]], "limits");
 
 	return json_object_size(limits) ? limits : NULL;
 }
@@ -402,7 +437,7 @@ int run_load(const char *dir, struct run **ret, struct tare_err *err)
 	cleanup_run struct run *run = calloc(1, sizeof(*run));
 	int r;
 
-	if (!run)
+	if (!run || !(run->instances = json_object()))
 		return err_set(err, ENOMEM, "out of memory");
 	r = load_manifest(run, dir, err);
 	if (r < 0)
@@ -431,14 +466,19 @@ void run_free(struct run *run)
 		free(run->trials[i].pass);
 		free(run->trials[i].ns_per_op);
 		free(run->trials[i].latency);
-		json_decref(run->trials[i].record);
+		free(run->trials[i].rest);
+		json_decref(run->trials[i].asked);
+		json_decref(run->trials[i].instance);
 	}
-	for (size_t i = 0; i < run->n_cells; i++)
+	for (size_t i = 0; i < run->n_cells; i++) {
 		free(run->cells[i].trials);
+		json_decref(run->cells[i].asked);
+	}
 	free(run->trials);
 	free(run->cells);
 	free(run->order);
 	free(run->envs);
+	json_decref(run->instances);
 	json_decref(run->manifest);
 	free(run);
 }

@@ -40,6 +40,7 @@ struct run_cell {
 	char collectors[RUN_NAME_MAX]; /* asked for: "syscalls+cpu" */
 	/* One of them taxes what it watches, or there is a cell without: no central figure. */
 	bool observed;
+	json_t *asked;  /* of its last trial */
 	size_t *trials; /* of run.trials, in order of rounds */
 	size_t n_trials, room;
 };
@@ -55,7 +56,25 @@ struct run_trial {
 	double median_ns;          /* over the slices; NaN without */
 	uint64_t asked_ns;         /* host's clock; 0: not said */
 	struct histogram *latency; /* NULL outside latency mode */
-	json_t *record;            /* the rest of it, without the slices and that histogram */
+	double ready_ns;           /* since it was asked for, on its own clock; NaN: not said */
+	unsigned int has;          /* of enum run_has */
+	json_t *asked;             /* `trial`, `sha256`, `limit_at`; mostly shared with others */
+	json_t *instance;          /* the same; NULL: not said */
+	char *rest;                /* the rest of it as JSON: see run_record() */
+};
+
+/* What is worth asking run_record() for. */
+enum run_has {
+	RUN_HAS_FIGURES = 1 << 0,
+	RUN_HAS_SPANS = 1 << 1,
+	RUN_HAS_HOST = 1 << 2, /* collectors outside of the guest */
+	RUN_HAS_KVM = 1 << 3,
+	RUN_HAS_SYSCALLS = 1 << 4,
+	RUN_HAS_SCHED = 1 << 5,
+	RUN_HAS_COUNTERS = 1 << 6,
+	RUN_HAS_SERIES = 1 << 7,
+	RUN_HAS_PROGRAMS = 1 << 9,
+	RUN_HAS_TROUBLE = 1 << 8, /* it was disturbed, or a collector lost or lacked something */
 };
 
 struct run {
@@ -68,12 +87,20 @@ struct run {
 	struct run_trial *trials;
 	size_t n_trials, trials_room;
 	size_t n_superseded;
-	bool torn; /* the last line was cut off */
+	json_t *instances; /* the last description of each, by id */
+	bool torn;         /* the last line was cut off */
 };
 
 /* Read the folder. Sentences name file and line. */
 int run_load(const char *dir, struct run **ret, struct tare_err *err);
 void run_free(struct run *run);
+
+/* What was recorded of a trial without its columns, latencies and instance. Memory holds it as
+ * text, of which a hundred thousand have room, so this is a new reference, and what is read from it
+ * ends with it. NULL: no memory, which reads as a record that says nothing. */
+json_t *run_record(const struct run_trial *trial);
+/* A member of `trial`, as it was asked for. */
+const json_t *run_asked(const struct run_trial *trial, const char *key);
 
 /* The cell of the same group, load, params, mode and collectors in another environment. */
 const struct run_cell *run_find_cell(const struct run *run, const struct run_cell *like,

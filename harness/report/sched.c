@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "report/record.h"
@@ -13,18 +14,24 @@
 const char *const sched_causes[SCHED_N_CAUSES] = {"throttled", "memstall", "iowait", "preempted",
 						  "sleep"};
 
-static const json_t *sched_of(const struct run_trial *trial)
+/* New reference; NULL: it did not watch, or could not. */
+static json_t *sched_of(const struct run_trial *trial)
 {
-	const json_t *seen = json_object_get(json_object_get(trial->record, "collectors"), "sched");
+	cleanup_json json_t *record =
+		run_trial_counts(trial) && trial->has & RUN_HAS_SCHED ? run_record(trial) : NULL;
+	json_t *seen = json_object_get(json_object_get(record, "collectors"), "sched");
 
-	return run_trial_counts(trial) && json_object_get(seen, "queue") ? seen : NULL;
+	return json_object_get(seen, "queue") ? json_incref(seen) : NULL;
 }
 
 bool sched_watched(const struct run *run, const struct run_cell *cell)
 {
-	for (size_t i = 0; i < cell->n_trials; i++)
-		if (sched_of(&run->trials[cell->trials[i]]))
+	for (size_t i = 0; i < cell->n_trials; i++) {
+		cleanup_json json_t *seen = sched_of(&run->trials[cell->trials[i]]);
+
+		if (seen)
 			return true;
+	}
 	return false;
 }
 
@@ -66,7 +73,7 @@ int sched_merge(const struct run *run, const struct run_cell *cell, struct sched
 	*ret = (struct sched){0};
 	for (size_t i = 0; i < cell->n_trials; i++) {
 		const struct run_trial *trial = &run->trials[cell->trials[i]];
-		const json_t *seen = sched_of(trial);
+		cleanup_json json_t *seen = sched_of(trial);
 		int r = seen ? add_trial(trial, seen, ret, err) : 0;
 
 		if (r < 0)

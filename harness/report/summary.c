@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "base/units.h"
+#include "report/record.h"
 
 void summary_put_marks(json_t *object, const char *key, const struct run_env *env)
 {
@@ -146,6 +147,52 @@ static void list_work_disk(json_t *list, const json_t *instance)
 	summary_list_once(list, text);
 }
 
+/* Those of the kernel that an instance ran on, as the manifest has them. NULL: it does not say. */
+static json_t *mitigations_of(const struct run *run, const json_t *instance)
+{
+	const char *id = json_string_or(instance, "id", "");
+	json_t *guest;
+	size_t i;
+
+	if (strcmp(json_string_or(instance, "machine", ""), "host") == 0)
+		return json_object_get(json_object_get(run->manifest, "machine"), "mitigations");
+	json_array_foreach(json_object_get(run->manifest, "guests"), i, guest)
+	{
+		if (strcmp(json_string_or(guest, "id", ""), id) == 0)
+			return json_object_get(guest, "mitigations");
+	}
+	return NULL;
+}
+
+/* "seccomp=off,net=host"; new reference. */
+static json_t *options_text(json_t *options)
+{
+	char text[RUN_NAME_MAX];
+
+	if (record_params_text(options, text, sizeof(text), NULL) < 0)
+		return json_string("?");
+	return json_string(text);
+}
+
+/* What is the same for all instances of an environment, but for one that broke down. */
+static void put_of_last(const struct run *run, const struct run_trial *trial, json_t *object)
+{
+	json_t *machine = json_object_get(run->manifest, "machine");
+	bool host = strcmp(json_string_or(trial->instance, "machine", ""), "host") == 0;
+	const json_t *from = host ? machine : trial->instance;
+	json_t *cpus = json_object_get(from, host ? "cpus" : "vcpus");
+	json_t *memory = json_object_get(from, "memory_bytes");
+	json_t *mitigations = mitigations_of(run, trial->instance);
+	json_t *options = json_object_get(json_object_get(trial->asked, "trial"), "options");
+
+	(void)json_put(object, "options", options_text(options));
+	(void)json_put(object, "cpus", json_is_integer(cpus) ? json_incref(cpus) : json_null());
+	(void)json_put(object, "memory_bytes",
+		       json_is_integer(memory) ? json_incref(memory) : json_null());
+	(void)json_put(object, "mitigations",
+		       json_is_object(mitigations) ? json_deep_copy(mitigations) : json_null());
+}
+
 /* What the records of an environment say of the instance; lists, since it may change. */
 json_t *summary_env_json(const struct run *run, size_t env)
 {
@@ -153,29 +200,33 @@ json_t *summary_env_json(const struct run *run, size_t env)
 	json_t *object = json_pack("{s:s, s:s, s:b}", "label", run->envs[env].label, "shown",
 				   run->envs[env].shown, "emulated", run->envs[env].emulated);
 	json_t *sha256 = json_array(), *instances = json_array(), *boxes = json_array();
+	const struct run_trial *last = NULL;
 	json_t *disks = json_array();
 	json_t *lists[sizeof(keys) / sizeof(*keys)];
 
 	for (size_t k = 0; k < sizeof(keys) / sizeof(*keys); k++)
 		lists[k] = json_array();
 	for (size_t i = 0; i < run->n_trials; i++) {
-		const json_t *record = run->trials[i].record;
-		const json_t *instance = json_object_get(record, "instance");
+		const struct run_trial *trial = &run->trials[i];
+		const json_t *instance = trial->instance, *asked = trial->asked;
 
 		if (run->cells[run->trials[i].cell].env != env)
 			continue;
-		if (*json_string_or(record, "sha256", ""))
-			summary_list_once(sha256, json_string_or(record, "sha256", ""));
+		last = instance ? trial : last;
+		if (*json_string_or(asked, "sha256", ""))
+			summary_list_once(sha256, json_string_or(asked, "sha256", ""));
 		if (*json_string_or(instance, "id", ""))
 			summary_list_once(instances, json_string_or(instance, "id", ""));
 		list_work_disk(disks, instance);
 		summary_list_once(boxes,
-				  json_string_or(json_object_get(record, "trial"), "box", "?"));
+				  json_string_or(json_object_get(asked, "trial"), "box", "?"));
 		for (size_t k = 0; k < sizeof(keys) / sizeof(*keys); k++) {
 			if (*json_string_or(instance, keys[k], ""))
 				summary_list_once(lists[k], json_string_or(instance, keys[k], ""));
 		}
 	}
+	if (last)
+		put_of_last(run, last, object);
 	(void)json_put(object, "sha256", sha256);
 	(void)json_put(object, "instances", json_u64(json_array_size(instances)));
 	(void)json_put(object, "box", boxes);
@@ -202,7 +253,7 @@ int summary_make(const struct run *run, json_t **ret, struct tare_err *err)
 		summary_add_observer,   summary_add_syscalls, summary_add_limits,
 		summary_add_same_limit, summary_add_startup,  summary_add_boundaries,
 		summary_add_idle,       summary_add_exits,    summary_add_counters,
-		summary_add_sched,      summary_add_checks,
+		summary_add_sched,      summary_add_checks,   summary_add_spent,
 	};
 	const json_t *campaign = json_object_get(run->manifest, "campaign");
 	cleanup_json json_t *summary = json_pack(

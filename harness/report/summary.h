@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "report/rounds.h"
 #include "report/run.h"
 #include "stats/levels.h"
 #include "stats/location.h"
@@ -35,17 +36,18 @@ int summary_add_boundaries(const struct run *run, json_t *summary, struct tare_e
 int summary_add_idle(const struct run *run, json_t *summary, struct tare_err *err);
 /* `exits` of observed guests. */
 int summary_add_exits(const struct run *run, json_t *summary, struct tare_err *err);
+/* `spent`: what the run's time was spent on. */
+int summary_add_spent(const struct run *run, json_t *summary, struct tare_err *err);
 int summary_add_checks(const struct run *run, json_t *summary, struct tare_err *err);
 
 /* Add a text to a list that has it not yet. */
 void summary_list_once(json_t *list, const char *text);
 /* What an environment's figures must not be shown without; nothing for most. */
 void summary_put_marks(json_t *object, const char *key, const struct run_env *env);
-/* Set a key to the median of a figure over the cell's trials, failed ones too: to be killed is what
- * a limit may do. NaN is no figure; without any it is null. */
-int summary_put_median(const struct run *run, const struct run_cell *cell, json_t *object,
-		       const char *key, double (*figure)(const struct run_trial *),
-		       struct tare_err *err);
+/* Set the key of each figure to its median over the cell's trials, failed ones too: to be killed is
+ * what a limit may do. NaN is no figure; without any it is null. */
+int summary_put_medians(const struct run *run, const struct run_cell *cell, json_t *object,
+			const struct rounds_limit *figures, size_t n_figures, struct tare_err *err);
 /* Rows of one group, load and mode, and of the same thing, which key names. */
 bool summary_is_like(const json_t *a, const json_t *b, const char *key);
 /* The baseline's rows of a list by what is the same in others like them: a hostile run has hundreds

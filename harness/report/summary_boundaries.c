@@ -81,9 +81,10 @@ static void put_payload(json_t *moments, const json_t *of_trial)
 		(void)json_put(moments, "payload_exit", json_number(gone));
 }
 
-static void put_trial(json_t *boots, const json_t *record)
+static void put_trial(json_t *boots, const struct run_trial *trial)
 {
-	const json_t *instance = json_object_get(record, "instance");
+	cleanup_json json_t *record = trial->has & RUN_HAS_SPANS ? run_record(trial) : NULL;
+	const json_t *instance = trial->instance;
 	const char *id = json_string_or(instance, "id", "");
 	json_t *moments = json_object_get(boots, id);
 
@@ -117,13 +118,13 @@ static int add_boots(const struct run *run, size_t env, const char *kind, json_t
 	json_t *object;
 
 	for (size_t i = 0; i < run->n_trials; i++) {
-		const json_t *instance = json_object_get(run->trials[i].record, "instance");
+		const json_t *instance = run->trials[i].instance;
 		const json_t *boot = json_object_get(instance, "boot");
 
 		if (run->cells[run->trials[i].cell].env == env &&
 		    json_object_size(json_object_get(boot, "spans")) > 0 &&
 		    strcmp(json_string_or(boot, "kind", ""), kind) == 0)
-			put_trial(boots, run->trials[i].record);
+			put_trial(boots, &run->trials[i]);
 	}
 	put_ends(boots, run->manifest);
 	if (json_object_size(boots) == 0)
@@ -159,14 +160,15 @@ static int add_cpu(const struct run *run, const struct run_cell *cell, json_t *l
 
 	for (size_t i = 0; i < cell->n_trials; i++) {
 		const struct run_trial *trial = &run->trials[cell->trials[i]];
-		double outside = usage_s(trial->record, "host_collectors");
-		double inside = usage_s(trial->record, "collectors");
+		cleanup_json json_t *record = trial->has & RUN_HAS_HOST ? run_record(trial) : NULL;
+		double outside = usage_s(record, "host_collectors");
+		double inside = usage_s(record, "collectors");
 
 		if (trial->superseded || !isfinite(outside) || !isfinite(inside))
 			continue;
 		host += outside;
 		guest += inside;
-		others += others_s(trial->record);
+		others += others_s(record);
 		n++;
 	}
 	if (n == 0 || !(guest > 0))

@@ -96,7 +96,8 @@ static int add_figure(const struct run *run, const struct run_cell *cell, const 
 static int add_figures(const struct run *run, const struct run_cell *cell, json_t *cells,
 		       struct tare_err *err)
 {
-	json_t *figures = rounds_figures(run, cell), *figure;
+	cleanup_json json_t *figures = rounds_figures(run, cell);
+	json_t *figure;
 	const char *name;
 
 	json_object_foreach(figures, name, figure)

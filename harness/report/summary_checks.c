@@ -2,6 +2,7 @@
 /* What disturbed the run, what was lost, and what did not run at all. */
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "report/summary.h"
@@ -35,7 +36,8 @@ static json_t *count_row(json_t *list, const char *const *keys, const char *cons
 	return json_array_append_new(list, row) < 0 ? NULL : row;
 }
 
-static void count_failure(const struct run *run, const struct run_trial *trial, json_t *list)
+static void count_failure(const struct run *run, const struct run_trial *trial,
+			  const json_t *record, json_t *list)
 {
 	static const char *const keys[] = {"env", "load", "params", "group", "status", "why"};
 	const struct run_cell *cell = &run->cells[trial->cell];
@@ -44,7 +46,7 @@ static void count_failure(const struct run *run, const struct run_trial *trial, 
 			       cell->params,
 			       cell->group,
 			       run_status_name(trial->status),
-			       json_string_or(trial->record, "why", "no reason was given")};
+			       json_string_or(record, "why", "no reason was given")};
 
 	if (trial->status != RUN_OK)
 		(void)count_row(list, keys, texts, 6);
@@ -90,14 +92,18 @@ int summary_add_checks(const struct run *run, json_t *summary, struct tare_err *
 	for (size_t i = 0; i < run->n_trials; i++) {
 		const struct run_trial *trial = &run->trials[i];
 		const char *env = run->envs[run->cells[trial->cell].env].label, *name;
-		json_t *seen = json_object_get(trial->record, "collectors"), *one;
-		json_t *outside = json_object_get(trial->record, "host_collectors");
-		const json_t *disturbed =
-			json_object_get(json_object_get(trial->record, "validity"), "disturbed");
+		cleanup_json json_t *record = NULL;
+		json_t *seen, *outside, *one;
+		const json_t *disturbed;
 
-		if (trial->superseded)
+		if (trial->superseded ||
+		    (trial->status == RUN_OK && !(trial->has & RUN_HAS_TROUBLE)))
 			continue;
-		count_failure(run, trial, failures);
+		record = run_record(trial);
+		seen = json_object_get(record, "collectors");
+		outside = json_object_get(record, "host_collectors");
+		disturbed = json_object_get(json_object_get(record, "validity"), "disturbed");
+		count_failure(run, trial, record, failures);
 		for (size_t k = 0; k < json_array_size(disturbed); k++)
 			count_what(validity, env, json_incref(json_array_get(disturbed, k)));
 		json_object_foreach(seen, name, one) count_losses(env, name, one, validity);

@@ -23,8 +23,8 @@ struct event {
 	char name[160];
 	uint64_t group;
 	enum state state;
-	const char *why; /* of the record, or "" */
-	size_t trials;   /* that gave a value */
+	char why[200]; /* of the record, or "" */
+	size_t trials; /* that gave a value */
 	uint64_t ops, enabled_ns, running_ns;
 	double value, scaled;
 };
@@ -32,7 +32,7 @@ struct event {
 struct events {
 	struct event *items;
 	size_t n;
-	const char *mode;
+	char mode[16];
 };
 
 static void cleanup_eventsp(struct events *events)
@@ -52,7 +52,6 @@ static struct event *find_event(struct events *events, const char *name)
 	if (events->n == EVENTS_MAX || strlen(name) >= sizeof(event->name))
 		return NULL;
 	events->n++;
-	event->why = "";
 	(void)snprintf(event->name, sizeof(event->name), "%s", name);
 	return event;
 }
@@ -82,7 +81,7 @@ static void merge_event(const json_t *one, uint64_t ops, struct event *event)
 	event->group = json_u64_or(one, "group", 0);
 	if (state > event->state) {
 		event->state = state;
-		event->why = why;
+		(void)snprintf(event->why, sizeof(event->why), "%s", why);
 	}
 	if (state == UNSUPPORTED)
 		return;
@@ -98,16 +97,17 @@ static void merge_event(const json_t *one, uint64_t ops, struct event *event)
 
 static int merge_trial(const struct run_trial *trial, struct events *events, struct tare_err *err)
 {
-	const json_t *seen =
-		json_object_get(json_object_get(trial->record, "collectors"), "counters");
-	const json_t *load = json_object_get(trial->record, "load");
+	cleanup_json json_t *record = trial->has & RUN_HAS_COUNTERS ? run_record(trial) : NULL;
+	const json_t *seen = json_object_get(json_object_get(record, "collectors"), "counters");
+	const json_t *load = json_object_get(record, "load");
 	json_t *by_name = json_object_get(seen, "events"), *one;
 	uint64_t ops = json_u64_or(load, "ops", 0) + json_u64_or(load, "lead_in", 0);
 	const char *name;
 
 	if (!json_is_object(by_name))
 		return 0;
-	events->mode = json_string_or(seen, "mode", "cgroup");
+	(void)snprintf(events->mode, sizeof(events->mode), "%s",
+		       json_string_or(seen, "mode", "cgroup"));
 	json_object_foreach(by_name, name, one)
 	{
 		struct event *event = find_event(events, name);

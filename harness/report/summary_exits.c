@@ -32,7 +32,7 @@ struct exits {
 	struct reason *reasons;
 	size_t n, trials;
 	uint64_t ops, vcpu_ns, lost, sum[N_SUMS], halted[N_HALTS];
-	const char *isa, *untold; /* "": not said */
+	char isa[16], untold[200]; /* "": not said */
 };
 
 static void cleanup_exitsp(struct exits *exits)
@@ -83,11 +83,20 @@ static int merge_reasons(const struct run_trial *trial, json_t *by_name, bool us
 	return 0;
 }
 
+/* What is not said stays as it was. */
+static void copy_said(const json_t *seen, const char *key, char *buf, size_t size)
+{
+	const char *said = json_string_or(seen, key, NULL);
+
+	if (said)
+		(void)snprintf(buf, size, "%s", said);
+}
+
 static int merge_trial(const struct run_trial *trial, struct exits *exits, struct tare_err *err)
 {
-	const json_t *seen =
-		json_object_get(json_object_get(trial->record, "host_collectors"), "kvm");
-	const json_t *load = json_object_get(trial->record, "load");
+	cleanup_json json_t *record = trial->has & RUN_HAS_KVM ? run_record(trial) : NULL;
+	const json_t *seen = json_object_get(json_object_get(record, "host_collectors"), "kvm");
+	const json_t *load = json_object_get(record, "load");
 	json_t *lost = json_object_get(seen, "lost"), *one;
 	const char *kind;
 	int r;
@@ -108,8 +117,8 @@ static int merge_trial(const struct run_trial *trial, struct exits *exits, struc
 	exits->ops += json_u64_or(load, "ops", 0) + json_u64_or(load, "lead_in", 0);
 	json_object_foreach(lost, kind, one) if (strcmp(kind, "in_flight") != 0) exits->lost +=
 		json_is_integer(one) ? (uint64_t)json_integer_value(one) : 0;
-	exits->isa = json_string_or(seen, "isa", exits->isa);
-	exits->untold = json_string_or(seen, "untold", exits->untold);
+	copy_said(seen, "isa", exits->isa, sizeof(exits->isa));
+	copy_said(seen, "untold", exits->untold, sizeof(exits->untold));
 	exits->trials++;
 	return 0;
 }
@@ -167,8 +176,7 @@ static int put_exits(const struct run *run, const struct run_cell *cell, const s
 static int add_cell(const struct run *run, const struct run_cell *cell, json_t *list,
 		    struct tare_err *err)
 {
-	cleanup_exits struct exits exits = {
-		.reasons = calloc(REASONS_MAX, sizeof(*exits.reasons)), .isa = "", .untold = ""};
+	cleanup_exits struct exits exits = {.reasons = calloc(REASONS_MAX, sizeof(*exits.reasons))};
 	int r = 0;
 
 	if (!exits.reasons)

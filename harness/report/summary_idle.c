@@ -11,8 +11,8 @@
 /* Of one CPU; false: the trial does not say. */
 static bool idle_share(const struct run_trial *trial, double *ret)
 {
-	const json_t *idle =
-		json_object_get(json_object_get(trial->record, "host_collectors"), "idle");
+	cleanup_json json_t *record = trial->has & RUN_HAS_HOST ? run_record(trial) : NULL;
+	const json_t *idle = json_object_get(json_object_get(record, "host_collectors"), "idle");
 	double wall = json_double_or(idle, "wall_ns", 0);
 
 	if (wall <= 0)

@@ -11,17 +11,29 @@
 #include "report/summary.h"
 #include "stats/quantile.h"
 
-int summary_put_median(const struct run *run, const struct run_cell *cell, json_t *object,
-		       const char *key, double (*figure)(const struct run_trial *),
-		       struct tare_err *err)
+int summary_put_medians(const struct run *run, const struct run_cell *cell, json_t *object,
+			const struct rounds_limit *figures, size_t n_figures, struct tare_err *err)
 {
-	cleanup_sample struct sample sample = {0};
-	int r = sample_make(cell, &sample, err);
+	size_t room = cell->n_trials + 1;
+	cleanup_free double *x = calloc(n_figures * room, sizeof(*x));
+	cleanup_free size_t *n = calloc(n_figures + 1, sizeof(*n));
 
-	if (r < 0)
-		return r;
-	rounds_seen(run, cell, figure, &sample);
-	(void)json_put(object, key, json_number(quantile_median(sample.x, sample.n)));
+	if (!x || !n)
+		return err_set(err, ENOMEM, "out of memory");
+	for (size_t i = 0; i < cell->n_trials; i++) {
+		const struct run_trial *trial = &run->trials[cell->trials[i]];
+		cleanup_json json_t *record = trial->superseded ? NULL : run_record(trial);
+
+		for (size_t k = 0; record && k < n_figures; k++) {
+			double value = figures[k].of(trial, record);
+
+			if (!isnan(value))
+				x[k * room + n[k]++] = value;
+		}
+	}
+	for (size_t k = 0; k < n_figures; k++)
+		(void)json_put(object, figures[k].key,
+			       json_number(quantile_median(x + k * room, n[k])));
 	return 0;
 }
 
@@ -33,14 +45,7 @@ static int add_limited(const struct run *run, const struct run_cell *cell, const
 	(void)json_put(object, "limits", json_deep_copy(limits));
 	(void)json_put(object, "trials", json_u64(cell->n_trials));
 	(void)json_array_append_new(list, object);
-	for (size_t i = 0; i < ROUNDS_N_LIMITS; i++) {
-		int r = summary_put_median(run, cell, object, rounds_limits[i].key,
-					   rounds_limits[i].of, err);
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	return summary_put_medians(run, cell, object, rounds_limits, ROUNDS_N_LIMITS, err);
 }
 
 int summary_add_limits(const struct run *run, json_t *summary, struct tare_err *err)
@@ -59,16 +64,20 @@ int summary_add_limits(const struct run *run, json_t *summary, struct tare_err *
 	return 0;
 }
 
+struct start {
+	double round, ns;
+};
+
 /* One figure a round for each environment: the median over the loads of that round. */
 struct starts {
-	double *x, *round, *values;
+	struct start *all;
+	double *values;
 	size_t n, n_values;
 };
 
 static void cleanup_startsp(struct starts *starts)
 {
-	free(starts->x);
-	free(starts->round);
+	free(starts->all);
 	free(starts->values);
 }
 #define cleanup_starts __attribute__((cleanup(cleanup_startsp)))
@@ -99,33 +108,35 @@ static int add_start(const struct run *run, size_t env, const char *what, const 
 	return json_array_append_new(list, object) < 0 ? err_set(err, ENOMEM, "out of memory") : 0;
 }
 
-/* x holds (round, value) in any order; the medians of the rounds go to values. */
+static int compare_starts(const void *a, const void *b)
+{
+	const struct start *one = a, *other = b;
+
+	return (one->round > other->round) - (one->round < other->round);
+}
+
+/* The medians of the rounds go to values. */
 static void medians_by_round(struct starts *s)
 {
 	cleanup_free double *of_round = calloc(s->n + 1, sizeof(*of_round));
+	size_t n = 0;
 
 	s->n_values = 0;
+	qsort(s->all, s->n, sizeof(*s->all), compare_starts);
 	for (size_t i = 0; of_round && i < s->n; i++) {
-		size_t n = 0;
-
-		if (isnan(s->round[i]))
+		of_round[n++] = s->all[i].ns;
+		if (i + 1 < s->n && s->all[i + 1].round == s->all[i].round)
 			continue;
-		for (size_t j = s->n; j-- > i;) {
-			if (s->round[j] == s->round[i]) {
-				of_round[n++] = s->x[j];
-				s->round[j] = j == i ? s->round[j] : NAN;
-			}
-		}
 		s->values[s->n_values++] = quantile_median(of_round, n);
+		n = 0;
 	}
 }
 
 static int starts_alloc(struct starts *s, size_t n, struct tare_err *err)
 {
-	s->x = calloc(n + 1, sizeof(double));
-	s->round = calloc(n + 1, sizeof(double));
-	s->values = calloc(n + 1, sizeof(double));
-	return s->x && s->round && s->values ? 0 : err_set(err, ENOMEM, "out of memory");
+	s->all = calloc(n + 1, sizeof(*s->all));
+	s->values = calloc(n + 1, sizeof(*s->values));
+	return s->all && s->values ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
 /* From "asked for" to "ready to play", on the clock of the kernel that ran it. */
@@ -137,12 +148,11 @@ static int add_ready(const struct run *run, size_t env, json_t *list, struct tar
 	for (size_t i = 0; r == 0 && i < run->n_trials; i++) {
 		const struct run_trial *trial = &run->trials[i];
 		const struct run_cell *cell = &run->cells[trial->cell];
-		double ready = json_double_or(json_object_get(trial->record, "span"), "ready", 0);
 
-		if (cell->env != env || cell->observed || !run_trial_counts(trial) || ready <= 0)
+		if (cell->env != env || cell->observed || !run_trial_counts(trial) ||
+		    !(trial->ready_ns > 0))
 			continue;
-		s.x[s.n] = ready;
-		s.round[s.n++] = (double)trial->round;
+		s.all[s.n++] = (struct start){(double)trial->round, trial->ready_ns};
 	}
 	if (r < 0 || s.n == 0)
 		return r;
@@ -161,7 +171,7 @@ static int add_boots(const struct run *run, size_t env, const char *kind, json_t
 	int r = starts_alloc(&s, run->n_trials, err);
 
 	for (size_t i = 0; r == 0 && i < run->n_trials; i++) {
-		const json_t *instance = json_object_get(run->trials[i].record, "instance");
+		const json_t *instance = run->trials[i].instance;
 		const json_t *boot = json_object_get(instance, "boot");
 		const char *id = json_string_or(instance, "id", "");
 		double total = json_double_or(json_object_get(boot, "spans"), "hello", 0);

@@ -12,18 +12,19 @@
 
 static bool is_guest(const struct run_trial *t)
 {
-	const json_t *trial = json_object_get(t->record, "trial");
+	const char *machine = json_string_value(run_asked(t, "machine"));
 
-	return strcmp(json_string_or(trial, "machine", "host"), "host") != 0;
+	return machine && strcmp(machine, "host") != 0;
 }
 
-static const json_t *seen_by(const struct run_trial *t, const char *who, const char *what)
+static const json_t *seen_by(const json_t *record, const char *who, const char *what)
 {
-	return json_object_get(json_object_get(t->record, who), what);
+	return json_object_get(json_object_get(record, who), what);
 }
 
-static double per_s(const struct run_trial *t)
+static double per_s(const struct run_trial *t, const json_t *record)
 {
+	(void)record;
 	return run_trial_counts(t) ? 1e9 / t->median_ns : NAN;
 }
 
@@ -34,40 +35,42 @@ static double throttled_of(const json_t *cpu)
 	return wall_ns > 0 ? json_double_or(cpu, "throttled_us", NAN) * 1000 / wall_ns : NAN;
 }
 
-static double host_throttled(const struct run_trial *t)
+static double host_throttled(const struct run_trial *t, const json_t *record)
 {
-	return throttled_of(seen_by(t, is_guest(t) ? "host_collectors" : "collectors", "cpu"));
+	return throttled_of(seen_by(record, is_guest(t) ? "host_collectors" : "collectors", "cpu"));
 }
 
-static double guest_throttled(const struct run_trial *t)
+static double guest_throttled(const struct run_trial *t, const json_t *record)
 {
-	return is_guest(t) ? throttled_of(seen_by(t, "collectors", "cpu")) : NAN;
+	return is_guest(t) ? throttled_of(seen_by(record, "collectors", "cpu")) : NAN;
 }
 
-static double of_turns(const struct run_trial *t, const char *key)
+static double of_turns(const json_t *record, const char *key)
 {
-	const json_t *vcpus = seen_by(t, "host_collectors", "vcpus");
+	const json_t *vcpus = seen_by(record, "host_collectors", "vcpus");
 	const json_t *turns = json_object_get(vcpus, "turns");
 	double wall_ns = json_double_or(turns, "wall_ns", 0);
 
 	return wall_ns > 0 ? json_double_or(turns, key, NAN) / wall_ns : NAN;
 }
 
-static double host_wait(const struct run_trial *t)
+static double host_wait(const struct run_trial *t, const json_t *record)
 {
-	double count = json_double_or(seen_by(t, "host_collectors", "vcpus"), "count", 0);
+	double count = json_double_or(seen_by(record, "host_collectors", "vcpus"), "count", 0);
 
-	return count > 0 ? of_turns(t, "wait_ns") / count : NAN;
+	(void)t;
+	return count > 0 ? of_turns(record, "wait_ns") / count : NAN;
 }
 
-static double host_others(const struct run_trial *t)
+static double host_others(const struct run_trial *t, const json_t *record)
 {
-	return of_turns(t, "others_ns");
+	(void)t;
+	return of_turns(record, "others_ns");
 }
 
-static double guest_steal(const struct run_trial *t)
+static double guest_steal(const struct run_trial *t, const json_t *record)
 {
-	const json_t *stolen = json_object_get(t->record, "stolen");
+	const json_t *stolen = json_object_get(record, "stolen");
 	double wall_ns = json_double_or(stolen, "wall_ns", 0);
 
 	if (!is_guest(t) || wall_ns <= 0)
@@ -78,15 +81,15 @@ static double guest_steal(const struct run_trial *t)
 /* Records that do not say it are of a time when it went by the box. */
 static const char *limit_at(const struct run_trial *t)
 {
-	const char *box = json_string_or(json_object_get(t->record, "trial"), "box", "");
-	const char *by_box = is_guest(t) && strcmp(box, "bare") == 0 ? "machine" : "box";
+	const char *box = json_string_value(run_asked(t, "box"));
+	const char *by_box = is_guest(t) && box && strcmp(box, "bare") == 0 ? "machine" : "box";
 
-	return json_string_or(t->record, "limit_at", by_box);
+	return json_string_or(t->asked, "limit_at", by_box);
 }
 
 static const json_t *asked(const struct run *run, const struct run_cell *cell)
 {
-	return json_object_get(run->trials[cell->trials[0]].record, "trial");
+	return json_object_get(run->trials[cell->trials[0]].asked, "trial");
 }
 
 static double cpus_of(const struct run *run, const struct run_cell *cell)
@@ -131,10 +134,11 @@ static int put_speed(const struct run *run, const struct run_cell *cell, double 
 {
 	const struct run_cell *unlimited = find_free(run, cell);
 	double limited, all;
-	int r = summary_put_median(run, cell, object, "per_s", per_s, err);
+	const struct rounds_limit of_cell = {"per_s", per_s}, of_unlimited = {"free_per_s", per_s};
+	int r = summary_put_medians(run, cell, object, &of_cell, 1, err);
 
 	if (r == 0 && unlimited)
-		r = summary_put_median(run, unlimited, object, "free_per_s", per_s, err);
+		r = summary_put_medians(run, unlimited, object, &of_unlimited, 1, err);
 	if (r < 0)
 		return r;
 	limited = json_double_or(object, "per_s", NAN);
@@ -168,23 +172,20 @@ static int put_latency(const struct run *run, const struct run_cell *cell, json_
 static int add_row(const struct run *run, const struct run_cell *cell, double cpus, json_t *list,
 		   struct tare_err *err)
 {
-	static const struct {
-		const char *key;
-		double (*figure)(const struct run_trial *);
-	} figures[] = {
+	static const struct rounds_limit figures[] = {
 		{"host_throttled", host_throttled}, {"guest_throttled", guest_throttled},
 		{"host_wait", host_wait},           {"guest_steal", guest_steal},
 		{"host_others", host_others},
 	};
 	json_t *object = summary_cell_json(run, cell);
-	int r = 0;
+	int r;
 
 	(void)json_array_append_new(list, object);
 	(void)json_put(object, "cpus", json_number(cpus));
 	(void)json_put(object, "limit_at", json_string(limit_at(&run->trials[cell->trials[0]])));
 	(void)json_put(object, "trials", json_u64(cell->n_trials));
-	for (size_t i = 0; i < sizeof(figures) / sizeof(*figures) && r == 0; i++)
-		r = summary_put_median(run, cell, object, figures[i].key, figures[i].figure, err);
+	r = summary_put_medians(run, cell, object, figures, sizeof(figures) / sizeof(*figures),
+				err);
 	if (r == 0)
 		r = put_speed(run, cell, cpus, object, err);
 	return r < 0 ? r : put_latency(run, cell, object, err);

@@ -49,9 +49,9 @@ static struct call *find_call(struct calls *calls, const char *name)
 
 static int merge_trial(const struct run_trial *trial, struct calls *calls, struct tare_err *err)
 {
-	const json_t *seen =
-		json_object_get(json_object_get(trial->record, "collectors"), "syscalls");
-	const json_t *load = json_object_get(trial->record, "load");
+	cleanup_json json_t *record = trial->has & RUN_HAS_SYSCALLS ? run_record(trial) : NULL;
+	const json_t *seen = json_object_get(json_object_get(record, "collectors"), "syscalls");
+	const json_t *load = json_object_get(record, "load");
 	json_t *by_name = json_object_get(seen, "calls"), *lost = json_object_get(seen, "lost"),
 	       *one;
 	const char *name;

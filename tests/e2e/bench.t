@@ -75,6 +75,8 @@ ok "results are exported" exports
 ok "an export that cannot be written is told before anything runs" refused 2 "/nonexistent/x" \
 	"$tare" bench -q -e native --export-csv /nonexistent/x -- touch "$work/ran"
 ok "and nothing has run" test ! -e "$work/ran"
+kept() { fails bench -e native --export-csv "$work/h.csv" -- false && grep -q ,TRUE, "$work/h.csv" && test ! -e "$work"/h.csv.*; }
+ok "a bench that fails leaves the exports of an earlier one" kept
 
 ok "a command that is not there" refused 2 "'nosuch' in 'container': container: no program 'nosuch' in the PATH" \
 	"$tare" bench -q -e container -r 1 -- nosuch

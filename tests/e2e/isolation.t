@@ -55,6 +55,7 @@ ok "root inside is not root outside, by the kernel's word" root_is_not_root
 ok "every attack that is harmless was seen to work on the host" jq -e '.proofs
 	| map(select(.name != "x32-calls")) | length > 30 and all(.shown and .where == "host")' "$work/out.json"
 ok "the report holds both tables" grep -q 'chroot-escape' "$work/report/report.md" "$work/report/index.html"
+valid_page "its page is valid HTML" "$work/report/index.html"
 again() {
 	cp "$work/report/report.md" "$work/was.md" && cp "$work/report/isolation.json" "$work/was.json" && rm "$work/report/report.md" "$work/report/index.html" &&
 		"$tare" report "$work/report" && cmp "$work/was.md" "$work/report/report.md" &&

@@ -85,6 +85,7 @@ if have "packages of another Debian release" "$root/tests/data/make-userland" "$
 		(.figures | map({(.name): .value}) | add | .kernel == 1 and .release == 0 and .libc == 0)'
 fi
 
+valid_page "all pages are valid HTML" "$class"/*/*/index.html
 graded() { "$tare" lab grade "$class" --json --csv "$work/grades.csv" >"$work/grades.json"; }
 rows() { jq -e ".submissions | map(select($1)) | $2" "$work/grades.json"; }
 ok "the class is graded" graded

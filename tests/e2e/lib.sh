@@ -41,5 +41,11 @@ have() {
 # Can a guest be booted?
 guest() { have qemu qemu-system-x86_64 --version && have image "${tare:-$TARE}" image build; }
 
+# valid_page NAME PAGE...: tidy(1) has neither an error nor a warning to tell of them.
+valid_page() {
+	name=$1; shift
+	have tidy tidy --version && ok "$name" tidy -q -e "$@"
+}
+
 fails() { ! "$@"; }
 finish() { echo "1..$n"; exit "$failed"; }

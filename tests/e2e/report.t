@@ -124,6 +124,13 @@ ok "what a guest costs while it waits is told" says "used 1.00 % of one host CPU
 ok "disturbances are told" says "the hypervisor took 2.1 %" "$page"
 ok "failures are told" says "killed for lack of memory" "$page"
 
+ok "what the run's time was spent on is told, and how much of it is the harness's own" summary \
+	'.spent | .own_ns == 10000000000 and .own_share == 0.05 and .hand_overs_share == 0.1 and .untold == 0'
+ok "in the report too" grep -q "drawing, checking, writing *| *10.00 s *| *5.0 % *|" "$text"
+
+ok "what kernels do about their CPU's vulnerabilities is told where it differs" grep -q \
+	'^| spectre\\_v2 *| Mitigation: synthetic *| Vulnerable *|$' "$text"
+
 # Emulation is said wherever an emulated guest appears.
 labelled() {
 	for svg in "$run"/report/plots/*.svg; do
@@ -153,11 +160,25 @@ class Parser(html.parser.HTMLParser):
         assert open_tags and open_tags.pop() == tag, (tag, self.getpos())
 Parser().feed(open(sys.argv[1], encoding="utf-8").read())
 assert not open_tags, open_tags' "$page"
+valid_page "a page is valid HTML" "$page"
 redraws() {
-	cp "$run/report/plots/ratios.svg" "$work/before.svg" && (cd "$run/report/plots" && gnuplot ratios.gp) &&
-		cmp "$work/before.svg" "$run/report/plots/ratios.svg"
+	rm -rf "$work/drawn" && cp -r "$run/report" "$work/drawn" && rm "$work/drawn"/plots/*.svg "$work/drawn"/plots/*.png &&
+		make -s -C "$work/drawn" && diff -r "$run/report" "$work/drawn"
 }
-ok "a plot can be drawn again from its script" redraws
+have make make --version && ok "make draws every plot again, from scripts and data alone" redraws
+is_pdf() { head -c 5 "$1" | grep -q '%PDF-' && tail -c 6 "$1" | grep -q '%%EOF'; }
+without_latex() {
+	mkdir -p "$work/bin" && ln -sf "$(command -v gnuplot)" "$work/bin" &&
+		says_err 0 "install texlive" env PATH="$work/bin" "$tare" report "$run" -f pdf && is_pdf "$run/report/figures.pdf"
+}
+ok "without LaTeX the figures are printed" without_latex
+# figures.gp is the script of the book itself.
+pages() { test "$(grep -a -o '/Type /Page ' "$run/report/figures.pdf" | wc -l)" = "$(($(find "$run/report/plots" -name '*.gp' | wc -l) - 1))"; }
+ok "a page a plot" pages
+printed() { "$tare" report "$run" -f pdf && is_pdf "$run/report/report.pdf" && test ! -e "$run/report/report.log"; }
+latex() { have latex pdflatex --version && ok "$1" printed; }
+latex "with LaTeX the whole report is printed"
+ok "and all is as it was" "$tare" report "$run"
 same() {
 	cp -r "$run/report" "$work/first" && "$tare" report "$run" && diff -r "$work/first" "$run/report"
 }
@@ -165,6 +186,13 @@ ok "the same run gives the same report" same
 ok "slices.csv has a line for each slice" test "$(wc -l <"$run/report/slices.csv")" = \
 	"$(($(jq -s '[.[].load.slices.pass // [] | length] | add' "$run/records.jsonl") + 1))"
 ok "--json is one document" sh -c "'$tare' report '$run' --json | jq -e '.[0].schema == \"tare.summary/1\"'"
+
+# What was really measured, and a ladder.
+for kind in sample sample-ladder; do
+	cp -r "$root/results/$kind" "$work/$kind"
+	ok "$kind is reported" "$tare" report "$work/$kind" -f html
+	valid_page "its page is valid HTML" "$work/$kind/report/index.html"
+done
 
 # Bad input.
 records=$run/records.jsonl
@@ -211,6 +239,10 @@ jq --arg bad "$hostile" '.machine.hostname = $bad | .run = $bad' "$run/manifest.
 ok "hostile texts are reported" "$tare" report "$run"
 harmless() { ! find "$run" . -maxdepth 4 -name PWNED | grep . && ! grep -i '<script' "$page" && ! grep -F '<b>x' "$page"; }
 ok "hostile texts do nothing" harmless
+valid_page "and leave valid HTML" "$page"
+latex "hostile texts are printed"
+ok "hostile texts do nothing there" harmless
+ok "hostile texts are reported again" "$tare" report "$run"
 ok "hostile texts are shown as they are" says "&lt;script&gt;alert(1)&lt;/script&gt;" "$page"
 ok "no field of the CSV is a formula" sh -c "! grep -E '(^|,)\"?[=+@-][a-z]' '$run/report/cells.csv'"
 

@@ -34,6 +34,7 @@ static void the_hello_describes_its_kernel(void **state)
 
 	assert_string_not_equal(json_string_or(hello, "kernel", ""), "");
 	assert_true(json_u64_or(hello, "cpus", 0) > 0);
+	assert_true(json_object_size(json_object_get(hello, "mitigations")) > 0);
 }
 
 static void clocks_are_compared(void **state)

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/newfile.h"
 #include "base/text.h"
 #include "cli/bench/document.h"
 #include "cli/command.h"
@@ -19,7 +20,6 @@
 
 struct export_file {
 	const char *path;
-	FILE *file;
 	int (*write)(const json_t *document, FILE *to, struct tare_err *err);
 };
 
@@ -169,27 +169,41 @@ static int take_arguments(struct bench_options *own, const struct cli_options *c
 }
 
 /* Before anything is run: a bench of an hour is not lost to a name. */
-static int open_exports(struct bench_options *own, struct tare_err *err)
+static int check_exports(const struct bench_options *own, struct tare_err *err)
 {
 	for (size_t i = 0; i < N_EXPORTS; i++) {
-		struct export_file *e = &own->exports[i];
+		const char *path = own->exports[i].path;
+		int r = path ? newfile_check(path, err) : 0;
 
-		if (e->path && !(e->file = fopen(e->path, "we")))
-			return err_errno(err, "write '%.200s'", e->path);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
 
-static int write_exports(struct bench_options *own, const json_t *document, struct tare_err *err)
+static int write_export(const struct export_file *export, const json_t *document,
+			struct tare_err *err)
+{
+	cleanup_newfile struct newfile file = {0};
+	int r = newfile_open(export->path, &file, err);
+
+	if (r < 0)
+		return r;
+	r = export->write(document, file.file, err);
+	if (r < 0)
+		return err_wrap(err, r, "'%.100s'", export->path);
+	return newfile_commit(&file, err);
+}
+
+static int write_exports(const struct bench_options *own, const json_t *document,
+			 struct tare_err *err)
 {
 	for (size_t i = 0; i < N_EXPORTS; i++) {
-		struct export_file *e = &own->exports[i];
-		int r = e->file ? e->write(document, e->file, err) : 0;
+		const struct export_file *export = &own->exports[i];
+		int r = export->path ? write_export(export, document, err) : 0;
 
 		if (r < 0)
-			return err_wrap(err, r, "'%.100s'", e->path);
-		if (e->file && fflush(e->file) != 0)
-			return err_errno(err, "write '%.200s'", e->path);
+			return r;
 	}
 	return 0;
 }
@@ -245,7 +259,7 @@ static int run_checked(const struct command *command, struct bench_options *own,
 	if (take_arguments(own, cli, &err) < 0)
 		return command_misuse(command, &err);
 	if (run_check_envs(own->plan.envs, &own->plan.limits, &err) < 0 ||
-	    open_exports(own, &err) < 0 || places_find(&places, &err) < 0)
+	    check_exports(own, &err) < 0 || places_find(&places, &err) < 0)
 		return command_fail(command, &err);
 	code = places_open(&places, limits_any(&cli->limits), &err);
 	if (code == 0)
@@ -266,8 +280,6 @@ static int run_bench(const struct command *command, int argc, char **argv)
 
 	if (code == OPTIONS_GO_ON)
 		code = run_checked(command, &own, &cli);
-	for (size_t i = 0; i < N_EXPORTS; i++)
-		cleanup_fclosep(&own.exports[i].file);
 	bench_clear_parameters(&own.plan);
 	exec_options_clear(&own.common.exec);
 	return code;

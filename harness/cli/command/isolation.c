@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/newfile.h"
 #include "cli/command.h"
 #include "cli/log.h"
 #include "cli/options.h"
@@ -74,11 +75,9 @@ static void say(const char *what)
 static int deliver(const struct isolation_options *own, const struct cli_options *cli,
 		   const json_t *result, struct tare_err *err)
 {
-	int r = 0;
+	int r = own->output ? newfile_write_json(own->output, result, JSON_INDENT(2), err) : 0;
 
-	if (own->output && json_dump_file(result, own->output, JSON_INDENT(2)) < 0)
-		return err_errno(err, "write '%.200s'", own->output);
-	if (own->report)
+	if (r == 0 && own->report)
 		r = isolation_report(result, own->report, REPORT_HTML | REPORT_MARKDOWN, err);
 	if (r < 0)
 		return r;
@@ -131,7 +130,7 @@ static int run_checked(const struct command *command, struct isolation_options *
 	}
 	if (!own->envs.n && args_parse_envs("native,chroot,container", &own->envs, &err) < 0)
 		return command_fail(command, &err);
-	if (places_find(&places, &err) < 0)
+	if ((own->output && newfile_check(own->output, &err) < 0) || places_find(&places, &err) < 0)
 		return command_fail(command, &err);
 	code = places_open(&places, true, &err);
 	if (code == 0)

@@ -25,7 +25,7 @@ static int take_formats(void *options, const char *text, struct tare_err *err)
 }
 
 static const struct command_option report_options[] = {
-	{"format", 'f', "html,md,csv", "what to write (default: all three)", take_formats},
+	{"format", 'f', "html,md,csv,pdf", "what to write (default: all but pdf)", take_formats},
 	{0},
 };
 
@@ -50,8 +50,12 @@ static int print_summaries(char **dirs, struct tare_err *err)
 static int make_isolation(const char *dir, unsigned int formats, struct report_result *ret,
 			  struct tare_err *err)
 {
-	int r = isolation_report_again(dir, formats, err);
+	int r;
 
+	if (!(formats & (REPORT_HTML | REPORT_MARKDOWN)))
+		return err_set(err, EINVAL, "'%s': what isolation found is written as html and md",
+			       dir);
+	r = isolation_report_again(dir, formats, err);
 	if (r == 0)
 		(void)snprintf(ret->path, sizeof(ret->path), "%s/%s", dir,
 			       formats & REPORT_HTML ? "index.html" : "report.md");
@@ -68,6 +72,8 @@ static int make_one(const char *dir, unsigned int formats, bool json, struct tar
 		return r;
 	if (*result.no_plots)
 		log_warn("the report of '%s' has no plots: %s", dir, result.no_plots);
+	if (*result.no_pdf)
+		log_warn("of '%s' there are only the figures: %s", dir, result.no_pdf);
 	if (json)
 		return 0;
 	(void)puts(result.path);
@@ -98,13 +104,15 @@ static int run_report(const struct command *command, int argc, char **argv)
 
 const struct command command_report = {
 	.name = "report",
-	.usage = "RUN... [-f html,md,csv]",
+	.usage = "RUN... [-f html,md,csv,pdf]",
 	.summary = "make the tables, plots and texts of runs again",
 	.details =
 		"Reads RUN/manifest.json and RUN/records.jsonl and writes RUN/summary.json and "
 		"RUN/report/:\nindex.html, report.md, cells.csv, ratios.csv, slices.csv and the "
 		"plots "
-		"with their gnuplot\nscripts. Of a folder of 'tare isolation --report' it makes "
+		"with their gnuplot\nscripts; `make` there draws them again. With pdf also "
+		"report.pdf, by LaTeX; where that is not\ninstalled, figures.pdf. Of a folder of "
+		"'tare isolation --report' it makes "
 		"the "
 		"tables again. Needs no privileges\nand nothing of the machine that was measured. "
 		"Prints the path of each report. With --json it\nprints the summaries.",

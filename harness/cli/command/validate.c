@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/newfile.h"
 #include "base/units.h"
 #include "check/check.h"
 #include "check/run/account.h"
@@ -204,13 +205,6 @@ static int validate_env(struct validate *v, const struct env_choice *env, json_t
 	return r < 0 ? r : q;
 }
 
-static int write_file(const char *path, const json_t *document, struct tare_err *err)
-{
-	if (json_dump_file(document, path, JSON_INDENT(1)) < 0)
-		return err_errno(err, "write '%s'", path);
-	return 0;
-}
-
 static int hand_over(const struct validate *v, const struct cli_options *cli, json_t *machines,
 		     struct tare_err *err)
 {
@@ -227,7 +221,7 @@ static int hand_over(const struct validate *v, const struct cli_options *cli, js
 	r = cli->json ? command_print_json(document, err) : command_end_output(err);
 	if (r < 0)
 		return r;
-	return v->file ? write_file(v->file, document, err) : 0;
+	return v->file ? newfile_write_json(v->file, document, JSON_INDENT(1), err) : 0;
 }
 
 /* 1 when the machine, or a check, is at fault; 77 when nothing could be tried. */
@@ -274,7 +268,8 @@ static int validate(const struct command *command, struct validate *v,
 		return EXIT_CANNOT_RUN;
 	}
 	v->results = json_array();
-	if (places_find(&v->places, &err) < 0 || validate_in_places(v, cli, &err) < 0)
+	if ((v->file && newfile_check(v->file, &err) < 0) || places_find(&v->places, &err) < 0 ||
+	    validate_in_places(v, cli, &err) < 0)
 		return command_fail(command, &err);
 	return exit_code(v->results);
 }

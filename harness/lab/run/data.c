@@ -205,10 +205,7 @@ void lab_count_trials(const struct lab_data *data, struct lab_findings *findings
 /* NaN: this trial does not tell. */
 static double start_ns(const struct run_trial *trial)
 {
-	const json_t *span = trial ? json_object_get(trial->record, "span") : NULL;
-	double ns = json_double_or(span, "ready", NAN);
-
-	return ns > 0 ? ns : NAN;
+	return trial && trial->ready_ns > 0 ? trial->ready_ns : NAN;
 }
 
 static const struct run_cell *cell_of(const struct run *run, const char *label)

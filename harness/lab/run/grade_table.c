@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/newfile.h"
 #include "lab/run/grade.h"
 #include "report/doc.h"
 
@@ -154,12 +155,14 @@ static void put_row(FILE *f, const json_t *row)
 
 int grade_write_csv(const json_t *grades, const char *path, struct tare_err *err)
 {
-	cleanup_fclose FILE *f = fopen(path, "we");
+	cleanup_newfile struct newfile file = {0};
+	int r = newfile_open(path, &file, err);
+	FILE *f = file.file;
 	const json_t *row;
 	size_t i;
 
-	if (!f)
-		return err_errno(err, "write '%.200s'", path);
+	if (r < 0)
+		return r;
 	(void)fputs("student,lab,folder,prediction,predicted,answer,verdict,done,planned,", f);
 	for (i = 0; i < N_ITEMS; i++)
 		(void)fprintf(f, "%s,", items[i]);
@@ -168,5 +171,5 @@ int grade_write_csv(const json_t *grades, const char *path, struct tare_err *err
 	{
 		put_row(f, row);
 	}
-	return ferror(f) || fflush(f) != 0 ? err_errno(err, "write '%.200s'", path) : 0;
+	return newfile_commit(&file, err);
 }

@@ -34,19 +34,33 @@ static int check_broken(const struct channel *c, struct tare_err *err)
 	return c->broken.code ? err_set(err, c->broken.code, "%s", c->broken.msg) : 0;
 }
 
-static json_t *copy_hello(const json_t *told)
+/* More than a kernel has to say of its mitigations, a hostile one has not. */
+#define MITIGATIONS_MAX 64
+
+static int make_printable(json_t *object)
 {
-	json_t *hello = json_deep_copy(told), *value;
+	json_t *value;
 	const char *key;
 
-	json_object_foreach(hello, key, value)
+	json_object_foreach(object, key, value)
 	{
-		if (json_is_string(value) && json_put(hello, key, json_printable(value)) < 0) {
-			json_decref(hello);
-			return NULL;
-		}
+		if (json_is_string(value) && json_put(object, key, json_printable(value)) < 0)
+			return -ENOMEM;
 	}
-	return hello;
+	return 0;
+}
+
+static json_t *copy_hello(const json_t *told)
+{
+	json_t *hello = json_deep_copy(told);
+	json_t *mitigations = json_object_get(hello, "mitigations");
+
+	if (json_object_size(mitigations) > MITIGATIONS_MAX)
+		(void)json_object_clear(mitigations);
+	if (make_printable(hello) == 0 && make_printable(mitigations) == 0)
+		return hello;
+	json_decref(hello);
+	return NULL;
 }
 
 int channel_open(int fd, uint64_t deadline_ns, struct channel **ret, struct tare_err *err)

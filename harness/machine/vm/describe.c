@@ -89,6 +89,7 @@ json_t *vm_describe_running(const struct vm *vm)
 
 	if (!d)
 		return NULL;
+	(void)json_object_set(d, "mitigations", json_object_get(hello, "mitigations"));
 	(void)json_put(d, "machine_type", json_string(qemu_machine_name(s->machine)));
 	(void)json_put(d, "image", json_string(vm->boot.image.id));
 	(void)json_put(d, "kernel_sha256", json_string(vm->boot.image.kernel_sha256));
