@@ -196,7 +196,8 @@ int net_set_rate(struct net *net, uint64_t bits_per_s, struct tare_err *err)
 
 	if (r == 0)
 		r = set_rate_in(net->inside, bits_per_s, err);
-	net->bits_per_s = bits_per_s;
+	if (r == 0)
+		net->bits_per_s = bits_per_s;
 	return err_wrap(err, r, "network");
 }
 

@@ -199,6 +199,20 @@ static void a_rate_holds_frames_back_and_is_taken_off_again(void **state)
 	net_close(net);
 }
 
+static void a_rate_that_could_not_be_set_is_not_said_to_hold(void **state)
+{
+	struct tare_err err = {0};
+	struct net *net;
+
+	(void)state;
+	assert_int_equal(net_open(LOW_RATE, &net, NULL), 0);
+	/* There is no device yet. */
+	assert_true(net_set_rate(net, 2 * LOW_RATE, &err) < 0);
+	assert_non_null(strstr(err.msg, "network: "));
+	assert_int_equal(net_rate(net), LOW_RATE);
+	net_close(net);
+}
+
 static void two_do_not_meet(void **state)
 {
 	struct net *nets[2];
@@ -272,6 +286,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_frame_gets_to_the_other_end_and_to_nobody_else),
 		cmocka_unit_test(a_rate_holds_frames_back_and_is_taken_off_again),
+		cmocka_unit_test(a_rate_that_could_not_be_set_is_not_said_to_hold),
 		cmocka_unit_test(two_do_not_meet),
 		cmocka_unit_test(frames_that_make_no_sense_are_nobody_s_trouble),
 		cmocka_unit_test(a_guest_without_a_device_is_told_so),
