@@ -91,6 +91,11 @@ static int connect_ends(const struct net *net, int inside, const char *inner_add
 		r = furnish_end(outer, NET_OUTSIDE "/" NET_PREFIX, net->bits_per_s, err);
 	if (r == 0)
 		r = furnish_end(inner, inner_address, net->bits_per_s, err);
+	/* Else the first frames are lost, and who is there waits a second to ask again. */
+	if (r == 0)
+		r = net_link_await(outer, DEVICE, err);
+	if (r == 0)
+		r = net_link_await(inner, DEVICE, err);
 	nl_socket_free(outer);
 	nl_socket_free(inner);
 	return r;
