@@ -219,8 +219,8 @@ static inline void scene_settle(const struct scene *scene)
 	}
 }
 
-/* Let the part be played, and take the second snapshot. The child may die of it. */
-static inline void scene_play(struct scene *scene)
+/* Let the part be played between two snapshots. The child may die of it. */
+static inline void scene_perform(struct scene *scene)
 {
 	char byte = 0;
 
@@ -230,8 +230,18 @@ static inline void scene_play(struct scene *scene)
 	(void)!read(scene->from_child, &byte, 1);
 	scene_settle(scene);
 	scene_snapshot(scene, COLLECTOR_END);
+}
+
+static inline void scene_end(struct scene *scene)
+{
 	(void)!write(scene->to_child, "e", 1);
 	assert_int_equal(waitpid(scene->pid, &scene->status, 0), scene->pid);
+}
+
+static inline void scene_play(struct scene *scene)
+{
+	scene_perform(scene);
+	scene_end(scene);
 }
 
 static inline json_t *scene_read(struct collector *collector)
