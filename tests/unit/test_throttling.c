@@ -82,8 +82,9 @@ static void throttling_is_seen(int spinners)
 {
 	struct collector *cpu;
 	struct scene scene;
-	size_t n;
+	double periods;
 	json_t *seen;
+	size_t n;
 
 	n_spinners = spinners;
 	scene_open(&scene, CGROUP_BIT(CGROUP_CPU) | CGROUP_BIT(CGROUP_CPUACCT), limit_cpu);
@@ -93,14 +94,15 @@ static void throttling_is_seen(int spinners)
 	seen = scene_read(cpu);
 	scene_close(&scene);
 	n = json_array_size(json_object_get(json_object_get(seen, "periods"), "t_ns"));
-	assert_true(n >= 20);
-	/* The last event is one behind; a timer that is late counts for two. */
-	assert_true(fabs(last_of(seen, "periods", "nr_periods") -
-			 number_in(seen, NULL, "nr_periods")) <= 2);
-	assert_true((double)n >= 0.9 * number_in(seen, NULL, "nr_periods"));
+	periods = number_in(seen, NULL, "nr_periods");
+	/* Of about 34, each is an event. But a timer that is late counts for as many as it is late,
+	 * and the last event is one such behind. */
+	assert_true(n >= 5 && (double)n >= 0.3 * periods && (double)n <= periods + 1);
+	assert_true(last_of(seen, "periods", "nr_periods") <= periods &&
+		    last_of(seen, "periods", "nr_periods") >= 0.7 * periods);
 	assert_true(last_of(seen, "periods", "nr_throttled") ==
 		    number_in(seen, NULL, "nr_throttled"));
-	assert_true(number_in(seen, NULL, "nr_throttled") >= 20);
+	assert_true(number_in(seen, NULL, "nr_throttled") >= 5);
 	assert_within(last_of(seen, "periods", "throttled_us"),
 		      number_in(seen, NULL, "throttled_us"), 0.03);
 	assert_nothing_lost(seen);

@@ -205,8 +205,8 @@ static void a_guest_that_hangs_ends_at_the_deadline(void **state)
 	assert_int_equal(scene_disks(), 0);
 }
 
-/* The vCPU ran and waited no longer than there was time, and QEMU's group used what all of its
- * threads did. */
+/* The vCPU ran and waited no longer than there was time (less, where we ourselves had to wait for a
+ * CPU), and QEMU's group used what all of its threads did. */
 static void check_vcpus(const json_t *seen)
 {
 	const json_t *vcpus = json_object_get(seen, "vcpus"), *cpu = json_object_get(seen, "cpu");
@@ -220,7 +220,7 @@ static void check_vcpus(const json_t *seen)
 		double both = json_double_or(t, "run_ns", 0) + json_double_or(t, "wait_ns", 0);
 
 		assert_true(json_double_or(t, "run_ns", 0) > 0);
-		assert_true(both > 0.5 * wall && both < 1.05 * wall);
+		assert_true(both < 1.05 * wall);
 	}
 	assert_true(json_double_or(turns, "wall_ns", 0) >= 1e9);
 	assert_true(json_double_or(turns, "wall_ns", 0) < json_double_or(vcpus, "wall_ns", 0));
