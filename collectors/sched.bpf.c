@@ -18,6 +18,7 @@
 /* When and why a task left its CPU. */
 struct out {
 	__u64 ts;
+	__u64 waited_ns; /* for a CPU, up to then */
 	__u32 cause;
 	__u32 on;
 };
@@ -66,6 +67,28 @@ static __always_inline __u32 cause_of(const struct task_struct *task, bool runna
 	return BPF_CORE_READ_BITFIELD(task, in_iowait) ? SCHED_IOWAIT : SCHED_SLEEP;
 }
 
+static __always_inline void end_off(struct sched_cell *cell, struct out *out, __u64 now)
+{
+	__u64 cause = out->cause;
+
+	out->on = 0;
+	barrier_var(cause);
+	if (cause < SCHED_CAUSES && now > out->ts)
+		times_add(&cell->off[cause], now - out->ts);
+}
+
+/* Not each switch is traced: on some virtual machines none is that leads away from the tasks of
+ * their own service. Who came by such a one is seen when it leaves again, and the kernel has kept
+ * when it came. */
+static __always_inline void come_unseen(struct sched_cell *cell, struct out *out,
+					const struct task_struct *task, __u64 now)
+{
+	__u64 clock = task->se.cfs_rq->rq->clock, arrived = task->sched_info.last_arrival;
+
+	times_add(&cell->queue, task->sched_info.run_delay - out->waited_ns);
+	end_off(cell, out, clock > arrived ? now - (clock - arrived) : now);
+}
+
 static __always_inline void leave(struct task_struct *task, bool runnable, __u64 now)
 {
 	struct sched_cell *cell = cell_of(task);
@@ -79,29 +102,30 @@ static __always_inline void leave(struct task_struct *task, bool runnable, __u64
 		cell->create_failed += 1;
 		return;
 	}
+	if (out->on)
+		come_unseen(cell, out, task, now);
 	out->ts = now;
+	out->waited_ns = task->sched_info.run_delay;
 	out->cause = cause_of(task, runnable);
 	out->on = 1;
 }
 
 static __always_inline void come(struct task_struct *task, __u64 now)
 {
-	__u64 queued = task->sched_info.last_queued, clock = task->se.cfs_rq->rq->clock, cause;
+	__u64 queued = task->sched_info.last_queued, clock = task->se.cfs_rq->rq->clock;
 	struct sched_cell *cell = cell_of(task);
 	struct out *out;
+	__u64 before;
 
 	if (!cell)
 		return;
-	if (queued && clock >= queued)
-		times_add(&cell->queue, clock - queued);
 	out = bpf_task_storage_get(&outs, task, NULL, 0);
-	if (!out || !out->on)
-		return;
-	out->on = 0;
-	cause = out->cause;
-	barrier_var(cause);
-	if (cause < SCHED_CAUSES && now > out->ts)
-		times_add(&cell->off[cause], now - out->ts);
+	/* Who is moved while it waits begins to wait anew, as far as last_queued knows. */
+	before = out && out->on ? task->sched_info.run_delay - out->waited_ns : 0;
+	if (queued && clock >= queued)
+		times_add(&cell->queue, clock - queued + before);
+	if (out && out->on)
+		end_off(cell, out, now);
 }
 
 SEC("tp_btf/sched_switch")

@@ -51,7 +51,9 @@ struct sched_entity {
 } CORE;
 
 struct sched_info {
-	unsigned long long last_queued; /* rq's clock; 0: it is not waiting */
+	unsigned long long run_delay;    /* ns, of the waits for a CPU that are over */
+	unsigned long long last_arrival; /* on a CPU; rq's clock */
+	unsigned long long last_queued;  /* rq's clock; 0: it is not waiting */
 } CORE;
 
 struct hrtimer {

@@ -91,6 +91,11 @@ static int connect_ends(const struct net *net, int inside, const char *inner_add
 		r = furnish_end(outer, NET_OUTSIDE "/" NET_PREFIX, net->bits_per_s, err);
 	if (r == 0)
 		r = furnish_end(inner, inner_address, net->bits_per_s, err);
+	/* Else the first frames are lost, and who is there waits a second to ask again. */
+	if (r == 0)
+		r = net_link_await(outer, DEVICE, err);
+	if (r == 0)
+		r = net_link_await(inner, DEVICE, err);
 	nl_socket_free(outer);
 	nl_socket_free(inner);
 	return r;
@@ -196,7 +201,8 @@ int net_set_rate(struct net *net, uint64_t bits_per_s, struct tare_err *err)
 
 	if (r == 0)
 		r = set_rate_in(net->inside, bits_per_s, err);
-	net->bits_per_s = bits_per_s;
+	if (r == 0)
+		net->bits_per_s = bits_per_s;
 	return err_wrap(err, r, "network");
 }
 

@@ -42,7 +42,8 @@ int net_connect(struct net *net, int pid, struct tare_err *err);
 /* Join it to a new tap device, of which *ret_fd is the guest's side (with IFF_VNET_HDR). The device
  * goes with the last copy of the descriptor. -ENOTSUP: the kernel lacks something. -ERANGE. */
 int net_connect_tap(struct net *net, int *ret_fd, struct tare_err *err);
-/* Of one that has been connected to a tap: the rate from now on, 0: no limit; read back. */
+/* Of one that has been connected to a tap: the rate from now on, 0: no limit; read back. After a
+ * failure net_rate() is as before, and either direction may have either rate. */
 int net_set_rate(struct net *net, uint64_t bits_per_s, struct tare_err *err);
 uint64_t net_rate(const struct net *net);
 /* NULL is fine. */

@@ -16,9 +16,11 @@
 #include <netlink/route/qdisc.h>
 #include <netlink/route/qdisc/tbf.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/err.h"
 
 /* The bucket of the shaper: 10 ms at the rate, and no less than a few of the largest packets that
@@ -29,6 +31,8 @@
 #define QUEUE_BUCKETS   4
 
 #define SHAPER "tbf"
+
+#define GOING_NS (10 * NS_PER_S)
 
 int net_link_failed(int code, const char *step, struct tare_err *err)
 {
@@ -118,6 +122,32 @@ int net_link_set_up(struct nl_sock *sock, const char *name, struct rtnl_link **r
 	}
 	rtnl_link_put(change);
 	return r < 0 ? net_link_failed(r, "bring the device up", err) : 0;
+}
+
+/* The kernel does it by a work of its own (net/core/link_watch.c), which waits where the machine is
+ * busy. Since 6.8 to ask does it at once (rtnl_getlink). */
+int net_link_await(struct nl_sock *sock, const char *name, struct tare_err *err)
+{
+	const struct timespec pause = {.tv_nsec = 1000000};
+	uint64_t end_ns = clock_now_ns() + GOING_NS;
+
+	for (;;) {
+		struct rtnl_link *link;
+		int r = rtnl_link_get_kernel(sock, 0, name, &link);
+		bool going;
+
+		if (r < 0)
+			return net_link_failed(r, "ask whether the device is up", err);
+		going = rtnl_link_get_operstate(link) == IF_OPER_UP;
+		rtnl_link_put(link);
+		if (going)
+			return 0;
+		if (clock_now_ns() > end_ns)
+			return err_set(err, ETIMEDOUT,
+				       "step 'wait for the device': '%s' is not up after %llu s",
+				       name, GOING_NS / NS_PER_S);
+		(void)nanosleep(&pause, NULL);
+	}
 }
 
 int net_link_add_address(struct nl_sock *sock, struct rtnl_link *link, const char *address,

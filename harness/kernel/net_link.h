@@ -28,6 +28,9 @@ int net_link_add_pair(struct nl_sock *sock, const char *name, int other_namespac
 /* *ret is for rtnl_link_put(). */
 int net_link_set_up(struct nl_sock *sock, const char *name, struct rtnl_link **ret,
 		    struct tare_err *err);
+/* Until a device whose peer is up too sends what it is given: the kernel sets it going some time
+ * after, and throws away what comes meanwhile. -ETIMEDOUT. */
+int net_link_await(struct nl_sock *sock, const char *name, struct tare_err *err);
 /* "10.254.0.2/30" */
 int net_link_add_address(struct nl_sock *sock, struct rtnl_link *link, const char *address,
 			 struct tare_err *err);

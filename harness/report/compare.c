@@ -158,7 +158,7 @@ static json_t *row_json(const struct compare *c, const struct compare_row *row)
 static json_t *lost_json(const struct compare *c, const struct compare_lost *lost)
 {
 	json_t *object = cell_json(c, lost->has, lost->cell);
-	bool failed = lost->has == 0 && lost->status != RUN_OK;
+	bool failed = lost->has == 0 && lost->failed;
 
 	(void)json_put(object, "only_in", json_string(lost->has ? "b" : "a"));
 	if (*lost->why)

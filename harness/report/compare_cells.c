@@ -281,23 +281,37 @@ static int add_cell(struct compare *c, const struct run_cell *a, const struct ru
 	return r;
 }
 
+/* Of the trials that were not taken back, the first that gave nothing. NULL: there is none. */
+static const struct run_trial *first_failed(const struct run *run, const struct run_cell *cell)
+{
+	for (size_t i = 0; i < cell->n_trials; i++) {
+		const struct run_trial *trial = &run->trials[cell->trials[i]];
+
+		if (trial->status != RUN_OK && !trial->superseded)
+			return trial;
+	}
+	return NULL;
+}
+
 static void add_lost(struct compare *c, int has, const struct run_cell *cell,
 		     const struct run_cell *other)
 {
 	struct compare_lost *lost = &c->lost[c->n_lost++];
-	const struct run_trial *first = other ? &c->run[!has]->trials[other->trials[0]] : NULL;
+	bool counts = other && run_cell_counts(c->run[!has], other);
+	const struct run_trial *failed =
+		other && !counts ? first_failed(c->run[!has], other) : NULL;
+	cleanup_json json_t *record = failed ? run_record(failed) : NULL;
+	const char *why = "";
 
-	*lost = (struct compare_lost){.cell = cell, .has = has};
-	if (first) {
-		cleanup_json json_t *record = run_record(first);
-
-		lost->status = first->status;
-		(void)snprintf(lost->why, sizeof(lost->why), "%.159s",
-			       run_cell_counts(c->run[!has], other)
-				       ? "its guests ran by another accelerator"
-				       : json_string_or(record, "why", "no reason is told"));
-		(void)text_make_printable(lost->why);
-	}
+	if (counts)
+		why = "its guests ran by another accelerator";
+	else if (failed)
+		why = json_string_or(record, "why", "no reason is told");
+	else if (other)
+		why = "none of its rounds was finished";
+	*lost = (struct compare_lost){.cell = cell, .has = has, .failed = failed};
+	(void)snprintf(lost->why, sizeof(lost->why), "%.159s", why);
+	(void)text_make_printable(lost->why);
 }
 
 /* Another accelerator is another environment: emulation is never compared with what it is not. */
@@ -318,11 +332,12 @@ int compare_collect(struct compare *c, struct tare_err *err)
 		for (size_t i = 0; i < run->n_cells; i++) {
 			const struct run_cell *cell = &run->cells[run->order[i]];
 			const struct run_cell *other = find_other(c, has, cell);
-			bool alike = other && same_accel(c, has ? other : cell, has ? cell : other);
 			int r = 0;
 
-			if (!alike ||
-			    (run_cell_counts(run, cell) && !run_cell_counts(c->run[!has], other)))
+			if (!run_cell_counts(run, cell))
+				continue;
+			if (!other || !run_cell_counts(c->run[!has], other) ||
+			    !same_accel(c, has ? other : cell, has ? cell : other))
 				add_lost(c, has, cell, other);
 			else if (has == 0)
 				r = add_cell(c, cell, other, err);

@@ -24,13 +24,12 @@ struct compare_row {
 	double resolution;
 };
 
-/* A cell that only one of them has, or that gave nothing in one of them. */
+/* A cell that only one of them has measured, or with another accelerator. */
 struct compare_lost {
 	const struct run_cell *cell;
-	int has; /* the run it is of */
-	/* Of the other run's first trial; RUN_OK: there is none. */
-	enum run_status status;
-	char why[160];
+	int has;       /* the run it is of */
+	bool failed;   /* the other one tried it, and no trial of it counts */
+	char why[160]; /* "": the other one has no such cell */
 };
 
 struct compare {

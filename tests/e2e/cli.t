@@ -157,6 +157,12 @@ as_nobody() {
 }
 ok "not root: list works" as_nobody "$shared/tare" list
 ok "not root: doctor works" as_nobody "$shared/tare" doctor
+uml_is_blocked() {
+	as_nobody "$shared/tare" doctor uml --json >"$work/result"
+	test $? = 1 && jq -e '.groups == {"uml": "blocked"} and
+		any(.checks[]; .name == "rights" and (.finding | test("needs root")))' "$work/result"
+}
+ok "not root: doctor says what User-Mode Linux lacks" uml_is_blocked
 ok "not root: a native command runs" test "$(as_nobody "$shared/tare" exec -e native -- echo hello)" = hello
 ok "not root: native is measured" as_nobody "$shared/tare" run -q -e a=native -e b=native -w getppid \
 	--rounds 1 --passes 4 -o "$shared/home/results"
@@ -175,6 +181,8 @@ ok "doctor has JSON" sh -c "'$tare' doctor --json | jq -e '(.checks | length) > 
 ok "doctor says which events are to be had" sh -c "'$tare' doctor perf --json | jq -e 'any(.checks[]; .name == \"events\" and (.finding | test(\"page-faults\")))'"
 ok "a group of events without its end" refused 2 "the '{' has no '}'" "$tare" run -c 'counters={cycles,instructions' --dry-run
 ok "doctor knows what it was asked for" sh -c "'$tare' doctor storage --json | jq -e '.groups | keys == [\"storage\"]'"
+ok "doctor says where the memory of User-Mode Linux cannot be" sh -c "unshare -m sh -c 'mount -t tmpfs -o noexec none /dev/shm &&
+	$tare doctor uml --json' | jq -e 'any(.checks[]; .name == \"memory\" and (.finding | test(\"/tmp\")))'"
 ok "clean has JSON" sh -c "'$tare' clean --json | jq -e '.things == 0 and .alive == 0'"
 ok "stdout that is full is an error" sh -c "'$tare' list >/dev/full 2>'$work/said'; test \$? = 1 && grep -q 'No space' '$work/said'"
 ok "NO_COLOR and pipes get no colour" sh -c "! '$tare' doctor noise | grep -q \"\$(printf '\\033')\""

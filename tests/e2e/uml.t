@@ -21,6 +21,9 @@ in_turns() {
 ok "native, uml and uml+container take turns" in_turns
 ok "one program ran in all" one_program "$runs/turns"
 
+ok "doctor boots one" sh -c "'$tare' doctor uml --deep --json |
+	jq -e '[.checks[] | select(.state == \"ok\") | .name] == [\"ptrace\", \"memory\", \"kernel\", \"boot\"]'"
+
 labelled() {
 	jq -e -s 'map(select(.trial.machine == "uml")) | length >= 8 and all(.[];
 		.instance.machine == "uml" and .instance.accel == "uml" and .instance.boot.kind == "cold" and

@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/json.h"
@@ -150,6 +151,15 @@ static inline void scene_stay_on_one_cpu(void)
 	(void)sched_setaffinity(0, sizeof(one), &one);
 }
 
+/* In a part: of CPU, that the thread has had. */
+static inline uint64_t scene_cpu_ns(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
 /* Start the child, and wait until it has said that it is ready. */
 static inline void scene_start(struct scene *scene, void (*part)(void))
 {
@@ -209,8 +219,8 @@ static inline void scene_settle(const struct scene *scene)
 	}
 }
 
-/* Let the part be played, and take the second snapshot. The child may die of it. */
-static inline void scene_play(struct scene *scene)
+/* Let the part be played between two snapshots. The child may die of it. */
+static inline void scene_perform(struct scene *scene)
 {
 	char byte = 0;
 
@@ -220,8 +230,18 @@ static inline void scene_play(struct scene *scene)
 	(void)!read(scene->from_child, &byte, 1);
 	scene_settle(scene);
 	scene_snapshot(scene, COLLECTOR_END);
+}
+
+static inline void scene_end(struct scene *scene)
+{
 	(void)!write(scene->to_child, "e", 1);
 	assert_int_equal(waitpid(scene->pid, &scene->status, 0), scene->pid);
+}
+
+static inline void scene_play(struct scene *scene)
+{
+	scene_perform(scene);
+	scene_end(scene);
 }
 
 static inline json_t *scene_read(struct collector *collector)

@@ -301,6 +301,92 @@ static void what_fails_now_is_a_regression(void **state)
 	assert_int_equal(json_u64_or(back, "regressions", 1), 0);
 }
 
+/* As resume writes it: what is of that round is taken back, and done again. */
+static void take_back(struct made *made, int round)
+{
+	(void)fprintf(made->records,
+		      "{\"schema\":\"tare.record/1\",\"superseded\":true,\"group\":\"g\","
+		      "\"round\":%d,\"set\":\"l\"}\n",
+		      round);
+}
+
+static bool is_regression(struct made *a, struct made *b, const char *why)
+{
+	cleanup_json json_t *comparison = compared(a, b, &all);
+	const json_t *lost = json_object_get(comparison, "not_in_both"), *row;
+
+	if (json_array_size(lost) != (why ? 1 : 0))
+		fail_msg("%zu are not in both", json_array_size(lost));
+	row = json_array_get(lost, 0);
+	if (why)
+		assert_string_equal(json_string_or(row, "why", ""), why);
+	return json_bool_or(row, "regression", false);
+}
+
+static void all_trials_say_whether_a_load_was_lost(void **state)
+{
+	static const struct {
+		double a_ns, b_ns[3]; /* of b's rounds; negative: it failed, 0: taken back */
+		const char *why;      /* NULL: it is in both, or in neither */
+		bool regression;
+	} cases[] = {
+		{100, {-100, 100, 100}, NULL, false},
+		{100, {0, -100, -100}, "broke in 1", true},
+		{100, {-100, -100, -100}, "broke in 0", true},
+		{100, {0, 0, 0}, "none of its rounds was finished", false},
+		{-100, {-100, -100, -100}, NULL, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct made a, b;
+
+		begin(&a, "a", "{}");
+		begin(&b, "b", "{}");
+		for (int round = 0; round < 3; round++) {
+			double ns = cases[i].b_ns[round];
+			char why[32];
+
+			(void)snprintf(why, sizeof(why), ",\"why\":\"broke in %d\"", round);
+			put(&a, "g", "native", "l", round, cases[i].a_ns, "");
+			put(&b, "g", "native", "l", round, ns == 0 ? 100 : ns, why);
+			if (ns == 0)
+				take_back(&b, round);
+		}
+		assert_int_equal(is_regression(&a, &b, cases[i].why), cases[i].regression);
+	}
+}
+
+static void what_failed_before_and_is_not_there_now_is_no_loss(void **state)
+{
+	struct made a, b;
+
+	(void)state;
+	begin(&a, "a", "{}");
+	begin(&b, "b", "{}");
+	put(&a, "g", "native", "l", 0, -100, "");
+	assert_false(is_regression(&a, &b, NULL));
+}
+
+static void another_accelerator_is_no_regression(void **state)
+{
+	static const char *const of[] = {",\"instance\":{\"accel\":\"tcg\"}",
+					 ",\"instance\":{\"accel\":\"kvm\"}"};
+	cleanup_json json_t *comparison = NULL;
+	struct made a, b;
+
+	(void)state;
+	begin(&a, "a", "{}");
+	begin(&b, "b", "{}");
+	for (int i = 0; i < 3; i++) {
+		put(&a, "g", "vm", "l", i, 100, of[0]);
+		put(&b, "g", "vm", "l", i, i == 0 ? -100 : 100, of[1]);
+	}
+	comparison = compared(&a, &b, &all);
+	assert_int_equal(json_array_size(json_object_get(comparison, "not_in_both")), 2);
+	assert_int_equal(json_u64_or(comparison, "regressions", 1), 0);
+}
+
 static void a_campaign_that_is_nonsense_takes_the_usual_effect(void **state)
 {
 	static const char *const effects[] = {"-1", "0", "1e300", "\"x\"", "null"};
@@ -358,6 +444,9 @@ int main(void)
 		cmocka_unit_test(machines_are_told_apart),
 		cmocka_unit_test(other_machines_are_refused),
 		cmocka_unit_test(what_fails_now_is_a_regression),
+		cmocka_unit_test(all_trials_say_whether_a_load_was_lost),
+		cmocka_unit_test(what_failed_before_and_is_not_there_now_is_no_loss),
+		cmocka_unit_test(another_accelerator_is_no_regression),
 		cmocka_unit_test(a_campaign_that_is_nonsense_takes_the_usual_effect),
 		cmocka_unit_test(figures_are_written_for_people),
 	};

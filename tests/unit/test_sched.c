@@ -8,7 +8,6 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
-#include <math.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -65,40 +64,42 @@ static void assert_whole(const json_t *seen)
 	assert_int_equal(in_flight(seen), begun > ended ? begun - ended : 0);
 }
 
-/* What the child knows by itself, in memory of both. */
-static struct {
-	long voluntary, involuntary;
-	uint64_t slept_ns, waited_ns;
-} * known;
+/* What the kernel itself counts of a task. */
+struct told {
+	uint64_t voluntary, involuntary, waited_ns;
+};
 
-/* Field 2 of schedstat: how long it has waited for a CPU (sched-stats.rst). */
-static uint64_t waited_ns(void)
+static uint64_t number_after(const char *text, const char *words)
 {
-	char text[128] = "";
-	char *at;
-	int fd = open("/proc/self/schedstat", O_RDONLY | O_CLOEXEC);
+	const char *at = strstr(text, words);
 
-	(void)!read(fd, text, sizeof(text) - 1);
-	(void)close(fd);
+	assert_non_null(at);
+	return strtoull(at + strlen(words), NULL, 10);
+}
+
+static struct told told_of(pid_t pid)
+{
+	char path[64], text[4096], *at;
+	struct told told;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	assert_true(fd_read_file_quiet(AT_FDCWD, path, text, sizeof(text)) > 0);
+	told.voluntary = number_after(text, "\nvoluntary_ctxt_switches:");
+	told.involuntary = number_after(text, "\nnonvoluntary_ctxt_switches:");
+	(void)snprintf(path, sizeof(path), "/proc/%d/schedstat", pid);
+	assert_true(fd_read_file_quiet(AT_FDCWD, path, text, sizeof(text)) > 0);
+	/* Field 2: how long it has waited for a CPU (sched-stats.rst). */
 	(void)strtoull(text, &at, 10);
-	return strtoull(at, NULL, 10);
+	told.waited_ns = strtoull(at, NULL, 10);
+	return told;
 }
 
 static void part_sleep(void)
 {
 	const struct timespec nap = {.tv_nsec = 2000000};
-	struct rusage before, after;
-	uint64_t waited = waited_ns(), begin;
 
-	(void)getrusage(RUSAGE_SELF, &before);
-	begin = clock_now_ns();
 	for (int i = 0; i < SLEEPS; i++)
 		(void)nanosleep(&nap, NULL);
-	known->slept_ns = clock_now_ns() - begin;
-	(void)getrusage(RUSAGE_SELF, &after);
-	known->voluntary = after.ru_nvcsw - before.ru_nvcsw;
-	known->involuntary = after.ru_nivcsw - before.ru_nivcsw;
-	known->waited_ns = waited_ns() - waited;
 }
 
 static json_t *watch(void (*part)(void))
@@ -109,28 +110,58 @@ static json_t *watch(void (*part)(void))
 	return seen;
 }
 
+/* The child sleeps at both snapshots, so that what is between them is between two readings of its
+ * account too, however busy the machine is. */
+static json_t *watch_account(void (*part)(void), struct told *ret, uint64_t *ret_wall_ns)
+{
+	struct collector *collector;
+	struct told before, after;
+	struct scene scene;
+	uint64_t begin;
+	json_t *seen;
+
+	scene_open(&scene, 0, NULL);
+	collector = scene_attach(&scene, "sched");
+	begin = clock_now_ns(); /* of the wait, too, which the first snapshot finds begun */
+	scene_start(&scene, part);
+	scene_settle(&scene);
+	before = told_of(scene.pid);
+	scene_perform(&scene);
+	*ret_wall_ns = clock_now_ns() - begin;
+	after = told_of(scene.pid);
+	scene_end(&scene);
+	seen = scene_read(collector);
+	scene_close(&scene);
+	*ret = (struct told){after.voluntary - before.voluntary,
+			     after.involuntary - before.involuntary,
+			     after.waited_ns - before.waited_ns};
+	return seen;
+}
+
 static void sleeps_are_counted_and_timed(void **state)
 {
-	json_t *seen = watch(part_sleep);
-	uint64_t all = json_u64_or(seen, "switches", 0), slept = off(seen, "sleep", "n");
+	struct told told;
+	uint64_t wall_ns, off_ns;
+	json_t *seen = watch_account(part_sleep, &told, &wall_ns);
 
 	(void)state;
-	/* The naps, and the wait for what begins and what ends the part. Who is preempted on the
-	 * way to a nap may find its time over, and has not slept. */
-	assert_true(slept <= SLEEPS + 4);
-	assert_true(slept + off(seen, "preempted", "n") >= SLEEPS);
-	assert_true(off(seen, "sleep", "sum_ns") + off(seen, "preempted", "sum_ns") >=
-		    SLEEPS * 2000000UL);
-	assert_in_range(all, known->voluntary + known->involuntary,
-			known->voluntary + known->involuntary + 4);
-	assert_in_range(off(seen, "preempted", "n"), known->involuntary, known->involuntary + 4);
-	/* One where there was no room for when it left before the first snapshot, and one where it
-	 * was still on its way to its wait then. */
-	assert_in_range(in_flight(seen), 0, 2);
+	assert_whole(seen);
+	assert_int_equal(json_u64_or(seen, "switches", 0), told.voluntary + told.involuntary);
+	assert_int_equal(off(seen, "preempted", "n"), told.involuntary);
+	/* One may have begun before the first snapshot, where there was no room for when. */
+	assert_in_range(in_flight(seen), 0, 1);
+	assert_int_equal(off(seen, "sleep", "n") + off(seen, "iowait", "n") +
+				 off(seen, "memstall", "n") + in_flight(seen),
+			 told.voluntary);
+	/* Who is preempted, or whose machine is elsewhere, on the way to a nap may find its time
+	 * over, and has not slept. */
+	assert_true(off(seen, "sleep", "n") >= SLEEPS / 2);
+	off_ns = off(seen, "sleep", "sum_ns") + off(seen, "preempted", "sum_ns");
+	assert_true(off_ns >= SLEEPS / 2 * 2000000UL);
+	assert_true(off_ns <= wall_ns);
 	/* Each nap ends in a wait for the CPU. */
-	assert_true(queue(seen, "n") >= slept - 4);
-	assert_true(fabs((double)queue(seen, "sum_ns") - (double)known->waited_ns) <=
-		    0.05 * (double)known->waited_ns + 2e6);
+	assert_true(queue(seen, "n") >= off(seen, "sleep", "n"));
+	assert_int_equal(queue(seen, "sum_ns"), told.waited_ns);
 	json_decref(seen);
 }
 
@@ -185,7 +216,7 @@ static void a_spinner_s_throttling_is_what_the_group_s_file_says(void **state)
 	struct collector *cpu, *sched;
 	struct scene scene;
 	json_t *files, *seen;
-	double throttled, by_file;
+	double throttled, preempted, by_file;
 	uint64_t periods;
 
 	(void)state;
@@ -201,19 +232,23 @@ static void a_spinner_s_throttling_is_what_the_group_s_file_says(void **state)
 	/* One thread: each throttled period is one time off the CPU, or part of a long one. */
 	periods = json_u64_or(files, "nr_throttled", 0);
 	assert_in_range(off(seen, "throttled", "n"), 1, periods + 1);
-	assert_in_range(periods, 1,
-			periods_in(json_object_get(json_object_get(seen, "off_cpu"), "throttled"),
+	assert_in_range(
+		periods, 1,
+		periods_in(json_object_get(json_object_get(seen, "off_cpu"), "throttled"),
+			   PERIOD_NS) +
+			periods_in(json_object_get(json_object_get(seen, "off_cpu"), "preempted"),
 				   PERIOD_NS) +
-				1);
+			1);
 	throttled = (double)off(seen, "throttled", "sum_ns") / 1e3;
+	preempted = (double)off(seen, "preempted", "sum_ns") / 1e3;
 	by_file = (double)json_u64_or(files, "throttled_us", 0);
-	/* Within 3 %, and the waits for a CPU after each, which the group's file does not know. */
-	print_message(
-		"throttled %.0f us, by the file %.0f us, preempted %llu us, moved %llu times\n",
-		throttled, by_file, (unsigned long long)off(seen, "preempted", "sum_ns") / 1000,
-		(unsigned long long)json_u64_or(seen, "migrations", 0));
+	print_message("throttled %.0f us, by the file %.0f us, preempted %.0f us\n", throttled,
+		      by_file, preempted);
+	/* Within 3 %. Since Linux 6.18 a task goes on to user space before it is stopped, where its
+	 * group's file counts already: on a busy machine it can be preempted until then. */
 	assert_true(by_file > 0);
-	assert_true(throttled >= 0.97 * by_file);
+	assert_true(throttled >= 0.5 * by_file && throttled + preempted >= 0.97 * by_file);
+	/* The file does not know of the waits for a CPU after each. */
 	assert_true(throttled <= 1.03 * by_file + (double)queue(seen, "sum_ns") / 1e3 + 5e3);
 	json_decref(files);
 	json_decref(seen);
@@ -241,6 +276,66 @@ static void two_on_one_cpu_wait_for_each_other(void **state)
 	assert_true(off(seen, "preempted", "n") >= 4);
 	assert_true(off(seen, "preempted", "sum_ns") >= 200 * NS_PER_MS);
 	assert_true(queue(seen, "sum_ns") >= 200 * NS_PER_MS);
+	json_decref(seen);
+}
+
+/* Of the one who is moved. */
+static struct told *told_by_part;
+
+static void spin(uint64_t ns)
+{
+	for (uint64_t end = clock_now_ns() + ns; clock_now_ns() < end;)
+		;
+}
+
+static void stay_on(pid_t pid, int cpu)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	(void)sched_setaffinity(pid, sizeof(one), &one);
+}
+
+/* The other one waits for the CPU that we spin on, until it is moved to the other, where it is
+ * soon on. */
+static void part_move_who_waits(void)
+{
+	pid_t other;
+
+	stay_on(0, 0);
+	other = fork();
+	if (other == 0) {
+		(void)setpriority(PRIO_PROCESS, 0, 19);
+		(void)raise(SIGSTOP);
+		spin(200 * NS_PER_MS);
+		(void)pause();
+	}
+	(void)waitpid(other, NULL, WUNTRACED);
+	(void)kill(other, SIGCONT);
+	for (int i = 0; i < 5; i++) {
+		stay_on(other, 0);
+		spin(20 * NS_PER_MS);
+		stay_on(other, 1);
+		spin(5 * NS_PER_MS);
+	}
+	scene_await_sleep(other);
+	*told_by_part = told_of(other);
+}
+
+static void who_is_moved_while_it_waits_has_waited_before(void **state)
+{
+	struct told told;
+	uint64_t wall_ns;
+	json_t *seen;
+
+	(void)state;
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		skip();
+	seen = watch_account(part_move_who_waits, &told, &wall_ns);
+	assert_whole(seen);
+	assert_true(told_by_part->waited_ns > 0);
+	assert_int_equal(queue(seen, "sum_ns"), told.waited_ns + told_by_part->waited_ns);
 	json_decref(seen);
 }
 
@@ -321,9 +416,9 @@ static void others_are_not_seen_and_programs_are_unloaded(void **state)
 static int share_memory(void **state)
 {
 	(void)state;
-	known = mmap(NULL, sizeof(*known), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-		     0);
-	return known == MAP_FAILED;
+	told_by_part = mmap(NULL, sizeof(*told_by_part), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	return told_by_part == MAP_FAILED;
 }
 
 int main(void)
@@ -333,6 +428,8 @@ int main(void)
 		cmocka_unit_test_teardown(a_spinner_s_throttling_is_what_the_group_s_file_says,
 					  scene_teardown),
 		cmocka_unit_test_teardown(two_on_one_cpu_wait_for_each_other, scene_teardown),
+		cmocka_unit_test_teardown(who_is_moved_while_it_waits_has_waited_before,
+					  scene_teardown),
 		cmocka_unit_test_teardown(a_sleep_that_goes_on_is_in_flight, scene_teardown),
 		cmocka_unit_test_teardown(moves_between_cpus_are_counted, scene_teardown),
 		cmocka_unit_test_teardown(others_are_not_seen_and_programs_are_unloaded,

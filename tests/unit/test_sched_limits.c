@@ -38,14 +38,6 @@ static void limit_memory(const struct cgroup *cgroup)
 	assert_int_equal(fd_write_file(fd, "memory.swap.max", "0", NULL), 0);
 }
 
-static uint64_t cpu_ns(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
-}
-
 /* Beyond the mark each further page is waited for. On one CPU: the pressure file weighs what it has
  * of several (collect_percpu_times, kernel/sched/psi.c). */
 static void part_exceed(void)
@@ -60,7 +52,7 @@ static void part_exceed(void)
 	(void)madvise(p, size, MADV_NOHUGEPAGE);
 	for (size_t i = 0; i < size; i += 4096)
 		((volatile char *)p)[i] = 1;
-	known->cpu_ns = cpu_ns();
+	known->cpu_ns = scene_cpu_ns();
 }
 
 static void being_slowed_by_memory_high_is_what_the_pressure_file_says(void **state)
@@ -115,14 +107,14 @@ static void part_write(void)
 {
 	int fd = open(io_path, O_WRONLY | O_DIRECT | O_CLOEXEC);
 	void *buf = mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	uint64_t begin = clock_now_ns(), cpu = cpu_ns();
+	uint64_t begin = clock_now_ns(), cpu = scene_cpu_ns();
 
 	if (fd < 0 || buf == MAP_FAILED)
 		return;
 	for (unsigned int i = 0; i < 3; i++)
 		(void)!pwrite(fd, buf, MIB, i * MIB);
 	known->wall_ns = clock_now_ns() - begin;
-	known->cpu_ns = cpu_ns() - cpu;
+	known->cpu_ns = scene_cpu_ns() - cpu;
 }
 
 /* A file on a disk that can be limited; -1: there is none. */

@@ -205,8 +205,8 @@ static void a_guest_that_hangs_ends_at_the_deadline(void **state)
 	assert_int_equal(scene_disks(), 0);
 }
 
-/* The vCPU ran and waited no longer than there was time, and QEMU's group used what all of its
- * threads did. */
+/* The vCPU ran and waited no longer than there was time (less, where we ourselves had to wait for a
+ * CPU), and QEMU's group used what all of its threads did. */
 static void check_vcpus(const json_t *seen)
 {
 	const json_t *vcpus = json_object_get(seen, "vcpus"), *cpu = json_object_get(seen, "cpu");
@@ -220,7 +220,7 @@ static void check_vcpus(const json_t *seen)
 		double both = json_double_or(t, "run_ns", 0) + json_double_or(t, "wait_ns", 0);
 
 		assert_true(json_double_or(t, "run_ns", 0) > 0);
-		assert_true(both > 0.5 * wall && both < 1.05 * wall);
+		assert_true(both < 1.05 * wall);
 	}
 	assert_true(json_double_or(turns, "wall_ns", 0) >= 1e9);
 	assert_true(json_double_or(turns, "wall_ns", 0) < json_double_or(vcpus, "wall_ns", 0));
@@ -354,16 +354,19 @@ static void a_balloon_holds_the_guest_down_to_its_memory(void **state)
 		"{\"boot\": \"restore\", \"accel\": \"tcg\", \"balloon\": \"on\"}", &limits);
 	struct qemu *qemu = &((struct vm *)machine)->boot.guest.qemu;
 	json_t *d = machine->ops->describe(machine);
-	uint64_t soon = clock_now_ns() + NS_PER_S / 2, bytes = 0;
 	struct tare_err err = {0};
+	uint64_t bytes = 0;
 
 	(void)state;
 	assert_int_equal(json_u64_or(d, "memory_bytes", 0), 256 << 20);
 	assert_int_equal(json_u64_or(json_object_get(d, "limits"), "memory", 0), 160 << 20);
 	assert_int_equal(json_u64_or(json_object_get(d, "balloon"), "actual_bytes", 0), 160 << 20);
 	json_decref(d);
-	assert_int_equal(qmp_run(qemu->qmp, "stop", NULL, soon, NULL, NULL), 0);
-	assert_int_equal(balloon_hold_down(qemu, 128 << 20, soon, &bytes, &err), -ETIME);
+	assert_int_equal(
+		qmp_run(qemu->qmp, "stop", NULL, clock_now_ns() + 30 * NS_PER_S, NULL, NULL), 0);
+	assert_int_equal(
+		balloon_hold_down(qemu, 128 << 20, clock_now_ns() + NS_PER_S / 2, &bytes, &err),
+		-ETIME);
 	assert_non_null(strstr(err.msg, "until it has 128 MiB, and still has 160 MiB"));
 	assert_int_equal(bytes, 160 << 20);
 }

@@ -32,7 +32,7 @@ static int take_reprobe(void *options, const char *text, struct tare_err *err)
 }
 
 static const struct command_option doctor_options[] = {
-	{"deep", 0, NULL, "also boot a guest (seconds)", take_deep},
+	{"deep", 0, NULL, "also boot guests (seconds)", take_deep},
 	{"reprobe", 0, NULL,
 	 "forget what is known of KVM, and try it anew, with a boot where we are root (up to 15 s)",
 	 take_reprobe},
@@ -183,7 +183,7 @@ static int run_doctor(const struct command *command, int argc, char **argv)
 
 const struct command command_doctor = {
 	.name = "doctor",
-	.usage = "[containers|vm|ebpf|perf|noise|storage|tools]...",
+	.usage = "[containers|vm|uml|ebpf|perf|noise|storage|tools]...",
 	.summary = "what this machine can do, what disturbs a measurement, what to do about it",
 	.details = "Each check is done, not looked up. + works, ! works but something is lost, x "
 		   "does not work;\n-> says what to type. Nothing is changed. Exit: 1 when a group "

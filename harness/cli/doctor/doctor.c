@@ -10,6 +10,7 @@
 const struct doctor_group doctor_groups[] = {
 	{"containers", "boxes on this kernel, and limits", doctor_containers},
 	{"vm", "guests", doctor_vm},
+	{"uml", "guests by User-Mode Linux", doctor_uml},
 	{"ebpf", "collectors that trace", doctor_ebpf},
 	{"perf", "the collector counters", doctor_perf},
 	{"noise", "what disturbs timing", doctor_noise},

@@ -16,7 +16,7 @@ enum doctor_state {
 struct doctor {
 	struct places *places; /* open when we are root */
 	bool root;
-	bool deep;         /* also what takes long: boots a guest */
+	bool deep;         /* also what takes long: boots guests */
 	bool reprobe;      /* forget what is known of KVM, and find it out anew */
 	const char *group; /* of the check that is at work */
 	json_t *checks;    /* [{"group", "name", "state", "finding", "advice"}] */
@@ -36,8 +36,12 @@ const char *doctor_state_name(enum doctor_state state);
 /* The worst that was found in a group. */
 enum doctor_state doctor_worst(const struct doctor *doctor, const char *group);
 
+/* Boot a guest of that machine. accel NULL: it has no such option. */
+void doctor_boot(struct doctor *doctor, const char *machine_name, const char *accel);
+
 void doctor_containers(struct doctor *doctor);
 void doctor_vm(struct doctor *doctor);
+void doctor_uml(struct doctor *doctor);
 void doctor_ebpf(struct doctor *doctor);
 void doctor_perf(struct doctor *doctor);
 void doctor_noise(struct doctor *doctor);

@@ -16,7 +16,6 @@
 
 #define UNDER_TCG "guests run under TCG, whose timing says nothing of KVM"
 
-/* accel NULL: of a machine that has no such option. */
 static int open_guest(struct doctor *doctor, const struct machine_ops *ops, const char *accel,
 		      struct machine **ret, struct tare_err *err)
 {
@@ -131,8 +130,7 @@ static void check_image(struct doctor *doctor)
 		doctor_say(doctor, DOCTOR_OK, "image", NULL, "%zu in the cache", n);
 }
 
-static void check_boot(struct doctor *doctor, const char *machine_name, const char *accel,
-		       const char *what, enum doctor_state unless)
+void doctor_boot(struct doctor *doctor, const char *machine_name, const char *accel)
 {
 	const struct machine_ops *ops;
 	struct tare_err why = {0};
@@ -143,11 +141,11 @@ static void check_boot(struct doctor *doctor, const char *machine_name, const ch
 	if (machine_find(machine_name, &ops, NULL) < 0)
 		return;
 	if (open_guest(doctor, ops, accel, &machine, &why) < 0) {
-		doctor_say(doctor, unless, what, NULL, "%s", why.msg);
+		doctor_say(doctor, DOCTOR_BLOCKED, "boot", NULL, "%s", why.msg);
 		return;
 	}
 	described = ops->describe(machine);
-	doctor_say(doctor, DOCTOR_OK, what, NULL, "kernel %s under %s answered after %.1f s",
+	doctor_say(doctor, DOCTOR_OK, "boot", NULL, "kernel %s under %s answered after %.1f s",
 		   json_string_or(described, "kernel", "?"),
 		   json_string_or(described, "accel", "?"),
 		   (double)(clock_now_ns() - begun) / NS_PER_S);
@@ -160,9 +158,6 @@ void doctor_vm(struct doctor *doctor)
 	struct tare_err why = {0};
 	char qemu[256];
 
-	/* User-Mode Linux needs no QEMU. */
-	if (doctor->deep && doctor->root)
-		check_boot(doctor, "uml", NULL, "uml", DOCTOR_DEGRADED);
 	if (machine_find("vm", &ops, &why) < 0 || qemu_find(qemu, sizeof(qemu), &why) < 0) {
 		doctor_say(doctor, DOCTOR_BLOCKED, "qemu", "apt install qemu-system-x86", "%s",
 			   why.msg);
@@ -177,5 +172,5 @@ void doctor_vm(struct doctor *doctor)
 		return;
 	}
 	if (doctor->deep)
-		check_boot(doctor, "vm", "auto", "boot", DOCTOR_BLOCKED);
+		doctor_boot(doctor, "vm", "auto");
 }

@@ -22,19 +22,22 @@
 #define UML_USER 0x74617265u /* "tare": far from what anybody gives to people or containers */
 
 /* The guest's memory is a file, mapped executable: on a disk it would be written back for ever. */
-static const char *memory_folder(void)
+const char *uml_memory_folder(bool *ret_swift)
 {
-	static const char best[] = "/dev/shm";
+	const char *folder = "/dev/shm";
 	struct statfs fs;
 
-	return statfs(best, &fs) == 0 && fs.f_type == TMPFS_MAGIC && !(fs.f_flags & ST_NOEXEC)
-		       ? best
-		       : "/tmp";
+	if (statfs(folder, &fs) < 0 || fs.f_type != TMPFS_MAGIC || (fs.f_flags & ST_NOEXEC))
+		folder = "/tmp";
+	*ret_swift = statfs(folder, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
+	return folder;
 }
 
 static char *folder_of(const char *name)
 {
-	return text_format("%s/%s.uml", memory_folder(), name);
+	bool swift;
+
+	return text_format("%s/%s.uml", uml_memory_folder(&swift), name);
 }
 
 int uml_remove_folder(const char *name, struct tare_err *err)

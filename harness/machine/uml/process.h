@@ -16,5 +16,7 @@ struct tare_err;
 int uml_start(struct qemu *ret, const struct qemu_config *config, uint64_t deadline_ns,
 	      struct tare_err *err);
 
+/* Where the guests' memory is, as files; *ret_swift: on no disk. */
+const char *uml_memory_folder(bool *ret_swift);
 /* Remove what it made. */
 int uml_remove_folder(const char *name, struct tare_err *err);

@@ -10,8 +10,9 @@
 #include "machine/vm/qemu.h"
 #include "machine/vm/qmp.h"
 
-#define MIB      (1ULL << 20)
-#define PAUSE_NS 5000000
+#define MIB       (1ULL << 20)
+#define PAUSE_NS  5000000
+#define ANSWER_NS (10 * NS_PER_S)
 
 int balloon_read(const struct qemu *qemu, uint64_t deadline_ns, uint64_t *ret_bytes,
 		 struct tare_err *err)
@@ -29,7 +30,7 @@ int balloon_hold_down(struct qemu *qemu, uint64_t bytes, uint64_t deadline_ns, u
 {
 	const struct timespec pause = {.tv_nsec = PAUSE_NS};
 	/* That QEMU does not answer is another thing than that the guest does not come down. */
-	uint64_t answer_ns = deadline_ns + NS_PER_S;
+	uint64_t answer_ns = deadline_ns + ANSWER_NS;
 	int r = qmp_run(qemu->qmp, "balloon", json_pack("{so}", "value", json_u64(bytes)),
 			answer_ns, NULL, err);
 

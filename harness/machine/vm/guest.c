@@ -19,7 +19,8 @@
 #include "machine/vm/snapshot.h"
 
 #define KILL_TIMEOUT_MS  10000
-#define END_GRACE_NS     (500 * NS_PER_MS)
+/* Beyond the close of its sockets, until its memory is given back. */
+#define END_GRACE_NS     (5 * NS_PER_S)
 /* Fits into what a line holds (N_TTY_BUF_SIZE, 4096) without holding its sender up, see stdio.h. */
 #define LINE_MESSAGE_MAX 3500
 
