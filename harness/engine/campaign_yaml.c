@@ -176,6 +176,12 @@ static int take_observer(struct campaign_reader *reader, const char *name, const
 	return reader_yes(reader, name, value, &reader->campaign->observer);
 }
 
+static int take_self_test(struct campaign_reader *reader, const char *name,
+			  const yaml_node_t *value)
+{
+	return reader_yes(reader, name, value, &reader->campaign->self_test);
+}
+
 static int take_rootfs(struct campaign_reader *reader, const char *name, const yaml_node_t *value)
 {
 	struct tare_err why = {0};
@@ -234,12 +240,19 @@ static int take_groups(struct campaign_reader *reader, const char *name, const y
 }
 
 static const struct campaign_key campaign_keys[] = {
-	{"groups", take_groups},       {"slice", take_slice},
-	{"passes", take_passes},       {"seed", take_seed},
-	{"precision", take_precision}, {"time-budget", take_time_budget},
-	{"effect", take_effect},       {"baseline", take_baseline},
-	{"ladder", take_ladder},       {"observer", take_observer},
-	{"rootfs-mode", take_rootfs},  {NULL, NULL},
+	{"groups", take_groups},
+	{"slice", take_slice},
+	{"passes", take_passes},
+	{"seed", take_seed},
+	{"precision", take_precision},
+	{"time-budget", take_time_budget},
+	{"effect", take_effect},
+	{"baseline", take_baseline},
+	{"ladder", take_ladder},
+	{"observer", take_observer},
+	{"self-test", take_self_test},
+	{"rootfs-mode", take_rootfs},
+	{NULL, NULL},
 };
 
 static int read_document(struct campaign_reader *reader)

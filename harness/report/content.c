@@ -183,10 +183,10 @@ void content_method(struct content *c)
 int content_write(struct content *c, struct tare_err *err)
 {
 	static int (*const parts[])(struct content *, struct tare_err *) = {
-		content_first_screen, content_ladder,   content_loads,       content_syscalls,
-		content_exits,        content_counters, content_limits,      content_same_limit,
-		content_sched,        content_startup,  content_boundaries,  content_idle,
-		content_observer,     content_validity, content_differences,
+		content_first_screen, content_ladder,    content_loads,      content_syscalls,
+		content_exits,        content_counters,  content_limits,     content_same_limit,
+		content_sched,        content_startup,   content_boundaries, content_idle,
+		content_observer,     content_self_test, content_validity,   content_differences,
 	};
 	cleanup_free char *title =
 		text_format("tare: %s", json_string_or(c->summary, "run", "a run"));

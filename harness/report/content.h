@@ -31,6 +31,9 @@ int content_boundaries(struct content *c, struct tare_err *err);
 int content_idle(struct content *c, struct tare_err *err);
 int content_exits(struct content *c, struct tare_err *err);
 int content_counters(struct content *c, struct tare_err *err);
+int content_self_test(struct content *c, struct tare_err *err);
+/* Its figures in a sentence for the first screen; nothing where there was none. */
+void content_put_self_test(const struct content *c, FILE *out);
 int content_observer(struct content *c, struct tare_err *err);
 int content_validity(struct content *c, struct tare_err *err);
 int content_differences(struct content *c, struct tare_err *err);

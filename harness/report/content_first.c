@@ -173,6 +173,7 @@ static int say_answer(struct content *c, struct tare_err *err)
 		(void)fprintf(out, "No environment can be compared with the baseline %s. ",
 			      run_baseline(c->run));
 	put_counts_answer(out, c);
+	content_put_self_test(c, out);
 	put_validity_answer(out, c);
 	if (fclose(out) != 0)
 		return err_set(err, ENOMEM, "out of memory");

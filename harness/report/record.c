@@ -188,9 +188,10 @@ static void keep(json_t *into, const json_t *from, const char *const *keys)
 /* What the summary and the plots look up later; not the columns, which have become arrays. */
 static json_t *without_columns(const json_t *record)
 {
-	static const char *const keys[] = {"trial",           "why",    "sha256",   "collectors",
-					   "host_collectors", "span",   "spans",    "instance",
-					   "validity",        "stolen", "limit_at", NULL};
+	static const char *const keys[] = {
+		"trial",           "why",      "sha256", "collectors", "self_test",
+		"host_collectors", "span",     "spans",  "instance",   "validity",
+		"stolen",          "limit_at", NULL};
 	static const char *const load_keys[] = {"ops",      "lead_in", "turns", "figures",
 						"programs", "exit",    NULL};
 	json_t *rest = json_object(), *load = json_object();

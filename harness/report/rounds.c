@@ -111,6 +111,23 @@ size_t rounds_ratio(const struct run *run, const struct run_cell *cell, const st
 	return n;
 }
 
+size_t rounds_twin_ratio(const struct run *run, const struct run_cell *twin,
+			 const struct run_cell *base, double *x)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < twin->n_trials; i++) {
+		const struct run_trial *a = &run->twins->trials[twin->trials[i]];
+		const struct run_trial *b = run_trial_of_round(run, base, a->round);
+
+		if (!run_trial_counts(a) || !b)
+			continue;
+		x[n] = log_ratio_time(a, b, NULL);
+		n += isfinite(x[n]);
+	}
+	return n;
+}
+
 static const json_t *seen_by(const struct run_trial *trial, const char *collector)
 {
 	return json_object_get(json_object_get(trial->record, "collectors"), collector);

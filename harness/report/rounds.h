@@ -22,6 +22,10 @@ json_t *rounds_figures(const struct run *run, const struct run_cell *cell);
  * rounds in which both ran, but never in the same pass; both may be NULL. */
 size_t rounds_ratio(const struct run *run, const struct run_cell *cell, const struct run_cell *base,
 		    double quantile, double *x, double *pairs, size_t *unpaired);
+/* The same of the time of an operation, for a cell of the run's self-test against one of the run.
+ */
+size_t rounds_twin_ratio(const struct run *run, const struct run_cell *twin,
+			 const struct run_cell *base, double *x);
 
 /* What the kernel saw of limits at work. */
 struct rounds_limit {

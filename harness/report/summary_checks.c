@@ -103,5 +103,8 @@ int summary_add_checks(const struct run *run, json_t *summary, struct tare_err *
 		json_object_foreach(seen, name, one) count_losses(env, name, one, validity);
 		json_object_foreach(outside, name, one) count_losses(env, name, one, validity);
 	}
+	for (size_t i = 0; run->twins && i < run->twins->n_trials; i++)
+		if (!run->twins->trials[i].superseded)
+			count_failure(run->twins, &run->twins->trials[i], failures);
 	return 0;
 }
