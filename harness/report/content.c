@@ -12,8 +12,11 @@
 
 const char *content_env(const struct content *c, const json_t *row)
 {
-	const char *label = json_string_or(row, "env", "?");
+	return content_label(c, json_string_or(row, "env", "?"));
+}
 
+const char *content_label(const struct content *c, const char *label)
+{
 	for (size_t i = 0; i < c->run->n_envs; i++) {
 		if (strcmp(c->run->envs[i].label, label) == 0)
 			return c->run->envs[i].shown;

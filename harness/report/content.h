@@ -41,6 +41,7 @@ void content_method(struct content *c);
 
 /* The label with what must be said with it: "vm (TCG, emulated)", "uml (User-Mode Linux)". */
 const char *content_env(const struct content *c, const json_t *row);
+const char *content_label(const struct content *c, const char *label);
 /* Both rows have the same text there. */
 bool content_is_same(const json_t *a, const json_t *b, const char *key);
 /* "pread,size=4K"; buf is given back. */

@@ -7,14 +7,16 @@
 #include "base/json.h"
 #include "report/content.h"
 
-/* "2 of 24 (8.3 %, 95 % interval 1.0 to 27.0 %)" */
+/* "2 of 24 comparisons (8 %, 95 % interval 1 to 27 %)" */
 static char *share(const json_t *tally, char *buf, size_t size)
 {
 	const json_t *ci = json_object_get(tally, "ci");
 
-	(void)snprintf(buf, size, "%llu of %llu (%.0f %%, 95 %% interval %.0f to %.0f %%)",
+	(void)snprintf(buf, size,
+		       "%llu of %llu comparison%s (%.0f %%, 95 %% interval %.0f to %.0f %%)",
 		       (unsigned long long)json_u64_or(tally, "found", 0),
 		       (unsigned long long)json_u64_or(tally, "comparisons", 0),
+		       json_u64_or(tally, "comparisons", 0) == 1 ? "" : "s",
 		       100 * json_double_or(tally, "share", 0),
 		       100 * json_number_value(json_array_get(ci, 0)),
 		       100 * json_number_value(json_array_get(ci, 1)));
@@ -41,18 +43,20 @@ void content_put_self_test(const struct content *c, FILE *out)
 	(void)fprintf(out, ". ");
 }
 
-static int add_row(struct table *t, const json_t *row, struct tare_err *err)
+static int add_row(const struct content *c, struct table *t, const json_t *row,
+		   struct tare_err *err)
 {
 	double asked = json_double_or(row, "slowdown_pct", 0);
 	const char *verdict = json_string_or(row, "verdict", "");
-	bool wrong =
-		asked > 0 ? strcmp(verdict, "slower") != 0 : json_bool_or(row, "excludes_1", false);
+	bool slower = strcmp(verdict, "slower") == 0;
+	bool called = slower || strcmp(verdict, "faster") == 0;
+	bool odd = json_bool_or(row, "excludes_1", false);
 	char text[RUN_NAME_MAX];
 	int r = table_row(t, err);
 
 	if (r < 0)
 		return r;
-	table_cell(t, 0, TONE_PLAIN, "%s", json_string_or(row, "of", ""));
+	table_cell(t, 0, TONE_PLAIN, "%s", content_label(c, json_string_or(row, "of", "")));
 	table_cell(t, 1, TONE_PLAIN, "%s", content_set(row, text, sizeof(text)));
 	table_cell(t, 2, TONE_PLAIN, "nothing");
 	if (asked > 0)
@@ -60,10 +64,10 @@ static int add_row(struct table *t, const json_t *row, struct tare_err *err)
 	table_cell(t, 3, TONE_PLAIN, "%s", content_ratio(row, text, sizeof(text)));
 	table_cell(t, 4, TONE_PLAIN, "%llu", (unsigned long long)json_u64_or(row, "rounds", 0));
 	table_cell(t, 5, TONE_PLAIN, "%s", verdict);
-	table_cell(t, 6, wrong ? TONE_BAD : TONE_GOOD, "%s",
-		   asked > 0 ? wrong ? "missed" : "found"
-		   : wrong   ? "false alarm"
-			     : "none");
+	if (asked > 0)
+		table_cell(t, 6, slower ? TONE_GOOD : TONE_BAD, slower ? "found" : "missed");
+	else if (odd)
+		table_cell(t, 6, TONE_BAD, called ? "false alarm" : "excludes 1");
 	return 0;
 }
 
@@ -84,21 +88,19 @@ int content_self_test(struct content *c, struct tare_err *err)
 		"In the same passes each environment took part once more under another label, and "
 		"the baseline also with time added to each operation, a share that is known. The "
 		"statistics do not know which they are. *False alarms*: the intervals of "
-		"equal environments exclude 1 in %s comparisons, where 5 %% are to be expected; "
+		"equal environments exclude 1 in %s, where 5 %% are to be expected; "
 		"%llu were called slower or faster.",
 		share(json_object_get(self_test, "false_alarms"), text, sizeof(text)),
 		(unsigned long long)json_u64_or(json_object_get(self_test, "false_alarms"),
 						"called", 0));
 	json_array_foreach(json_object_get(self_test, "power"), i, row)
 	{
-		doc_say(&c->doc,
-			"*Power*: a slowdown of %.3g %% was called slower in %s "
-			"comparisons.",
+		doc_say(&c->doc, "*Power*: a slowdown of %.3g %% was called slower in %s.",
 			json_double_or(row, "slowdown_pct", 0), share(row, text, sizeof(text)));
 	}
 	json_array_foreach(json_object_get(self_test, "rows"), i, row)
 	{
-		int r = add_row(&t, row, err);
+		int r = add_row(c, &t, row, err);
 
 		if (r < 0)
 			return r;
