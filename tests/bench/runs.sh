@@ -15,7 +15,9 @@ runs_begin() {
 }
 
 # runs_one FOLDER SECONDS ARGUMENT...: a run that takes so long, and its summary; unless it is there.
-# Many short rounds: starts differ from each other by more than the passes of a round do.
+# Many short rounds: starts differ from each other by more than the passes of a round do, and getting
+# players up and down takes only as long as 10 to 20 passes. In the same time 100 to 250 passes a round
+# give much the same intervals; with fewer, the median of forkexec is left to chance on a busy machine.
 runs_one() {
 	folder=$1 budget=$2
 	shift 2
@@ -23,7 +25,7 @@ runs_one() {
 	rm -rf "$folder"
 	echo "${folder##*/}" >&2
 	# shellcheck disable=SC2154 # of who sources this
-	if ! "$build/tare" run -q "$@" --slice 200us --passes 250 --rounds 100000 \
+	if ! "$build/tare" run -q "$@" --slice 200us --passes 150 --rounds 100000 \
 		--time-budget "${budget}s" -o "$folder" >"$work/said" 2>&1 ||
 		! "$build/tare" report -q -f csv "$folder" >>"$work/said" 2>&1; then
 		cat "$work/said" >&2
