@@ -173,8 +173,7 @@ static void env_choice_clear(struct env_choice *env)
 	*env = (struct env_choice){0};
 }
 
-/* Takes env over, also on failure. */
-static int append_env(struct env_list *list, struct env_choice *env, struct tare_err *err)
+int env_list_append(struct env_list *list, struct env_choice *env, struct tare_err *err)
 {
 	struct env_choice *items;
 
@@ -211,7 +210,7 @@ int args_parse_envs(const char *text, struct env_list *list, struct tare_err *er
 		if (r == 0)
 			r = fill_env(&env, &item, err);
 		if (r == 0)
-			r = append_env(list, &env, err);
+			r = env_list_append(list, &env, err);
 		else
 			env_choice_clear(&env);
 		if (r < 0)
@@ -303,11 +302,35 @@ char *load_choice_text(const struct load_choice *load)
 	return choice_text(load->name, load->params, NULL);
 }
 
+json_t *env_self_test_json(const struct env_choice *env)
+{
+	return env->twin_of[0] ? json_pack("{s:s, s:f}", "of", env->twin_of, "slowdown_pct",
+					   env->slowdown_pct)
+			       : NULL;
+}
+
 json_t *env_choice_to_json(const struct env_choice *env)
 {
-	return json_pack("{s:s, s:s, s:O, s:s, s:O}", "label", env->label, "machine", env->machine,
-			 "machine_options", env->machine_options, "box", env->box, "options",
-			 env->options);
+	return json_pack("{s:s, s:s, s:O, s:s, s:O, s:o*}", "label", env->label, "machine",
+			 env->machine, "machine_options", env->machine_options, "box", env->box,
+			 "options", env->options, "self_test", env_self_test_json(env));
+}
+
+static int read_self_test(const json_t *object, struct env_choice *env, struct tare_err *err)
+{
+	const json_t *twin = json_object_get(object, "self_test");
+	const char *of;
+	int r;
+
+	if (!twin)
+		return 0;
+	if ((r = json_read_string(twin, "of", &of, err)) < 0 ||
+	    (r = json_read_double(twin, "slowdown_pct", &env->slowdown_pct, err)) < 0)
+		return err_wrap(err, r, "'self_test'");
+	if (!text_is_label(of) || !(env->slowdown_pct >= 0))
+		return err_set(err, EBADMSG, "'self_test' names no environment, or no slowdown");
+	(void)snprintf(env->twin_of, sizeof(env->twin_of), "%s", of);
+	return 0;
 }
 
 static int read_env(const json_t *object, struct env_choice *env, struct tare_err *err)
@@ -335,7 +358,9 @@ static int read_env(const json_t *object, struct env_choice *env, struct tare_er
 	(void)snprintf(env->box, sizeof(env->box), "%s", box->name);
 	env->machine_options = json_deep_copy(machine_options);
 	env->options = json_deep_copy(options);
-	return env->machine_options && env->options ? 0 : err_set(err, ENOMEM, "out of memory");
+	if (!env->machine_options || !env->options)
+		return err_set(err, ENOMEM, "out of memory");
+	return read_self_test(object, env, err);
 }
 
 int env_choice_from_json(const json_t *object, struct env_choice *ret, struct tare_err *err)

@@ -20,6 +20,10 @@ struct env_choice {
 	char box[32];               /* "bare" */
 	json_t *machine_options;    /* {"accel": "tcg"}: checked, only what was given */
 	json_t *options;            /* of the box, likewise */
+	/* Of a self-test: the label of what this is once more, and by how much it is slowed down.
+	 */
+	char twin_of[ENV_LABEL_SIZE];
+	double slowdown_pct;
 };
 
 struct load_choice {
@@ -47,6 +51,8 @@ int args_parse_loads(const char *text, const json_t *described, struct load_list
  * nothing. */
 int args_parse_collectors(const char *text, json_t *list, struct tare_err *err);
 
+/* Takes env over, also on failure. -EEXIST: a label that the list has already. */
+int env_list_append(struct env_list *list, struct env_choice *env, struct tare_err *err);
 /* Into an empty list; of -ENOMEM it stays one. */
 int env_list_copy(struct env_list *ret, const struct env_list *list, struct tare_err *err);
 int load_list_copy(struct load_list *ret, const struct load_list *list, struct tare_err *err);
@@ -63,6 +69,8 @@ char *load_choice_text(const struct load_choice *load);
 /* As for loads; the label comes first where it is not the text itself. */
 char *env_choice_text(const struct env_choice *env);
 
-/* {"label", "machine", "machine_options", "box", "options"}, as in a manifest. */
+/* {"label", "machine", "machine_options", "box", "options"}, as in a manifest; of a self-test
+ * "self_test" too: {"of", "slowdown_pct"}. */
+json_t *env_self_test_json(const struct env_choice *env); /* NULL: it is none of a self-test */
 json_t *env_choice_to_json(const struct env_choice *env);
 int env_choice_from_json(const json_t *object, struct env_choice *ret, struct tare_err *err);

@@ -40,8 +40,9 @@ struct campaign {
 	double precision_pct;    /* 0: stop by rounds alone */
 	uint64_t time_budget_ns; /* 0: none */
 	double effect_pct;       /* the smallest effect of interest */
-	bool ladder;   /* the group's environments are steps, each compared with the one before */
-	bool observer; /* asked for, and not yet done: campaign_rotate_observers() */
+	bool ladder;    /* the group's environments are steps, each compared with the one before */
+	bool observer;  /* asked for, and not yet done: campaign_rotate_observers() */
+	bool self_test; /* asked for, and done by campaign_add_self_test() */
 	bool same_rootfs; /* rootfs-mode same: /work on the host is a disk as a guest's */
 	char baseline[ENV_LABEL_SIZE]; /* a label that every group of several environments has */
 };
@@ -52,7 +53,7 @@ struct campaign_flags {
 	bool ladder;                        /* the steps of a ladder; envs are what follows them */
 	char **envs, **loads, **collectors; /* as given, each NULL-ended */
 	struct limits limits;
-	bool has_mode, observer;
+	bool has_mode, observer, self_test;
 	enum trial_mode mode;
 	uint64_t rounds, rounds_per_instance, passes, slice_ns, solo_ns, sample_ns, time_budget_ns,
 		seed;

@@ -192,7 +192,12 @@ static int fill_from_flags(const struct campaign_flags *flags, const json_t *des
 	if (r < 0)
 		return r;
 	r = baseline_from_flags(flags, campaign, err);
-	return r < 0 ? r : campaign_check(campaign, err);
+	if (r == 0)
+		r = campaign_check(campaign, err);
+	campaign->self_test |= flags->self_test;
+	if (r == 0 && campaign->self_test)
+		r = campaign_add_self_test(campaign, described, err);
+	return r;
 }
 
 int campaign_from_flags(const struct campaign_flags *flags, const json_t *described,

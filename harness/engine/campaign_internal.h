@@ -42,6 +42,10 @@ int campaign_check(struct campaign *campaign, struct tare_err *err);
 /* Put beside each group that has collectors one without, and one with each of several alone. */
 int campaign_rotate_observers(struct campaign *campaign, const json_t *described,
 			      struct tare_err *err);
+/* Put beside the environments of each group that gives central figures each once more, and the
+ * baseline once more with known slowdowns. */
+int campaign_add_self_test(struct campaign *campaign, const json_t *described,
+			   struct tare_err *err);
 /* -EINVAL unless each of the schedule's figures is within its bounds. */
 int campaign_check_schedule(const struct campaign *campaign, struct tare_err *err);
 /* Where campaign->same_rootfs: -EINVAL when the guests' work disks differ in size, or when one of

@@ -56,7 +56,7 @@ json_t *campaign_to_json(const struct campaign *campaign)
 	for (size_t i = 0; groups && i < campaign->n_groups; i++)
 		(void)json_array_append_new(groups, group_to_json(&campaign->groups[i]));
 	return json_pack(
-		"{s:o, s:o, s:o, s:o*, s:o, s:o, s:o, s:s, s:o*, s:s*}", "groups", groups,
+		"{s:o, s:o, s:o, s:o*, s:o, s:o, s:o, s:s, s:o*, s:s*, s:o*}", "groups", groups,
 		"slice_ns", json_u64(campaign->slice_ns), "passes", json_u64(campaign->passes),
 		"rounds_per_instance",
 		campaign->rounds_per_instance > 1 ? json_u64(campaign->rounds_per_instance) : NULL,
@@ -65,7 +65,8 @@ json_t *campaign_to_json(const struct campaign *campaign)
 		"time_budget_ns",
 		campaign->time_budget_ns ? json_u64(campaign->time_budget_ns) : json_null(),
 		"effect_pct", json_real(campaign->effect_pct), "baseline", campaign->baseline,
-		"ladder", steps, "rootfs_mode", campaign->same_rootfs ? "same" : NULL);
+		"ladder", steps, "rootfs_mode", campaign->same_rootfs ? "same" : NULL, "self_test",
+		campaign->self_test ? json_true() : NULL);
 }
 
 static bool has_label(const json_t *envs, const char *label)
@@ -219,6 +220,7 @@ static int read_campaign(const json_t *object, const json_t *envs, const json_t 
 	campaign->rounds_per_instance = json_u64_or(object, "rounds_per_instance", 1);
 	campaign->time_budget_ns = json_u64_or(object, "time_budget_ns", 0);
 	campaign->ladder = json_is_array(json_object_get(object, "ladder"));
+	campaign->self_test = json_bool_or(object, "self_test", false);
 	campaign->same_rootfs = strcmp(json_string_or(object, "rootfs_mode", ""), "same") == 0;
 	if (!text_is_label(baseline))
 		return err_set(err, EBADMSG, "'baseline' is no label: '%.60s'", baseline);

@@ -63,7 +63,11 @@ static int put_envs(FILE *to, const struct env_list *envs, struct tare_err *err)
 {
 	put(to, "    envs:\n");
 	for (size_t i = 0; i < envs->n; i++) {
-		char *text = env_choice_text(&envs->items[i]);
+		char *text;
+
+		if (envs->items[i].twin_of[0])
+			continue; /* 'self-test' puts it there again */
+		text = env_choice_text(&envs->items[i]);
 
 		if (!text)
 			return err_set(err, ENOMEM, "out of memory");
@@ -195,6 +199,8 @@ int campaign_to_yaml(const struct campaign *campaign, FILE *to, struct tare_err 
 	put_percent(to, "effect", campaign->effect_pct);
 	if (campaign->ladder)
 		put(to, "ladder: yes\n");
+	if (campaign->self_test)
+		put(to, "self-test: yes\n");
 	if (campaign->same_rootfs)
 		put(to, "rootfs-mode: same\n");
 	put(to, "baseline: ");

@@ -183,6 +183,12 @@ static int take_observer(struct campaign_reader *reader, const char *name, const
 	return reader_yes(reader, name, value, &reader->campaign->observer);
 }
 
+static int take_self_test(struct campaign_reader *reader, const char *name,
+			  const yaml_node_t *value)
+{
+	return reader_yes(reader, name, value, &reader->campaign->self_test);
+}
+
 static int take_rootfs(struct campaign_reader *reader, const char *name, const yaml_node_t *value)
 {
 	struct tare_err why = {0};
@@ -251,6 +257,7 @@ static const struct campaign_key campaign_keys[] = {
 	{"baseline", take_baseline},
 	{"ladder", take_ladder},
 	{"observer", take_observer},
+	{"self-test", take_self_test},
 	{"rootfs-mode", take_rootfs},
 	{"rounds-per-instance", take_rounds_per_instance},
 	{NULL, NULL},

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "engine/instances.h"
 #include "engine/manifest.h"
 #include "engine/pace.h"
@@ -30,6 +31,7 @@ struct engine {
 	json_t *settings; /* that were changed for this sitting */
 	struct instances instances;
 	struct precision *precision;
+	json_t *weighed; /* "GROUP\tSET": ns that an operation took in its last round */
 	struct engine_result *result;
 	struct pace pace;
 	size_t done, total; /* sets of the whole run */
@@ -198,6 +200,7 @@ static int play_until_valid(struct engine *e, struct set *set, struct tare_err *
 
 		if (r < 0)
 			return r;
+		set->weighed_ns = fresh.weighed_ns;
 		again = is_void(records, tries);
 		r = store_append(e->store, records, err);
 		if (r < 0)
@@ -223,6 +226,7 @@ static int do_set(struct engine *e, const struct campaign_group *group, uint64_t
 		  const struct load_choice *load, struct tare_err *err)
 {
 	cleanup_free char *name = load_choice_text(load);
+	cleanup_free char *weighed = text_format("%s\t%s", group->name, name ? name : "");
 	struct set set = {
 		.instances = &e->instances,
 		.group = group,
@@ -236,10 +240,10 @@ static int do_set(struct engine *e, const struct campaign_group *group, uint64_t
 	size_t there;
 	int r;
 
-	if (!name)
+	if (!name || !weighed)
 		return err_set(err, ENOMEM, "out of memory");
 	there = store_set_size(e->store, group->name, round, name);
-	if (there >= group->envs.n) {
+	if (there >= set_size(&set)) {
 		e->done++;
 		return 0;
 	}
@@ -250,11 +254,14 @@ static int do_set(struct engine *e, const struct campaign_group *group, uint64_t
 	tell(e, &set, NULL);
 	if (there > 0 && (r = supersede(e, &set, err)) < 0)
 		return r;
+	set.weighed_ns = json_double_or(e->weighed, weighed, 0);
 	r = play_until_valid(e, &set, err);
 	if (r == -EINTR) {
 		e->end = is_interrupted(e) ? "interrupted" : "time budget";
 		return 0;
 	}
+	if (r == 0 && json_put(e->weighed, weighed, json_number(set.weighed_ns)) < 0)
+		r = err_set(err, ENOMEM, "out of memory");
 	e->done++;
 	pace_note_set(&e->pace, group, load, clock_now_ns() - begun,
 		      e->instances.opening_ns - opened);
@@ -433,7 +440,8 @@ int engine_run(const struct engine_config *config, struct engine_result *ret, st
 	if (r < 0)
 		return r;
 	e.instances.deadline_ns = e.pace.deadline_ns;
-	r = begin(&e, err);
+	e.weighed = json_object();
+	r = e.weighed ? begin(&e, err) : err_set(err, ENOMEM, "out of memory");
 	if (r == 0)
 		r = play_rounds(&e, err);
 	(void)instances_close_all(&e.instances, NULL);
@@ -442,6 +450,7 @@ int engine_run(const struct engine_config *config, struct engine_result *ret, st
 	precision_free(e.precision);
 	pace_end(&e.pace);
 	json_decref(e.instances.ended);
+	json_decref(e.weighed);
 	json_decref(e.manifest);
 	store_close(e.store);
 	return r;

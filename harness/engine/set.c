@@ -42,8 +42,18 @@ void seat_fail(struct seat *seat, int code, const char *why)
 		seat->instance->broken = true;
 }
 
+/* What the player is told; its record says what was asked of all. */
+static json_t *params_with_delay(const struct seat *seat)
+{
+	json_t *params = json_copy(seat->spec.params);
+
+	(void)json_put(params, "delay", json_sprintf("%.3fns", seat->delay_ns));
+	return params;
+}
+
 int seat_start(struct set *set, struct seat *seat)
 {
+	cleanup_json json_t *params = NULL;
 	const struct machine_ops *ops = NULL;
 	struct limits on_machine;
 	struct trial_spec spec = seat->spec; /* its JSON stays the seat's */
@@ -59,6 +69,10 @@ int seat_start(struct set *set, struct seat *seat)
 	seat->asked_ns = clock_now_ns();
 	if (r == 0 && seat->instance->broken)
 		r = err_set(&why, EPIPE, "its machine failed in another trial of this set");
+	if (r == 0 && seat->delay_ns > 0) {
+		spec.params = params = params_with_delay(seat);
+		r = params ? 0 : err_set(&why, ENOMEM, "out of memory");
+	}
 	/* A guest has one CPU of its own, which is pinned where the others play. */
 	if (r == 0 && !ops->is_guest)
 		spec.cpus = 1ULL << set->instances->players_cpu;
@@ -200,6 +214,12 @@ static json_t *seat_record(const struct set *set, const struct seat *seat, const
 	(void)json_object_set_new(record, "round", json_u64(set->round));
 	(void)json_object_set_new(record, "set", json_string(set->name));
 	(void)json_object_set_new(record, "trial", trial_spec_to_json(&seat->spec));
+	if (seat->env->twin_of[0]) {
+		json_t *self_test = env_self_test_json(seat->env);
+
+		(void)json_put(self_test, "delay_ns", json_real(seat->delay_ns));
+		(void)json_put(record, "self_test", self_test);
+	}
 	(void)json_object_set_new(record, "position", json_u64(seat->position));
 	if (limits_any(&seat->spec.limits))
 		(void)json_object_set_new(record, "limit_at",
@@ -256,23 +276,41 @@ static int seat_prepare(struct set *set, const struct env_choice *env, struct se
 			   err);
 }
 
+static bool takes_part(const struct set *set, const struct env_choice *env)
+{
+	return !env->twin_of[0] || (set->turns && set->mode == TRIAL_BATCH);
+}
+
+size_t set_size(const struct set *set)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < set->group->envs.n; i++)
+		n += takes_part(set, &set->group->envs.items[i]);
+	return n;
+}
+
 /* Seats in random order: who is started first is drawn as everything else. */
 static int set_prepare(struct set *set, struct tare_err *err)
 {
 	const struct campaign *campaign = set->instances->config->campaign;
 	struct random random = random_for(campaign->seed, set->group->name, set->round, set->name,
 					  "order of starts");
+	const struct env_list *envs = &set->group->envs;
+	const struct env_choice *who[SET_ENVS_MAX];
 	size_t order[SET_ENVS_MAX];
 
-	set->n_seats = set->group->envs.n;
-	if (set->n_seats > SET_ENVS_MAX)
+	if (set_size(set) > SET_ENVS_MAX)
 		return err_set(err, E2BIG, "a group takes at most %d environments", SET_ENVS_MAX);
+	for (size_t i = 0; i < envs->n; i++)
+		if (takes_part(set, &envs->items[i]))
+			who[set->n_seats++] = &envs->items[i];
 	random_permute(&random, order, set->n_seats);
 	for (size_t i = 0; i < set->n_seats; i++) {
 		int r;
 
 		set->seats[i].position = i;
-		r = seat_prepare(set, &set->group->envs.items[order[i]], &set->seats[i], err);
+		r = seat_prepare(set, who[order[i]], &set->seats[i], err);
 		if (r < 0)
 			return r;
 	}

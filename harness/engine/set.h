@@ -25,6 +25,7 @@ struct seat {
 	char why[256];
 	size_t position; /* in the random order of the set */
 	uint64_t iters;  /* timed operations a turn */
+	double delay_ns; /* of an operation: what a self-test adds to it */
 	/* Columns, one entry a turn. */
 	uint64_t *pass, *turn_position, *ops, *ns;
 	size_t n_turns;
@@ -40,10 +41,15 @@ struct set {
 	char *name; /* load_choice_text() */
 	enum trial_mode mode;
 	bool turns; /* players take turns, else each plays alone */
+	/* What an operation takes of which known slowdowns are shares: as the round before told,
+	 * and after it as this one tells. 0: not known. */
+	double weighed_ns;
 	struct seat seats[SET_ENVS_MAX];
 	size_t n_seats;
 };
 
+/* Of how many environments it is: those of a self-test take part in central figures alone. */
+size_t set_size(const struct set *set);
 /* Carry it out. *ret: its records, one for each environment. -EINTR: we are to stop, or the
  * deadline is there; nothing is left of it. What goes wrong in one environment is in its record,
  * not an error. */

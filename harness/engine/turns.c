@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Players take turns: in each pass each plays one slice, in random order, on the same CPU. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "engine/random.h"
 #include "engine/set.h"
+#include "stats/quantile.h"
 
 /* The share of a slice that is played before the clock starts: it warms what the other players
  * have cooled. */
@@ -58,6 +61,87 @@ static void calibrate(struct set *set, struct seat *seat)
 
 	find_iterations(seat, set->instances->config->campaign->slice_ns);
 	set->instances->spent.set_up_ns += clock_now_ns() - begun;
+}
+
+/* So many slices tell how long an operation takes now. */
+#define WEIGH_SLICES 9
+
+static double ns_per_op(struct seat *seat, uint64_t slice_ns)
+{
+	double ns[WEIGH_SLICES];
+	struct trial_slice s;
+	size_t n = 0;
+
+	find_iterations(seat, slice_ns);
+	while (n < WEIGH_SLICES && !seat->ended &&
+	       slice(seat, seat->iters / LEAD_IN_DIVISOR + 1, seat->iters, &s) == 0)
+		ns[n++] = (double)s.ns / (double)s.ops;
+	return n ? quantile_median(ns, n) : 0;
+}
+
+static const struct seat *slowed_seat(const struct set *set)
+{
+	for (size_t i = 0; i < set->n_seats; i++)
+		if (set->seats[i].env->slowdown_pct > 0)
+			return &set->seats[i];
+	return NULL;
+}
+
+/* A known slowdown is a share of what an operation takes. Of the first round a player of the same
+ * environment, which is let go again, tells how long that is. All that are slowed down are of one
+ * environment. */
+static void weigh(struct set *set)
+{
+	const struct seat *slowed = slowed_seat(set);
+	struct seat probe = {0};
+
+	if (!slowed)
+		return;
+	if (!(set->weighed_ns > 0)) {
+		probe.env = slowed->env;
+		probe.spec = slowed->spec;
+		if (seat_start(set, &probe) == 0)
+			set->weighed_ns =
+				ns_per_op(&probe, set->instances->config->campaign->slice_ns);
+		seat_finish(set, &probe);
+		json_decref(probe.read);
+	}
+	for (size_t i = 0; i < set->n_seats; i++) {
+		struct seat *seat = &set->seats[i];
+
+		if (!(seat->env->slowdown_pct > 0))
+			continue;
+		seat->delay_ns = set->weighed_ns * seat->env->slowdown_pct / 100;
+		if (seat->delay_ns > 0)
+			continue;
+		seat->ended = true;
+		seat_fail(seat, -ENODATA, "its operations ended before they could be timed");
+		if (probe.status[0]) {
+			memcpy(seat->status, probe.status, sizeof(seat->status));
+			memcpy(seat->why, probe.why, sizeof(seat->why));
+		}
+	}
+}
+
+/* In turns an operation takes longer than alone: the next round goes by those of this one. */
+static int weigh_again(struct set *set, struct tare_err *err)
+{
+	const struct seat *slowed = slowed_seat(set);
+
+	for (size_t i = 0; slowed && i < set->n_seats; i++) {
+		const struct seat *seat = &set->seats[i];
+		cleanup_free double *ns = NULL;
+
+		if (strcmp(seat->env->label, slowed->env->twin_of) != 0 || seat->n_turns == 0)
+			continue;
+		ns = calloc(seat->n_turns, sizeof(*ns));
+		if (!ns)
+			return err_set(err, ENOMEM, "out of memory");
+		for (size_t t = 0; t < seat->n_turns; t++)
+			ns[t] = (double)seat->ns[t] / (double)seat->ops[t];
+		set->weighed_ns = quantile_median(ns, seat->n_turns);
+	}
+	return 0;
 }
 
 static int reserve(struct seat *seat, uint64_t passes)
@@ -113,7 +197,7 @@ static int play_one_after_the_other(struct set *set, uint64_t passes)
 	for (size_t i = 0; i < set->n_seats; i++) {
 		struct seat *seat = &set->seats[i];
 
-		if (seat_start(set, seat) == 0) {
+		if (!seat->ended && seat_start(set, seat) == 0) {
 			calibrate(set, seat);
 			for (uint64_t pass = 0; pass < passes; pass++)
 				play_turn(set, seat, pass, i);
@@ -129,20 +213,23 @@ int turns_play(struct set *set, struct tare_err *err)
 {
 	const struct engine_config *config = set->instances->config;
 	uint64_t passes = config->campaign->passes;
+	int r;
 
 	for (size_t i = 0; i < set->n_seats; i++) {
 		if (reserve(&set->seats[i], passes) < 0)
 			return err_set(err, ENOMEM, "out of memory");
 	}
+	weigh(set);
 	if (config->solo_turns)
 		return play_one_after_the_other(set, passes);
 	for (size_t i = 0; i < set->n_seats; i++) {
-		if (seat_start(set, &set->seats[i]) == 0)
+		if (!set->seats[i].ended && seat_start(set, &set->seats[i]) == 0)
 			calibrate(set, &set->seats[i]);
 		if (set_interrupted(set))
 			return -EINTR;
 	}
-	return play_passes(set, passes);
+	r = play_passes(set, passes);
+	return r < 0 ? r : weigh_again(set, err);
 }
 
 int solo_play(struct set *set, struct tare_err *err)

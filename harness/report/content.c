@@ -12,8 +12,11 @@
 
 const char *content_env(const struct content *c, const json_t *row)
 {
-	const char *label = json_string_or(row, "env", "?");
+	return content_label(c, json_string_or(row, "env", "?"));
+}
 
+const char *content_label(const struct content *c, const char *label)
+{
 	for (size_t i = 0; i < c->run->n_envs; i++) {
 		if (strcmp(c->run->envs[i].label, label) == 0)
 			return c->run->envs[i].shown;
@@ -212,10 +215,11 @@ void content_method(struct content *c)
 static int write_parts(struct content *c, struct tare_err *err)
 {
 	static int (*const parts[])(struct content *, struct tare_err *) = {
-		content_first_screen, content_ladder,   content_loads,       content_syscalls,
-		content_exits,        content_counters, content_limits,      content_same_limit,
-		content_sched,        content_startup,  content_boundaries,  content_idle,
-		content_observer,     content_validity, content_differences, content_spent,
+		content_first_screen, content_ladder,    content_loads,      content_syscalls,
+		content_exits,        content_counters,  content_limits,     content_same_limit,
+		content_sched,        content_startup,   content_boundaries, content_idle,
+		content_observer,     content_self_test, content_validity,   content_differences,
+		content_spent,
 	};
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {

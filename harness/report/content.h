@@ -32,6 +32,9 @@ int content_boundaries(struct content *c, struct tare_err *err);
 int content_idle(struct content *c, struct tare_err *err);
 int content_exits(struct content *c, struct tare_err *err);
 int content_counters(struct content *c, struct tare_err *err);
+int content_self_test(struct content *c, struct tare_err *err);
+/* Its figures in a sentence for the first screen; nothing where there was none. */
+void content_put_self_test(const struct content *c, FILE *out);
 int content_observer(struct content *c, struct tare_err *err);
 int content_validity(struct content *c, struct tare_err *err);
 int content_spent(struct content *c, struct tare_err *err);
@@ -40,6 +43,7 @@ void content_method(struct content *c);
 
 /* The label with what must be said with it: "vm (TCG, emulated)", "uml (User-Mode Linux)". */
 const char *content_env(const struct content *c, const json_t *row);
+const char *content_label(const struct content *c, const char *label);
 /* Both rows have the same text there. */
 bool content_is_same(const json_t *a, const json_t *b, const char *key);
 /* "pread,size=4K"; buf is given back. */

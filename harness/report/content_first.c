@@ -184,6 +184,7 @@ static int say_answer(struct content *c, struct tare_err *err)
 		return err_set(err, ENOMEM, "out of memory");
 	put_comparison_answer(out, c);
 	put_counts_answer(out, c);
+	content_put_self_test(c, out);
 	put_validity_answer(out, c);
 	if (fclose(out) != 0)
 		return err_set(err, ENOMEM, "out of memory");

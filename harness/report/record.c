@@ -201,8 +201,8 @@ static json_t *asked_of(const json_t *record)
 /* What the summary and the plots look up later; not the columns, which have become arrays. */
 static char *rest_of(const json_t *record)
 {
-	static const char *const keys[] = {"why",   "collectors", "host_collectors",
-					   "spans", "stolen",     NULL};
+	static const char *const keys[] = {
+		"why", "collectors", "host_collectors", "spans", "stolen", "self_test", NULL};
 	static const char *const load_keys[] = {"ops",      "lead_in", "turns", "figures",
 						"programs", "exit",    NULL};
 	static const char *const validity_keys[] = {"disturbed", NULL};

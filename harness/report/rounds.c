@@ -139,6 +139,24 @@ void rounds_ratio(const struct run *run, const struct run_cell *cell, const stru
 	}
 }
 
+void rounds_twin_ratio(const struct run *run, const struct run_cell *twin,
+		       const struct run_cell *base, struct sample *sample)
+{
+	struct filling f = begin(sample);
+
+	for (size_t i = 0; i < twin->n_trials; i++) {
+		const struct run_trial *a = &run->twins->trials[twin->trials[i]];
+		const struct run_trial *b = run_trial_of_round(run, base, a->round);
+		double x;
+
+		if (!run_trial_counts(a) || !b)
+			continue;
+		x = log_ratio_time(a, b, NULL);
+		if (isfinite(x))
+			add(&f, x, a, b);
+	}
+}
+
 static const json_t *seen_by(const json_t *record, const char *collector)
 {
 	return json_object_get(json_object_get(record, "collectors"), collector);

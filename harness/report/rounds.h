@@ -45,6 +45,10 @@ json_t *rounds_figures(const struct run *run, const struct run_cell *cell);
  * rounds in which both ran, but never in the same pass; both may be NULL. */
 void rounds_ratio(const struct run *run, const struct run_cell *cell, const struct run_cell *base,
 		  double quantile, struct sample *sample, double *pairs, size_t *unpaired);
+/* The same of the time of an operation, for a cell of the run's self-test against one of the run.
+ */
+void rounds_twin_ratio(const struct run *run, const struct run_cell *twin,
+		       const struct run_cell *base, struct sample *sample);
 
 /* What rounds and instances of this run took, all its loads together, by the host's clock. */
 void rounds_cost(const struct run *run, struct levels_cost *ret);

@@ -34,8 +34,9 @@ static size_t begins_of(const struct run *run, struct begin *begins)
 
 		if (trial->asked_ns == 0 || trial->superseded)
 			continue;
-		begins[n++] = (struct begin){trial->round, trial->asked_ns,
-					     host ? NULL : json_string_or(trial->instance, "id", NULL)};
+		begins[n++] =
+			(struct begin){trial->round, trial->asked_ns,
+				       host ? NULL : json_string_or(trial->instance, "id", NULL)};
 	}
 	qsort(begins, n, sizeof(*begins), compare_begins);
 	for (size_t i = 0; i < n; i++) {

@@ -53,12 +53,19 @@ const char *run_baseline(const struct run *run)
 	return json_string_or(campaign, "baseline", run->n_envs ? run->envs[0].label : "");
 }
 
-static int find_env(struct run *run, const char *label, size_t *ret, struct tare_err *err)
+static bool has_env(const struct run *run, const char *label, size_t *ret)
 {
 	for (*ret = 0; *ret < run->n_envs; (*ret)++) {
 		if (strcmp(run->envs[*ret].label, label) == 0)
-			return 0;
+			return true;
 	}
+	return false;
+}
+
+static int find_env(struct run *run, const char *label, size_t *ret, struct tare_err *err)
+{
+	if (has_env(run, label, ret))
+		return 0;
 	if (run->n_envs == RUN_ENVS_MAX)
 		return err_set(err, E2BIG, "there are more than %d environments", RUN_ENVS_MAX);
 	if (!run->envs)
@@ -227,8 +234,11 @@ static int add_trial(struct run *run, const json_t *record, struct tare_err *err
 	size_t at;
 	int r;
 
-	if ((r = record_read_key(record, &key, err)) < 0 ||
-	    (r = find_cell(run, &key, &at, err)) < 0)
+	if ((r = record_read_key(record, &key, err)) < 0)
+		return r;
+	if (run->twins && has_env(run->twins, key.env, &at))
+		run = run->twins;
+	if ((r = find_cell(run, &key, &at, err)) < 0)
 		return r;
 	if (run->n_trials == TRIALS_MAX)
 		return err_set(err, E2BIG, "there are more than %d records", TRIALS_MAX);
@@ -272,7 +282,7 @@ static int take_back(struct run *run, const json_t *record, struct tare_err *err
 		trial->superseded = true;
 		run->n_superseded++;
 	}
-	return 0;
+	return run->twins ? take_back(run->twins, record, err) : 0;
 }
 
 struct reading {
@@ -308,12 +318,41 @@ static int check_manifest(const json_t *manifest, const char *dir, struct tare_e
 	return 0;
 }
 
+/* An environment of the campaign; those of a self-test are kept apart. */
+static int add_env(struct run *run, const json_t *env, struct tare_err *err)
+{
+	const json_t *self_test = json_object_get(env, "self_test");
+	const char *label = json_string_or(env, "label", "");
+	size_t at;
+	int r;
+
+	if (!*label || strlen(label) >= RUN_NAME_MAX)
+		return 0;
+	if (!self_test)
+		return find_env(run, label, &at, err);
+	if (!run->twins)
+		run->twins = calloc(1, sizeof(*run->twins));
+	if (!run->twins)
+		return err_set(err, ENOMEM, "out of memory");
+	if (!run->twins->manifest) {
+		run->twins->manifest = json_incref(run->manifest);
+		run->twins->instances = json_incref(run->instances);
+	}
+	r = find_env(run->twins, label, &at, err);
+	if (r < 0)
+		return r;
+	(void)snprintf(run->twins->envs[at].twin_of, RUN_NAME_MAX, "%.100s",
+		       json_string_or(self_test, "of", ""));
+	run->twins->envs[at].slowdown_pct = json_double_or(self_test, "slowdown_pct", 0);
+	return 0;
+}
+
 static int load_manifest(struct run *run, const char *dir, struct tare_err *err)
 {
 	cleanup_free char *path = text_format("%s/manifest.json", dir);
 	json_error_t why;
 	json_t *env;
-	size_t i, at;
+	size_t i;
 	int r;
 
 	if (!path)
@@ -330,10 +369,8 @@ static int load_manifest(struct run *run, const char *dir, struct tare_err *err)
 	/* In the order of the campaign, which is the order of the colours. */
 	json_array_foreach(json_object_get(run->manifest, "envs"), i, env)
 	{
-		const char *label = json_string_or(env, "label", "");
-
-		if (*label && strlen(label) < RUN_NAME_MAX &&
-		    (r = find_env(run, label, &at, err)) < 0)
+		r = add_env(run, env, err);
+		if (r < 0)
 			return r;
 	}
 	return 0;
@@ -346,6 +383,13 @@ static int compare_rounds(const void *a, const void *b, void *context)
 	const struct run_trial *y = &run->trials[*(const size_t *)b];
 
 	return (x->round > y->round) - (x->round < y->round);
+}
+
+static void sort_trials(struct run *run)
+{
+	for (size_t i = 0; i < run->n_cells; i++)
+		qsort_r(run->cells[i].trials, run->cells[i].n_trials, sizeof(size_t),
+			compare_rounds, run);
 }
 
 /* Where the campaign names the set: its group, then its load; what it does not name comes last. */
@@ -445,13 +489,15 @@ int run_load(const char *dir, struct run **ret, struct tare_err *err)
 	r = store_each(dir, take_record, &(struct reading){run, dir, err}, &run->torn, err);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < run->n_cells; i++)
-		qsort_r(run->cells[i].trials, run->cells[i].n_trials, sizeof(size_t),
-			compare_rounds, run);
+	sort_trials(run);
+	if (run->twins)
+		sort_trials(run->twins);
 	for (size_t i = 0; i < run->n_cells; i++)
 		run->cells[i].observed |=
 			run->cells[i].collectors[0] && run_plain_cell(run, &run->cells[i]);
 	r = order_cells(run, err);
+	if (r == 0 && run->twins)
+		r = order_cells(run->twins, err);
 	if (r < 0)
 		return r;
 	*ret = take_pointer(run);
@@ -462,6 +508,7 @@ void run_free(struct run *run)
 {
 	if (!run)
 		return;
+	run_free(run->twins);
 	for (size_t i = 0; i < run->n_trials; i++) {
 		free(run->trials[i].pass);
 		free(run->trials[i].ns_per_op);

@@ -27,6 +27,9 @@ struct run_env {
 	char marks[128];                /* what changes the cost of its system calls; "" */
 	/* Why a ratio with it is no measure of VM overhead: "TCG, emulated"; "" when it is one. */
 	char apart[24];
+	/* Of a self-test: the label of what it is once more, and how much it was slowed down. */
+	char twin_of[RUN_NAME_MAX];
+	double slowdown_pct;
 };
 
 /* (group, env, load, params, mode, collectors): what is repeated over rounds. */
@@ -89,6 +92,9 @@ struct run {
 	size_t n_superseded;
 	json_t *instances; /* the last description of each, by id */
 	bool torn;         /* the last line was cut off */
+	/* A self-test's environments, with their cells and trials: apart, so that nothing else in a
+	 * report is of them. NULL: there was none. */
+	struct run *twins;
 };
 
 /* Read the folder. Sentences name file and line. */

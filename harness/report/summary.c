@@ -102,16 +102,22 @@ static json_t *records_json(const struct run *run)
 {
 	json_int_t by_status[RUN_N_STATUS] = {0};
 	json_t *records = json_object();
+	size_t all = 0, superseded = 0;
 
-	for (size_t i = 0; i < run->n_trials; i++) {
-		if (!run->trials[i].superseded)
-			by_status[run->trials[i].status]++;
+	/* Those of a self-test are records as all others are. */
+	for (const struct run *part = run; part; part = part->twins) {
+		for (size_t i = 0; i < part->n_trials; i++) {
+			if (!part->trials[i].superseded)
+				by_status[part->trials[i].status]++;
+		}
+		all += part->n_trials;
+		superseded += part->n_superseded;
 	}
-	(void)json_put(records, "all", json_u64(run->n_trials));
+	(void)json_put(records, "all", json_u64(all));
 	for (int i = 0; i < RUN_N_STATUS; i++)
 		(void)json_put(records, run_status_name((enum run_status)i),
 			       json_integer(by_status[i]));
-	(void)json_put(records, "superseded", json_u64(run->n_superseded));
+	(void)json_put(records, "superseded", json_u64(superseded));
 	(void)json_put(records, "torn", json_boolean(run->torn));
 	return records;
 }
@@ -254,6 +260,7 @@ int summary_make(const struct run *run, json_t **ret, struct tare_err *err)
 		summary_add_same_limit, summary_add_startup,  summary_add_boundaries,
 		summary_add_idle,       summary_add_exits,    summary_add_counters,
 		summary_add_sched,      summary_add_checks,   summary_add_spent,
+		summary_add_self_test,
 	};
 	const json_t *campaign = json_object_get(run->manifest, "campaign");
 	cleanup_json json_t *summary = json_pack(

@@ -40,6 +40,9 @@ int summary_add_exits(const struct run *run, json_t *summary, struct tare_err *e
 int summary_add_spent(const struct run *run, json_t *summary, struct tare_err *err);
 int summary_add_checks(const struct run *run, json_t *summary, struct tare_err *err);
 
+/* `self_test`, of a run that had one: what it found of what is known. */
+int summary_add_self_test(const struct run *run, json_t *summary, struct tare_err *err);
+
 /* Add a text to a list that has it not yet. */
 void summary_list_once(json_t *list, const char *text);
 /* What an environment's figures must not be shown without; nothing for most. */

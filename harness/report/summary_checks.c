@@ -109,5 +109,14 @@ int summary_add_checks(const struct run *run, json_t *summary, struct tare_err *
 		json_object_foreach(seen, name, one) count_losses(env, name, one, validity);
 		json_object_foreach(outside, name, one) count_losses(env, name, one, validity);
 	}
+	for (size_t i = 0; run->twins && i < run->twins->n_trials; i++) {
+		const struct run_trial *trial = &run->twins->trials[i];
+		cleanup_json json_t *record = NULL;
+
+		if (trial->superseded || trial->status == RUN_OK)
+			continue;
+		record = run_record(trial);
+		count_failure(run->twins, trial, record, failures);
+	}
 	return 0;
 }

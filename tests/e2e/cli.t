@@ -83,6 +83,9 @@ ok "what --dry-run prints is a campaign again" sh -c \
 	"'$tare' run --dry-run --seed 5 >'$work/c.yaml' && '$tare' run --dry-run '$work/c.yaml' | cmp - '$work/c.yaml'"
 ok "with observers it is one too, and they are not weighed twice" sh -c \
 	"'$tare' run --dry-run --observer -c syscalls,sched --seed 5 >'$work/c.yaml' && '$tare' run --dry-run '$work/c.yaml' | cmp - '$work/c.yaml'"
+ok "with a self-test it is one too" sh -c \
+	"'$tare' run --dry-run --self-test --seed 5 >'$work/c.yaml' && grep -q '^self-test: yes' '$work/c.yaml' && '$tare' run --dry-run '$work/c.yaml' | cmp - '$work/c.yaml'"
+ok "a self-test of what takes no turns" refused 2 "no group gives central figures" "$tare" run --self-test -e native -w cpu-burn
 ok "nothing to be weighed is told" refused 2 "no group has collectors" "$tare" run --observer -e native -w getppid
 ok "nothing after the command belongs to tare" prints "--help" "$tare" exec echo --help
 ok "nothing after -- belongs to tare" prints "-q" "$tare" exec -e native -- echo -q

@@ -113,6 +113,23 @@ if [ "$(id -u)" = 0 ]; then
 	ok "a disk without its number is refused" fails check record "$work/broken.jsonl"
 fi
 
+# A run that tests itself. Four times slower is seen on a busy machine too.
+if [ "$(id -u)" = 0 ]; then
+	ok "a run tests itself" "$tare" run -q --self-test --effect 100 -e native -e container -w getppid -w cpu-burn \
+		--rounds 6 --passes 20 --duration 10ms -o "$work/tested"
+	sound "$work/tested" "a self-test"
+	ok "what is known is known, and what is large is found" jq -e '.self_test |
+		.false_alarms.comparisons == 2 and .power[1].found == 1 and (.rows | length) == 4 and
+		all(.rows[] | select(.slowdown_pct > 0); .known_pct > 0) and all(.rows[]; .load == "getppid" and .rounds > 4)' \
+		"$work/tested/summary.json"
+	ok "no other figure is of it" jq -e 'all(.envs[], .cells[], .ratios[]; (.env // .label) | IN("native", "container"))' \
+		"$work/tested/summary.json"
+	ok "its records are counted" jq -e '.records | .all >= 6 * (6 + 2) and .failed == 0' "$work/tested/summary.json"
+	rm "$work/run/summary.json" && cp "$work/tested/summary.json" "$work/run/"
+	breaks summary 'del(.self_test.false_alarms)' "a self-test without false alarms"
+	breaks summary '.self_test.rows[0].excludes_1 = null' "a comparison that says not what it found"
+fi
+
 # A command and a start, as any bench tells them.
 if [ "$(id -u)" = 0 ]; then
 	# shellcheck disable=SC2317 # called by ok

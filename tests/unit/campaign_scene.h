@@ -18,7 +18,7 @@
 static const char described_text[] =
 	"{\"loads\": ["
 	"{\"name\": \"getppid\", \"groups\": [\"syscall\", \"core\"],"
-	" \"params\": [], \"solo\": false},"
+	" \"params\": [{\"name\": \"delay\"}], \"solo\": false},"
 	"{\"name\": \"pread\", \"groups\": [\"io\", \"core\"],"
 	" \"params\": [{\"name\": \"size\"}], \"solo\": false},"
 	"{\"name\": \"pingpong\", \"groups\": [\"sched\", \"core\"],"

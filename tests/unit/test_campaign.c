@@ -385,6 +385,86 @@ static void a_file_asks_for_the_observers_too(void **state)
 	(void)unlink(path);
 }
 
+static void assert_labels(const struct campaign_group *group, const char *want)
+{
+	char got[512] = "";
+
+	for (size_t i = 0; i < group->envs.n; i++)
+		(void)snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%s", i ? " " : "",
+			       group->envs.items[i].label);
+	assert_string_equal(got, want);
+}
+
+#define TESTED "native container native:again native:plus-2 native:plus-6 container:again"
+
+static void a_self_test_adds_what_is_known_where_figures_are_central(void **state)
+{
+	char path[] = "/tmp/tare-campaign-XXXXXX";
+	struct campaign_flags flags = {.file = path, .self_test = true};
+	struct campaign c, again;
+	struct tare_err err = {0};
+	int fd = mkstemp(path);
+	char *first, *second;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_true(dprintf(fd, WHOLE) > 0);
+	assert_int_equal(campaign_from_flags(&flags, described, &c, &err), 0);
+	assert_labels(&c.groups[0], TESTED);
+	assert_string_equal(c.groups[0].envs.items[3].twin_of, "native");
+	assert_float_equal(c.groups[0].envs.items[4].slowdown_pct, 6, 1e-9);
+	/* A group with collectors and limits gives none. */
+	assert_labels(&c.groups[1], "native x");
+	/* In the manifest all are there, in a file there is the wish. */
+	cleanup_json json_t *object = campaign_to_json(&c), *envs = campaign_envs_to_json(&c);
+	assert_int_equal(campaign_from_json(object, envs, described, &again, &err), 0);
+	assert_labels(&again.groups[0], TESTED);
+	assert_float_equal(again.groups[0].envs.items[4].slowdown_pct, 6, 1e-9);
+	campaign_clear(&again);
+	first = yaml_of(&c);
+	assert_null(strstr(first, "again"));
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_true(pwrite(fd, first, strlen(first), 0) > 0);
+	flags.self_test = false;
+	assert_int_equal(campaign_from_flags(&flags, described, &again, &err), 0);
+	assert_labels(&again.groups[0], TESTED);
+	second = yaml_of(&again);
+	assert_string_equal(first, second);
+	free(first);
+	free(second);
+	campaign_clear(&c);
+	campaign_clear(&again);
+	(void)close(fd);
+	(void)unlink(path);
+}
+
+static void what_cannot_be_tried_on_what_is_known_is_refused(void **state)
+{
+	static const struct {
+		char env[100], load[40];
+		const char *words;
+	} cases[] = {
+		{"native", "cpu-burn", "no group gives central figures"},
+		{"native", "getppid,delay=2ns", "has a delay of its own"},
+		{"a-label-that-leaves-no-room-for-more-than-what-is-in-it-already=native",
+		 "getppid", "its label is too long"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char env[100], load[40];
+		char *envs[] = {env, NULL}, *loads[] = {load, NULL};
+		struct campaign_flags flags = {.envs = envs, .loads = loads, .self_test = true};
+		struct campaign c;
+		struct tare_err err = {0};
+
+		(void)strcpy(env, cases[i].env);
+		(void)strcpy(load, cases[i].load);
+		assert_int_not_equal(campaign_from_flags(&flags, described, &c, &err), 0);
+		assert_says(err, cases[i].words);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -400,6 +480,8 @@ int main(void)
 		cmocka_unit_test(flags_and_a_file_are_not_mixed_up),
 		cmocka_unit_test(each_observer_is_weighed_alone_and_with_the_others),
 		cmocka_unit_test(a_file_asks_for_the_observers_too),
+		cmocka_unit_test(a_self_test_adds_what_is_known_where_figures_are_central),
+		cmocka_unit_test(what_cannot_be_tried_on_what_is_known_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, describe_set_up, describe_tear_down);

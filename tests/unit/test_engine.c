@@ -40,6 +40,7 @@ static unsigned int boots;
 /* Of the campaign. */
 static uint64_t live, budget_ns;
 static double precision_pct;
+static char delays[256]; /* that players were started with, "-" for none */
 
 static int note(const struct machine_ops *ops, char letter, struct tare_err *err)
 {
@@ -60,7 +61,8 @@ static int note(const struct machine_ops *ops, char letter, struct tare_err *err
 static int fake_start(struct machine *m, const struct trial_spec *spec, machine_player *ret,
 		      struct tare_err *err)
 {
-	(void)spec;
+	(void)snprintf(delays + strlen(delays), sizeof(delays) - strlen(delays), "%s ",
+		       json_string_or(spec->params, "delay", "-"));
 	*ret = 0;
 	return note(m->ops, 's', err);
 }
@@ -160,6 +162,9 @@ static int open_vm(const struct machine_config *config, struct machine **ret, st
 	return fake_open(&vm, ret, err);
 }
 
+static bool self_test; /* native is there again, and slowed down by 10 % */
+static enum trial_mode mode = TRIAL_BATCH;
+
 static struct engine_result carry_out(uint64_t rounds, bool resume, bool one_after_the_other)
 {
 	static const struct trial_place place = {.box = {.load_path = TARE_BINARY_DIR "/tare-load"},
@@ -168,16 +173,18 @@ static struct engine_result carry_out(uint64_t rounds, bool resume, bool one_aft
 	cleanup_json json_t *described =
 		json_pack("{s:[{s:s, s:b}]}", "loads", "name", "getppid", "solo", 0);
 	struct env_choice envs[] = {
-		{"native", "host", "bare", none, none},
-		{"vm", "vm", "bare", none, none},
+		{"native", "host", "bare", none, none, "", 0},
+		{"vm", "vm", "bare", none, none, "", 0},
+		{"again", "host", "bare", none, none, "native", 0},
+		{"slow", "host", "bare", none, none, "native", 10},
 	};
 	struct load_choice load = {"getppid", none};
 	struct campaign_group group = {
 		.name = "g",
-		.envs = {envs, 2},
+		.envs = {envs, self_test ? 4 : 2},
 		.loads = {&load, 1},
 		.collectors = no_collectors,
-		.mode = TRIAL_BATCH,
+		.mode = (int)mode,
 		.rounds = rounds,
 	};
 	struct campaign campaign = {&group,
@@ -205,6 +212,7 @@ static struct engine_result carry_out(uint64_t rounds, bool resume, bool one_aft
 
 	(void)strcpy(campaign.baseline, "native");
 	asked[0] = '\0';
+	delays[0] = '\0';
 	if (engine_run(&config, &result, &err) < 0)
 		fail_msg("%s", err.msg);
 	return result;
@@ -374,6 +382,70 @@ static void a_dead_guest_is_replaced(void **state)
 	assert_string_equal(only(asked, "OPFAC"), "OPCOPPPPFC");
 }
 
+/* The fake operation takes 1000 ns. */
+static int check_self_test(const json_t *record, size_t line, void *context)
+{
+	const json_t *trial = json_object_get(record, "trial");
+	const json_t *told = json_object_get(record, "self_test");
+	const char *env = json_string_or(trial, "env", "");
+	size_t *n = context;
+
+	(void)line;
+	/* To the statistics its parameters are those of all. */
+	assert_int_equal(json_object_size(json_object_get(trial, "params")), 0);
+	if (strcmp(env, "native") == 0 || strcmp(env, "vm") == 0) {
+		assert_null(told);
+		return 0;
+	}
+	assert_string_equal(json_string_or(told, "of", ""), "native");
+	assert_float_equal(json_double_or(told, "delay_ns", -1), strcmp(env, "slow") ? 0 : 100,
+			   1e-9);
+	++*n;
+	return 0;
+}
+
+static void a_known_slowdown_is_a_share_of_what_an_operation_takes(void **state)
+{
+	struct engine_result r;
+	size_t n = 0;
+
+	(void)state;
+	self_test = true;
+	r = carry_out(2, false, false);
+	assert_int_equal(r.trials, 8);
+	assert_int_equal(r.failed, 0);
+	/* Once more to find out how long it takes, but not in the round after. */
+	assert_int_equal(count(asked, 's'), 7);
+	assert_int_equal(count(asked, 's') + count(asked, 'S'),
+			 count(asked, 'f') + count(asked, 'F'));
+	assert_int_equal(count(delays, 'n'), 2);
+	assert_non_null(strstr(delays, "100.000ns "));
+	assert_int_equal(store_each(run_dir, check_self_test, &n, NULL, NULL), 0);
+	assert_int_equal(n, 4);
+}
+
+static void a_slowdown_of_what_cannot_be_timed_is_not_claimed(void **state)
+{
+	struct engine_result r;
+
+	(void)state;
+	self_test = true;
+	fails = 's'; /* the first to start is the one that is to tell */
+	fails_with = -ENOTSUP;
+	r = carry_out(1, false, false);
+	assert_int_equal(r.trials, 4);
+	assert_int_equal(r.unsupported, 1);
+	assert_int_equal(count(delays, 'n'), 0);
+}
+
+static void a_self_test_has_no_part_in_what_takes_no_turns(void **state)
+{
+	(void)state;
+	self_test = true;
+	mode = TRIAL_SOLO;
+	assert_int_equal(carry_out(1, false, false).trials, 2);
+}
+
 static int count_void(const json_t *record, size_t line, void *context)
 {
 	size_t *n = context;
@@ -533,6 +605,8 @@ static int fresh_folder(void **state)
 	live = 1;
 	budget_ns = 0;
 	precision_pct = 0;
+	self_test = false;
+	mode = TRIAL_BATCH;
 	(void)strcpy(folder, "/tmp/tare-unit-XXXXXX");
 	if (!mkdtemp(folder))
 		return -1;
@@ -563,6 +637,9 @@ int main(void)
 		IN_FOLDER(a_failed_start_fails_its_trial_alone),
 		IN_FOLDER(a_machine_that_is_not_to_be_had_is_unsupported),
 		IN_FOLDER(a_dead_guest_is_replaced),
+		IN_FOLDER(a_known_slowdown_is_a_share_of_what_an_operation_takes),
+		IN_FOLDER(a_slowdown_of_what_cannot_be_timed_is_not_claimed),
+		IN_FOLDER(a_self_test_has_no_part_in_what_takes_no_turns),
 		IN_FOLDER(a_guest_whose_clock_strays_voids_its_set),
 		cmocka_unit_test(losses_beyond_a_percent_void_a_trial),
 		IN_FOLDER(a_clock_that_never_holds_stays_marked),

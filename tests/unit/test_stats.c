@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "stats/binomial.h"
 #include "stats/change.h"
 #include "stats/histogram.h"
 #include "stats/location.h"
@@ -346,6 +347,31 @@ static void rounds_needed_go_with_the_square_of_the_width(void **state)
 	assert_int_equal(location_rounds_for(&l, 0.01), 0);
 }
 
+/* binom.test() of R. */
+static void a_share_has_the_interval_of_clopper_and_pearson(void **state)
+{
+	static const struct {
+		size_t k, n;
+		double low, high;
+	} known[] = {
+		{0, 0, 0, 1},
+		{0, 10, 0, 0.3084971},
+		{10, 10, 0.6915029, 1},
+		{7, 10, 0.3475471, 0.9332605},
+		{1, 8, 0.0031597, 0.5265097},
+		{682, 925, 0.7076683, 0.7654066},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
+		double low, high;
+
+		binomial_interval(known[i].k, known[i].n, 0.95, &low, &high);
+		assert_float_equal(low, known[i].low, 1e-6);
+		assert_float_equal(high, known[i].high, 1e-6);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -362,6 +388,7 @@ int main(void)
 		cmocka_unit_test(histograms_merge_without_loss),
 		cmocka_unit_test(verdicts_follow_the_interval_and_the_effect),
 		cmocka_unit_test(rounds_needed_go_with_the_square_of_the_width),
+		cmocka_unit_test(a_share_has_the_interval_of_clopper_and_pearson),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

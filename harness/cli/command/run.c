@@ -200,6 +200,14 @@ static int take_observer(void *options, const char *text, struct tare_err *err)
 	return 0;
 }
 
+static int take_self_test(void *options, const char *text, struct tare_err *err)
+{
+	(void)text;
+	(void)err;
+	((struct run_options *)options)->flags.self_test = true;
+	return 0;
+}
+
 static int take_dry_run(void *options, const char *text, struct tare_err *err)
 {
 	(void)text;
@@ -233,6 +241,9 @@ static const struct command_option run_options[] = {
 	 take_collectors},
 	{"observer", 0, NULL, "weigh the scale: each group without collectors, with each, with all",
 	 take_observer},
+	{"self-test", 0, NULL,
+	 "try it on what is known: each environment once more, the baseline slowed down",
+	 take_self_test},
 	{"mode", 0, "MODE", "batch (the central figure), latency (a distribution) or solo",
 	 take_mode},
 	{"rounds", 0, "N", "rounds at the most (default 10; 200 with --precision)", take_rounds},
@@ -388,7 +399,7 @@ static int resumed_campaign(const struct run_options *options, const json_t *des
 	if (f->file || f->envs || f->loads || f->collectors || f->has_mode || f->rounds ||
 	    f->rounds_per_instance || f->passes || f->slice_ns || f->solo_ns || f->sample_ns ||
 	    f->has_seed || f->precision_pct > 0 || f->effect_pct > 0 || f->baseline ||
-	    options->out_dir || limits_given(&f->limits))
+	    f->self_test || options->out_dir || limits_given(&f->limits))
 		return err_set(err, EINVAL,
 			       "--resume goes on with the campaign of the run: beside it there is "
 			       "only --time-budget");
