@@ -111,7 +111,7 @@ completes() {
 	test "$got" = "$want"
 }
 ok "a command" completes run tare ru
-ok "an option" completes --rounds tare run --pas
+ok "an option" completes --passes tare run --pas
 ok "a limit" completes "--pids-limit" tare exec --pi
 ok "an environment" completes container tare run -e cont
 ok "the second of a list" completes native,chroot tare run -e native,chr
