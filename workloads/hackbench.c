@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Many processes that wake each other: in each group every sender sends a message to every
- * receiver, and the scheduler decides who is next. */
+ * receiver, so many times, and the scheduler decides who is next. */
 
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -14,6 +14,7 @@
 
 #define GROUPS_MAX  8
 #define FDS_MAX     20
+#define LOOPS_MAX   1000
 #define MESSAGE     100
 #define N_PARTNERS  (GROUPS_MAX * FDS_MAX * 2)
 #define SOCKETS_MAX (GROUPS_MAX * FDS_MAX * 2 + 1)
@@ -24,7 +25,7 @@ struct pair {
 };
 
 struct hackbench {
-	uint64_t groups, fds;
+	uint64_t groups, fds, loops;
 	/* What starts a sender; what a receiver's messages come by; what tells that it has them. */
 	struct pair go[GROUPS_MAX][FDS_MAX], box[GROUPS_MAX][FDS_MAX], done;
 	struct pair *made[SOCKETS_MAX];
@@ -72,9 +73,10 @@ static __attribute__((noreturn)) void send_all(void *state)
 	char message[MESSAGE] = {0};
 
 	while (read(go, message, 1) == 1)
-		for (uint64_t i = 0; i < s->fds; i++)
-			if (write(s->box[s->group][i].ends[0], message, MESSAGE) != MESSAGE)
-				_exit(EXIT_FAILURE);
+		for (uint64_t n = 0; n < s->loops; n++)
+			for (uint64_t i = 0; i < s->fds; i++)
+				if (write(s->box[s->group][i].ends[0], message, MESSAGE) != MESSAGE)
+					_exit(EXIT_FAILURE);
 	_exit(EXIT_FAILURE);
 }
 
@@ -85,7 +87,7 @@ static __attribute__((noreturn)) void receive_all(void *state)
 	char message[MESSAGE];
 
 	for (;;) {
-		for (uint64_t i = 0; i < s->fds; i++)
+		for (uint64_t i = 0; i < s->fds * s->loops; i++)
 			if (read(box, message, MESSAGE) != MESSAGE)
 				_exit(EXIT_FAILURE);
 		if (write(s->done.ends[0], message, 1) != 1)
@@ -140,6 +142,7 @@ static int hackbench_setup(void *state, const char *const *params, struct tare_e
 
 	if ((r = units_parse_count("groups", params[0], 1, GROUPS_MAX, &s->groups, err)) < 0 ||
 	    (r = units_parse_count("fds", params[1], 1, FDS_MAX, &s->fds, err)) < 0 ||
+	    (r = units_parse_count("loops", params[2], 1, LOOPS_MAX, &s->loops, err)) < 0 ||
 	    (r = cpus_stay(false, err)) < 0 || (r = open_pairs(s, err)) < 0 ||
 	    (r = start_partners(s, err)) < 0)
 		return r;
@@ -158,16 +161,19 @@ static void hackbench_teardown(void *state)
 const struct workload workload_hackbench = {
 	.name = "hackbench",
 	.summary = "groups of processes that send messages to each other",
-	.op = "a message of 100 bytes from each sender to each receiver of its group",
+	.op = "messages of 100 bytes from each sender to each receiver of its group",
 	.groups = "sched",
 	.params =
 		(const struct workload_param[]){
 			{"groups", "groups: 1 to 8", "1"},
 			{"fds", "senders, and receivers, of a group: 1 to 20", "4"},
+			{"loops", "messages from each to each: 1 to 1000", "1"},
 			{NULL, NULL, NULL}},
-	/* 4 to begin, 4 times 4 messages, 4 that they are there. */
-	.syscalls = (const struct workload_syscall[]){{"write", 24, "groups=1,fds=4"},
-						      {"read", 24, "groups=1,fds=4"},
+	/* 4 to begin, 4 times 4 messages, or three times as many, 4 that they are there. */
+	.syscalls = (const struct workload_syscall[]){{"write", 24, "groups=1,fds=4,loops=1"},
+						      {"write", 56, "groups=1,fds=4,loops=3"},
+						      {"read", 56, "groups=1,fds=4,loops=3"},
+						      {"read", 24, "groups=1,fds=4,loops=1"},
 						      {NULL, 0, NULL}},
 	.state_size = sizeof(struct hackbench),
 	.setup = hackbench_setup,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Requests through a ring that is shared with the kernel: so many at a time by one call. */
 
+#include <fcntl.h>
 #include <linux/io_uring.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -115,14 +116,17 @@ static int uring_setup(void *state, const char *const *params, struct tare_err *
 {
 	struct io_uring_params p = {0};
 	struct uring *s = state;
-	int r;
+	int direct, r;
 
 	s->what = param_choice("what", params[0], "nop|read", err);
 	if (s->what < 0)
 		return s->what;
+	direct = param_choice("direct", params[2], "off|on", err);
+	if (direct < 0)
+		return direct;
 	r = requests_read_depth(&s->all, params[1], err);
 	if (r == 0 && s->what == URING_READ)
-		r = requests_make_file(&s->all, 0, err);
+		r = requests_make_file(&s->all, direct ? O_DIRECT : 0, err);
 	if (r < 0)
 		return r;
 	r = (int)syscall(SYS_io_uring_setup, s->all.depth, &p);
@@ -151,11 +155,13 @@ static void uring_teardown(void *state)
 
 const struct workload workload_uring = {
 	.name = "uring",
-	.summary = "requests through io_uring: nothing, or 4 KiB of a cached file",
+	.summary = "requests through io_uring: nothing, or 4 KiB of a file",
 	.op = "io_uring_enter(2) for all requests at a time",
 	.groups = "io",
 	.params = (const struct workload_param[]){{"what", "is asked for: nop|read", "nop"},
 						  REQUESTS_DEPTH,
+						  {"direct", "O_DIRECT of what is read: off|on",
+						   "off"},
 						  {NULL, NULL, NULL}},
 	.syscalls = (const struct workload_syscall[]){{"io_uring_enter", 1, NULL}, {NULL, 0, NULL}},
 	.state_size = sizeof(struct uring),

@@ -112,6 +112,8 @@ variants() {
 			split("|")[] | select(. != $default) | "\($name) \($param)=\(.)")'
 	echo openclose depth=5
 	echo getppid delay=1us
+	echo hackbench loops=3
+	echo uring what=read direct=on
 }
 variants >"$work/variants"
 while read -r name variant; do

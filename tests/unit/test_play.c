@@ -387,6 +387,8 @@ static void what_setup_cannot_do_is_told_with_its_reason(void **state)
 		{"pwrite", "batch", "blocks=5000", "blocks"},
 		{"pipebw", "batch", "size=1M", "not within"},
 		{"uring", "batch", "depth=129", "depth"},
+		{"uring", "batch", "direct=no", "off|on"},
+		{"hackbench", "batch", "loops=0", "loops"},
 		{"sleepjit", "batch", "time=50", "lacks a unit"},
 		{"sleepjit", "batch", "time=2s", "more than 1s"},
 		{"dup", "batch", "delay=5", "lacks a unit"},
