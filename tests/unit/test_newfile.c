@@ -113,7 +113,6 @@ static void a_disk_without_room_leaves_the_old(void **state)
 
 static void a_link_stays_a_link(void **state)
 {
-	cleanup_free char *path = text_format("%s/it", folder);
 	cleanup_free char *link = text_format("%s/link", folder);
 	cleanup_newfile struct newfile file = {0};
 	struct stat st;
