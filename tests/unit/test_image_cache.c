@@ -120,8 +120,10 @@ static void keep_snapshot(const char *hello)
 	assert_int_equal(snapshot_begin(cache, "print", 4096, NULL, &making, NULL), 0);
 	cleanup_free char *state_path = text_format("%s/state", making.folder);
 	cleanup_free char *hello_path = text_format("%s/hello.json", making.folder);
+	cleanup_free char *disk_path = text_format("%s/disk", making.folder);
 
 	write_text(state_path, "state");
+	write_text(disk_path, "disk");
 	write_text(hello_path, hello);
 	assert_int_equal(snapshot_keep(&making, NULL), 0);
 	snapshot_end(&making);
@@ -153,6 +155,7 @@ static void a_damaged_snapshot_is_replaced_but_not_a_whole_one(void **state)
 	cleanup_free char *hello = text_format("%s/hello.json", making.final_name);
 	cleanup_free char *of_state = text_format("%s/state", making.final_name);
 	cleanup_free char *memory = text_format("%s/memory", making.final_name);
+	cleanup_free char *disk = text_format("%s/disk", making.final_name);
 
 	snapshot_end(&making);
 	write_text(hello, "{\"n\":");
@@ -165,6 +168,9 @@ static void a_damaged_snapshot_is_replaced_but_not_a_whole_one(void **state)
 	assert_int_equal(unlink(memory), 0);
 	keep_snapshot("{\"n\": 5}");
 	check_snapshot("{\"n\": 5}");
+	assert_int_equal(unlink(disk), 0);
+	keep_snapshot("{\"n\": 6}");
+	check_snapshot("{\"n\": 6}");
 }
 
 static void an_image_is_found_until_one_of_its_files_changes(void **state)
