@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "lab/run/submission.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
-#include "base/fd.h"
 #include "base/json.h"
+#include "base/newfile.h"
 #include "base/text.h"
 #include "engine/fingerprint.h"
 #include "engine/manifest.h"
@@ -232,21 +230,13 @@ int lab_submission_digest(const json_t *submission, char ret_hex[DIGEST_SIZE], s
 int lab_submission_write(json_t *submission, const char *dir, struct tare_err *err)
 {
 	cleanup_free char *path = text_format("%s/" LAB_FILE, dir);
-	cleanup_free char *fresh = text_format("%s/" LAB_FILE ".new", dir);
 	char hex[DIGEST_SIZE];
 	int r = lab_submission_digest(submission, hex, err);
 
 	if (r < 0)
 		return r;
-	if (!path || !fresh)
+	if (!path)
 		return err_set(err, ENOMEM, "out of memory");
 	(void)json_object_set_new(submission, "digest", json_string(hex));
-	r = json_dump_file(submission, fresh, JSON_INDENT(1)) < 0
-		    ? err_errno(err, "write '%.200s'", path)
-		    : fd_sync_file(fresh, err);
-	if (r == 0 && rename(fresh, path) < 0)
-		r = err_errno(err, "write '%.200s'", path);
-	if (r < 0)
-		(void)unlink(fresh);
-	return r;
+	return newfile_write_json(path, submission, JSON_INDENT(1), err);
 }

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/newfile.h"
 #include "base/text.h"
 #include "check/check.h"
 #include "isolation/isolation.h"
@@ -45,11 +46,7 @@ static int keep(const struct lab_work *work, const char *name, const json_t *doc
 {
 	cleanup_free char *path = data_path(work, name, err);
 
-	if (!path)
-		return -EIO;
-	if (json_dump_file(document, path, JSON_INDENT(1)) < 0)
-		return err_errno(err, "write '%.200s'", path);
-	return fd_sync_file(path, err);
+	return path ? newfile_write_json(path, document, JSON_INDENT(1), err) : -EIO;
 }
 
 int lab_open_machine(const struct lab_work *work, const struct env_choice *env,
