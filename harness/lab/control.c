@@ -63,10 +63,14 @@ static void add_check(const json_t *result, struct lab_findings *ret)
 	};
 
 	/* Not a sample, which would have an interval: each try has to do it. */
-	(void)snprintf(note, sizeof(note),
-		       "%.20s; the worst of %llu tries, allowed are %.4g .. %.4g",
-		       json_string_or(result, "verdict", "?"), (unsigned long long)n,
-		       json_double_or(result, "low", NAN), json_double_or(result, "high", NAN));
+	if (n)
+		(void)snprintf(note, sizeof(note),
+			       "%.20s; the worst of %llu tries, allowed are %.4g .. %.4g",
+			       json_string_or(result, "verdict", "?"), (unsigned long long)n,
+			       json_double_or(result, "low", NAN),
+			       json_double_or(result, "high", NAN));
+	else
+		(void)snprintf(note, sizeof(note), "%.20s", json_string_or(result, "verdict", "?"));
 	lab_add(ret, &named);
 }
 
