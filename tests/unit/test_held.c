@@ -166,6 +166,11 @@ static void a_disk_s_limit_is_seen_beside_another_group_s(void **state)
 
 static char files_disk[32];
 
+static void part_write(void)
+{
+	write_file(clock_now_ns() + 3 * NS_PER_S);
+}
+
 static void limit_memory_of_writers(const struct cgroup *cgroup)
 {
 	char v2[64];

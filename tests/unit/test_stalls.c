@@ -26,6 +26,11 @@ static void limit_memory_high(const struct cgroup *cgroup)
 	write_limit(cgroup, CGROUP_MEMORY, NULL, NULL, "memory.max", "32M");
 }
 
+static void part_write(void)
+{
+	write_file(UINT64_MAX);
+}
+
 static json_t *stall_of(const json_t *seen, const char *kind)
 {
 	json_t *stall = json_object_get(json_object_get(seen, "stalls"), kind);
@@ -47,8 +52,9 @@ static void reclaim_for_a_limit_is_timed(void **state)
 	ns = json_u64_or(stall, "sum_ns", 0);
 	assert_true(json_u64_or(stall, "n", 0) >= 1);
 	assert_true(ns > 0 && ns < json_u64_or(seen, "wall_ns", UINT64_MAX));
-	/* What was written and did not fit. */
-	assert_true(json_u64_or(seen, "reclaimed_bytes", 0) >= 8 * MIB);
+	/* What was written and did not fit, but for what the whole machine's reclaim was faster to
+	 * take. */
+	assert_true(json_u64_or(seen, "reclaimed_bytes", 0) >= (WRITTEN - 16 * MIB) / 10 * 9);
 	assert_int_equal(json_array_size(json_object_get(seen, "victims")), 0);
 	assert_nothing_lost(seen);
 	json_decref(seen);
