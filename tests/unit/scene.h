@@ -7,6 +7,8 @@
  * begins another read: scene_control[] calls that no part may make. */
 
 #include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <linux/sched.h>
@@ -20,12 +22,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/json.h"
 #include "collector.h"
 #include "kernel/cgroup.h"
+#include "kernel/cgroup_tree.h"
 
 #define SCENE_COLLECTORS 4
 
@@ -62,7 +66,27 @@ static inline void scene_need(int r, const struct tare_err *err)
 	}
 }
 
-/* limit(cgroup, context) is called before anybody joins. */
+/* Groups of a program that was killed, "tare-test-PID-N": of no run, they are in no journal. */
+static inline void scene_sweep(const struct cgroup_layout *layout)
+{
+	const struct cgroup_hierarchy *mounts[CGROUP_MAX_MOUNTS];
+	const struct dirent *entry;
+
+	for (size_t i = 0, n = cgroup_layout_mounts(layout, mounts); i < n; i++) {
+		cleanup_dir DIR *dir = opendir(mounts[i]->mount);
+
+		while (dir && (entry = readdir(dir))) { /* NOLINT(concurrency-mt-unsafe): ours */
+			unsigned int number;
+			int pid;
+
+			if (sscanf(entry->d_name, "tare-test-%d-%u", &pid, &number) == 2 &&
+			    pid > 0 && kill(pid, 0) < 0 && errno == ESRCH)
+				(void)cgroup_remove_named(layout, entry->d_name, 2000, NULL);
+		}
+	}
+}
+
+/* limit(cgroup) is called before anybody joins. */
 static inline void scene_open(struct scene *scene, unsigned int controllers,
 			      void (*limit)(const struct cgroup *))
 {
@@ -74,6 +98,8 @@ static inline void scene_open(struct scene *scene, unsigned int controllers,
 	(void)signal(SIGPIPE, SIG_IGN); /* the child may be dead */
 	*scene = (struct scene){.to_child = -1, .from_child = -1};
 	scene_need(cgroup_layout_read(&layout, &err), &err);
+	if (number == 0)
+		scene_sweep(&layout);
 	(void)snprintf(name, sizeof(name), "tare-test-%d-%u", getpid(), number++);
 	for (int i = 0; i < CGROUP_N_CONTROLLERS; i++)
 		if (layout.controllers[i].version == 0)

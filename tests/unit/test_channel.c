@@ -70,21 +70,27 @@ static void an_answer_is_given_back(void **state)
 static void its_hello_is_printable(void **state)
 {
 	struct channel *c = NULL, *restored = NULL;
-	cleanup_json json_t *raw = json_pack("{s:s}", "kernel", "6\033[2J");
+	cleanup_json json_t *raw =
+		json_pack("{s:s, s:[s]}", "kernel", "6\033[2J", "mitigations", "x");
 	int fds[2];
 
 	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-	say(fds[1], "{\"hello\":{\"kernel\":\"6\\u001b[2J\",\"clocksource\":\"t\\r\",\"cpus\":2,"
-		    "\"mitigations\":{\"v\":\"\\u001b\"}}}\n");
+	say(fds[1],
+	    "{\"hello\":{\"kernel\":\"6\\u001b[2J\",\"clocksource\":\"t\\r\",\"cpus\":2,"
+	    "\"mitigations\":{\"v\":\"\\u001b\",\"\\u001bw\":\"ok\",\"x\":{\"\\u001b\":1}}}}\n");
 	assert_int_equal(channel_open(fds[0], soon(), &c, NULL), 0);
 	assert_string_equal(json_string_or(channel_hello(c), "kernel", ""), "6?[2J");
 	assert_string_equal(json_string_or(channel_hello(c), "clocksource", ""), "t?");
 	assert_string_equal(
 		json_string_or(json_object_get(channel_hello(c), "mitigations"), "v", ""), "?");
+	assert_string_equal(
+		json_string_or(json_object_get(channel_hello(c), "mitigations"), "?w", ""), "ok");
+	assert_int_equal(json_object_size(json_object_get(channel_hello(c), "mitigations")), 2);
 	assert_int_equal(json_u64_or(channel_hello(c), "cpus", 0), 2);
 	assert_int_equal(channel_open_restored(fds[0], raw, &restored, NULL), 0);
 	assert_string_equal(json_string_or(channel_hello(restored), "kernel", ""), "6?[2J");
+	assert_true(json_is_object(json_object_get(channel_hello(restored), "mitigations")));
 	channel_close(restored);
 	done(c, fds);
 }

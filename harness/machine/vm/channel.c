@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
@@ -50,14 +51,35 @@ static int make_printable(json_t *object)
 	return 0;
 }
 
+/* Sentences by names, as a result has them; what else a guest says there is left out. */
+static int clean_mitigations(json_t *hello)
+{
+	cleanup_json json_t *kept = json_object();
+	json_t *told = json_object_get(hello, "mitigations"), *value;
+	const char *key;
+	int r = 0;
+
+	if (!told)
+		return 0;
+	json_object_foreach(told, key, value)
+	{
+		cleanup_free char *name = strdup(key);
+
+		if (!name)
+			r = -ENOMEM;
+		else if (json_is_string(value) && json_object_size(kept) < MITIGATIONS_MAX)
+			r = json_put(kept, text_make_printable(name), json_printable(value));
+		if (r < 0)
+			break;
+	}
+	return r < 0 ? r : json_put(hello, "mitigations", json_incref(kept));
+}
+
 static json_t *copy_hello(const json_t *told)
 {
 	json_t *hello = json_deep_copy(told);
-	json_t *mitigations = json_object_get(hello, "mitigations");
 
-	if (json_object_size(mitigations) > MITIGATIONS_MAX)
-		(void)json_object_clear(mitigations);
-	if (make_printable(hello) == 0 && make_printable(mitigations) == 0)
+	if (clean_mitigations(hello) == 0 && make_printable(hello) == 0)
 		return hello;
 	json_decref(hello);
 	return NULL;
