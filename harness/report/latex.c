@@ -238,11 +238,6 @@ static void fold(struct doc *doc, const char *summary)
 	(void)fputs("}\n\n", doc->out);
 }
 
-static void fold_end(struct doc *doc)
-{
-	(void)doc;
-}
-
 static void end(struct doc *doc)
 {
 	(void)fputs("\\end{flushleft}\n\\end{document}\n", doc->out);
@@ -255,6 +250,6 @@ const struct doc_ops doc_latex = {
 	.table = table,
 	.figure = figure,
 	.fold = fold,
-	.fold_end = fold_end,
+	.fold_end = doc_nothing,
 	.end = end,
 };
