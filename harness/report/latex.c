@@ -142,15 +142,18 @@ static void paragraph(struct doc *doc, const char *text)
 	(void)fputs(strong ? "}\n\n" : "\n\n", doc->out);
 }
 
-/* A heading is broken between its words only, and is bold: a little wider. */
+/* A heading is broken between its words only, and is bold: a little wider, capitals half as much
+ * again. */
 static size_t longest_word(const char *text)
 {
 	size_t longest = 0;
 
 	while (text && *text) {
-		size_t n = strcspn(text, " ");
+		size_t n = strcspn(text, " "), wide = 0;
 
-		longest = n > longest ? n : longest;
+		for (size_t i = 0; i < n; i++)
+			wide += text[i] >= 'A' && text[i] <= 'Z';
+		longest = n + wide / 2 > longest ? n + wide / 2 : longest;
 		text += n + strspn(text + n, " ");
 	}
 	return longest + longest / 4;
