@@ -88,6 +88,18 @@ int content_begin_row(const struct content *c, struct table *table, const json_t
 	return 0;
 }
 
+int content_add_rows(const struct content *c, struct table *table, const json_t *rows,
+		     int (*add)(const struct content *c, struct table *t, const json_t *row,
+				struct tare_err *err),
+		     struct tare_err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < json_array_size(rows) && r == 0; i++)
+		r = add(c, table, json_array_get(rows, i), err);
+	return r;
+}
+
 void content_fold_table(struct content *c, const char *summary, const struct table *table)
 {
 	c->doc.ops->fold(&c->doc, summary);

@@ -54,6 +54,11 @@ int content_begin_row(const struct content *c, struct table *table, const json_t
 		      struct tare_err *err);
 /* Texts of a list with commas; "-" where there are none. */
 void content_put_list(struct table *t, size_t column, const json_t *list);
+/* A row of the table for each of a list. */
+int content_add_rows(const struct content *c, struct table *table, const json_t *rows,
+		     int (*add)(const struct content *c, struct table *t, const json_t *row,
+				struct tare_err *err),
+		     struct tare_err *err);
 /* A table that is folded away. */
 void content_fold_table(struct content *c, const char *summary, const struct table *table);
 /* "1.24 us (1.20 .. 1.31)", "1.24 us", "-"; buf is given back. */

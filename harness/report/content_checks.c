@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "report/content.h"
+#include "report/plot.h"
 
 /* The same of labels, with what must be said with them. */
 static void put_envs(const struct content *c, struct table *t, size_t column, const json_t *labels)
@@ -86,8 +87,8 @@ int content_validity(struct content *c, struct tare_err *err)
 	const json_t *records = json_object_get(c->summary, "records");
 	cleanup_free char *what = text_format(
 		"Each timed trial in the order of the run, against the median of its cell "
-		"(n = %llu trials in all); log axis.",
-		(unsigned long long)json_u64_or(records, "all", 0));
+		"(n = %zu trials in all); log axis.",
+		plot_order_trials(c->run));
 	cleanup_free char *caption = what ? content_caption(c, what) : NULL;
 	int r;
 

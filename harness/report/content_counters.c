@@ -57,8 +57,7 @@ int content_counters(struct content *c, struct tare_err *err)
 		.head = {"environment", "load", "event", "count", "an operation",
 			 "against the baseline", "within its group", "had a counter", "state"},
 		.number = {[3] = true, [4] = true, [5] = true, [6] = true, [7] = true}};
-	json_t *row;
-	size_t i;
+	int r;
 
 	if (json_array_size(rows) == 0)
 		return 0;
@@ -72,13 +71,9 @@ int content_counters(struct content *c, struct tare_err *err)
 		"for its events had theirs at the same time. *suspect*: it opened, but what must "
 		"have "
 		"counted shows 0.");
-	json_array_foreach(rows, i, row)
-	{
-		int r = put_event(c, &t, row, err);
-
-		if (r < 0)
-			return r;
-	}
+	r = content_add_rows(c, &t, rows, put_event, err);
+	if (r < 0)
+		return r;
 	content_fold_table(c, "Counts of each event", &t);
 	return 0;
 }

@@ -63,18 +63,13 @@ static int put_table(struct content *c, struct tare_err *err)
 					.head = {"environment", "load", "switches", "migrations",
 						 "wait p50", "p99", "max", "throttled", "memory",
 						 "disk", "preempted", "sleeps"}};
-	json_t *row;
-	size_t i;
+	int r;
 
-	for (i = 2; i < t.n_columns; i++)
+	for (size_t i = 2; i < t.n_columns; i++)
 		t.number[i] = true;
-	json_array_foreach(json_object_get(c->summary, "sched"), i, row)
-	{
-		int r = add_row(c, &t, row, err);
-
-		if (r < 0)
-			return r;
-	}
+	r = content_add_rows(c, &t, json_object_get(c->summary, "sched"), add_row, err);
+	if (r < 0)
+		return r;
 	if (t.n_rows)
 		content_fold_table(
 			c, "Switches, waits in the run queue, shares of the time off the CPU", &t);

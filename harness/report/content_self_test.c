@@ -80,6 +80,7 @@ int content_self_test(struct content *c, struct tare_err *err)
 					.number = {[2] = true, [3] = true, [4] = true}};
 	char text[128];
 	size_t i;
+	int r;
 
 	if (json_array_size(json_object_get(self_test, "rows")) == 0)
 		return 0;
@@ -98,13 +99,9 @@ int content_self_test(struct content *c, struct tare_err *err)
 		doc_say(&c->doc, "*Power*: a slowdown of %.3g %% was called slower in %s.",
 			json_double_or(row, "slowdown_pct", 0), share(row, text, sizeof(text)));
 	}
-	json_array_foreach(json_object_get(self_test, "rows"), i, row)
-	{
-		int r = add_row(c, &t, row, err);
-
-		if (r < 0)
-			return r;
-	}
+	r = content_add_rows(c, &t, json_object_get(self_test, "rows"), add_row, err);
+	if (r < 0)
+		return r;
 	content_fold_table(c, "What is known, and what was found", &t);
 	return 0;
 }

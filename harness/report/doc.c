@@ -54,6 +54,11 @@ void table_clear(struct table *table)
 	table->n_rows = 0;
 }
 
+void doc_nothing(struct doc *doc)
+{
+	(void)doc;
+}
+
 void doc_say(struct doc *doc, const char *fmt, ...)
 {
 	cleanup_free char *text = NULL;

@@ -56,5 +56,8 @@ struct doc_ops {
 
 extern const struct doc_ops doc_html, doc_markdown, doc_latex;
 
+/* For what has no end to mark. */
+void doc_nothing(struct doc *doc);
+
 /* printf into a paragraph. */
 void doc_say(struct doc *doc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -142,15 +142,18 @@ static void paragraph(struct doc *doc, const char *text)
 	(void)fputs(strong ? "}\n\n" : "\n\n", doc->out);
 }
 
-/* A heading is broken between its words only, and is bold: a little wider. */
+/* A heading is broken between its words only, and is bold: a little wider, capitals half as much
+ * again. */
 static size_t longest_word(const char *text)
 {
 	size_t longest = 0;
 
 	while (text && *text) {
-		size_t n = strcspn(text, " ");
+		size_t n = strcspn(text, " "), wide = 0;
 
-		longest = n > longest ? n : longest;
+		for (size_t i = 0; i < n; i++)
+			wide += text[i] >= 'A' && text[i] <= 'Z';
+		longest = n + wide / 2 > longest ? n + wide / 2 : longest;
 		text += n + strspn(text + n, " ");
 	}
 	return longest + longest / 4;
@@ -238,11 +241,6 @@ static void fold(struct doc *doc, const char *summary)
 	(void)fputs("}\n\n", doc->out);
 }
 
-static void fold_end(struct doc *doc)
-{
-	(void)doc;
-}
-
 static void end(struct doc *doc)
 {
 	(void)fputs("\\end{flushleft}\n\\end{document}\n", doc->out);
@@ -255,6 +253,6 @@ const struct doc_ops doc_latex = {
 	.table = table,
 	.figure = figure,
 	.fold = fold,
-	.fold_end = fold_end,
+	.fold_end = doc_nothing,
 	.end = end,
 };

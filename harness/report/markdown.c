@@ -80,11 +80,6 @@ static void fold(struct doc *doc, const char *summary)
 	paragraph(doc, summary);
 }
 
-static void nothing(struct doc *doc)
-{
-	(void)doc;
-}
-
 const struct doc_ops doc_markdown = {
 	.begin = begin,
 	.heading = heading,
@@ -92,6 +87,6 @@ const struct doc_ops doc_markdown = {
 	.table = table,
 	.figure = figure,
 	.fold = fold,
-	.fold_end = nothing,
-	.end = nothing,
+	.fold_end = doc_nothing,
+	.end = doc_nothing,
 };

@@ -72,6 +72,8 @@ int plot_boundaries(const char *dir, const struct run *run, const json_t *summar
 		    struct tare_err *err);
 int plot_exits(const char *dir, const struct run *run, const json_t *summary, struct tare_err *err);
 int plot_order(const char *dir, const struct run *run, struct tare_err *err);
+/* How many trials it is of, those included that are too many to be drawn. */
+size_t plot_order_trials(const struct run *run);
 
 /* Name of the picture of a set of cells: "latency-3". cell is the first of its set. */
 void plot_set_name(const char *kind, size_t cell, char *buf, size_t size);

@@ -37,6 +37,15 @@ static bool is_shown(const struct run *run, const struct run_trial *trial)
 	       strcmp(cell->mode, "batch") == 0;
 }
 
+size_t plot_order_trials(const struct run *run)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < run->n_trials; i++)
+		n += is_shown(run, &run->trials[i]);
+	return n;
+}
+
 static size_t put_data(const struct run *run, FILE *data, bool *used, double *low, double *high)
 {
 	cleanup_free double *median = calloc(run->n_cells + 1, sizeof(*median));
