@@ -213,6 +213,21 @@ static void a_slowdown_of_what_cannot_be_timed_is_not_claimed(void **state)
 	assert_int_equal(count(delays, 'n'), 0);
 }
 
+static void a_guest_that_dies_while_it_is_timed_is_replaced(void **state)
+{
+	struct engine_result r;
+
+	(void)state;
+	self_test = self_test_of_vm = true;
+	fails = 'P';
+	fails_with = -EPIPE;
+	r = carry_out(1, false, false);
+	assert_int_equal(r.trials - r.voided, 4);
+	/* A void set is played again, and then it is timed. */
+	assert_int_equal(r.failed, r.voided == 0);
+	assert_int_equal(count(asked, 'O'), 2);
+}
+
 static void a_self_test_has_no_part_in_what_takes_no_turns(void **state)
 {
 	(void)state;
@@ -227,8 +242,9 @@ static void an_interrupt_ends_at_the_next_turn_and_resumes(void **state)
 	struct store *store = NULL;
 
 	(void)state;
-	interrupt_after = 12; /* in the second round */
+	interrupt_after = 11; /* in the second round, amid a pass */
 	r = carry_out(3, false, false);
+	assert_int_equal(count(asked, 'p') + count(asked, 'P'), 11);
 	assert_string_equal(r.end, "interrupted");
 	assert_int_equal(r.trials, 2);
 	assert_int_equal(count(asked, 'a') + count(asked, 'A'), 2);
@@ -258,6 +274,7 @@ int main(void)
 		IN_FOLDER(a_dead_guest_is_replaced),
 		IN_FOLDER(a_known_slowdown_is_a_share_of_what_an_operation_takes),
 		IN_FOLDER(a_slowdown_of_what_cannot_be_timed_is_not_claimed),
+		IN_FOLDER(a_guest_that_dies_while_it_is_timed_is_replaced),
 		IN_FOLDER(a_self_test_has_no_part_in_what_takes_no_turns),
 		IN_FOLDER(an_interrupt_ends_at_the_next_turn_and_resumes),
 	};
