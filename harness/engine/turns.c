@@ -66,14 +66,14 @@ static void calibrate(struct set *set, struct seat *seat)
 /* So many slices tell how long an operation takes now. */
 #define WEIGH_SLICES 9
 
-static double ns_per_op(struct seat *seat, uint64_t slice_ns)
+static double ns_per_op(const struct set *set, struct seat *seat)
 {
 	double ns[WEIGH_SLICES];
 	struct trial_slice s;
 	size_t n = 0;
 
-	find_iterations(seat, slice_ns);
-	while (n < WEIGH_SLICES && !seat->ended &&
+	find_iterations(seat, set->instances->config->campaign->slice_ns);
+	while (n < WEIGH_SLICES && !seat->ended && !set_interrupted(set) &&
 	       slice(seat, seat->iters / LEAD_IN_DIVISOR + 1, seat->iters, &s) == 0)
 		ns[n++] = (double)s.ns / (double)s.ops;
 	return n ? quantile_median(ns, n) : 0;
@@ -101,10 +101,11 @@ static void weigh(struct set *set)
 		probe.env = slowed->env;
 		probe.spec = slowed->spec;
 		if (seat_start(set, &probe) == 0)
-			set->weighed_ns =
-				ns_per_op(&probe, set->instances->config->campaign->slice_ns);
+			set->weighed_ns = ns_per_op(set, &probe);
 		seat_finish(set, &probe);
 		json_decref(probe.read);
+		/* Nobody has a seat in it yet: the set gets a guest that works. */
+		(void)instances_close_broken(set->instances, NULL);
 	}
 	for (size_t i = 0; i < set->n_seats; i++) {
 		struct seat *seat = &set->seats[i];
@@ -182,10 +183,11 @@ static int play_passes(struct set *set, uint64_t passes)
 
 	for (uint64_t pass = 0; pass < passes; pass++) {
 		random_permute(&random, order, set->n_seats);
-		for (size_t i = 0; i < set->n_seats; i++)
+		for (size_t i = 0; i < set->n_seats; i++) {
 			play_turn(set, &set->seats[order[i]], pass, i);
-		if (set_interrupted(set))
-			return -EINTR;
+			if (set_interrupted(set))
+				return -EINTR;
+		}
 	}
 	return 0;
 }

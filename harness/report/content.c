@@ -167,13 +167,14 @@ char *content_caption(const struct content *c, const char *what)
 {
 	const json_t *machine = json_object_get(c->run->manifest, "machine");
 	const char *kernel = json_string_or(machine, "kernel", "?");
-	bool emulated = false, trapped = false;
+	bool emulated = false, trapped = false, restored = false;
 
 	for (size_t i = 0; i < c->run->n_envs; i++) {
 		emulated |= c->run->envs[i].emulated;
+		restored |= c->run->envs[i].restored;
 		trapped |= strcmp(c->run->envs[i].accel, "uml") == 0;
 	}
-	return text_format("%s Seed %llu; %s, %s, kernel %.*s.%s%s", what,
+	return text_format("%s Seed %llu; %s, %s, kernel %.*s.%s%s%s", what,
 			   (unsigned long long)json_u64_or(c->run->manifest, "seed", 0),
 			   json_string_or(machine, "hostname", "unknown machine"),
 			   json_string_or(machine, "cpu_model", "unknown CPU"),
@@ -181,7 +182,10 @@ char *content_caption(const struct content *c, const char *what)
 			   emulated ? " TCG: the guest's instructions are emulated." : "",
 			   trapped ? " User-Mode Linux: the guest's system calls are trapped by "
 				     "ptrace."
-				   : "");
+				   : "",
+			   restored ? " Guests restored from a snapshot share what its one boot "
+				      "drew: intervals say nothing of other boots."
+				    : "");
 }
 
 void content_method(struct content *c)

@@ -141,6 +141,8 @@ static void note_instance(struct run_env *env, const json_t *record)
 	const char *accel = json_string_or(instance, "accel", "");
 
 	note_marks(env, json_object_get(instance, "marks"));
+	env->restored |= strcmp(json_string_or(json_object_get(instance, "boot"), "kind", ""),
+				"restored") == 0;
 	if (*accel && !env->emulated) {
 		(void)snprintf(env->accel, sizeof(env->accel), "%.15s", accel);
 		env->emulated = strcmp(accel, "tcg") == 0;

@@ -23,6 +23,7 @@ struct run_env {
 	char label[RUN_NAME_MAX];
 	char shown[RUN_NAME_MAX + 160]; /* the label, with what must be said with it */
 	bool emulated;                  /* a guest of it ran under TCG */
+	bool restored;                  /* a guest of it came from a snapshot */
 	char accel[16];                 /* "" for the host */
 	char marks[128];                /* what changes the cost of its system calls; "" */
 	/* Why a ratio with it is no measure of VM overhead: "TCG, emulated"; "" when it is one. */

@@ -55,20 +55,29 @@ static void five_rounds(const double *sorted, struct location *ret)
 	ret->p = p_by_tails(ret);
 }
 
-int location_of(const double *x, size_t n, struct location *ret, struct tare_err *err)
+/* *ret is the caller's to free. */
+static int sort_rounds(const double *x, size_t n, double **ret, struct tare_err *err)
 {
-	cleanup_free double *sorted = calloc(n + 1, sizeof(*sorted));
-	size_t cut;
-	int r;
-
-	*ret = (struct location){
-		.n = n, .estimate = NAN, .low = NAN, .high = NAN, .p = 1, .method = LOCATION_NONE};
-	if (!sorted)
+	*ret = calloc(n + 1, sizeof(**ret));
+	if (!*ret)
 		return err_set(err, ENOMEM, "no memory for %zu rounds", n);
 	if (n == 0)
 		return 0;
-	memcpy(sorted, x, n * sizeof(*sorted));
-	quantile_sort(sorted, n);
+	memcpy(*ret, x, n * sizeof(**ret));
+	quantile_sort(*ret, n);
+	return 0;
+}
+
+int location_of(const double *x, size_t n, struct location *ret, struct tare_err *err)
+{
+	cleanup_free double *sorted = NULL;
+	size_t cut;
+	int r = sort_rounds(x, n, &sorted, err);
+
+	*ret = (struct location){
+		.n = n, .estimate = NAN, .low = NAN, .high = NAN, .p = 1, .method = LOCATION_NONE};
+	if (r < 0 || n == 0)
+		return r;
 	ret->estimate = hodges_lehmann(sorted, n);
 	if (n < LOCATION_ROUNDS_MIN)
 		return 0;
@@ -87,17 +96,12 @@ int location_of(const double *x, size_t n, struct location *ret, struct tare_err
 
 int location_estimate(const double *x, size_t n, double *ret, struct tare_err *err)
 {
-	cleanup_free double *sorted = calloc(n + 1, sizeof(*sorted));
+	cleanup_free double *sorted = NULL;
+	int r = sort_rounds(x, n, &sorted, err);
 
-	if (!sorted)
-		return err_set(err, ENOMEM, "no memory for %zu rounds", n);
-	*ret = NAN;
-	if (n == 0)
-		return 0;
-	memcpy(sorted, x, n * sizeof(*sorted));
-	quantile_sort(sorted, n);
-	*ret = hodges_lehmann(sorted, n);
-	return 0;
+	if (r == 0)
+		*ret = n ? hodges_lehmann(sorted, n) : NAN;
+	return r;
 }
 
 double location_p_outside(const struct location *location, double bound)

@@ -81,6 +81,7 @@ ok "both tables of a limit are in the report" grep -c 'vm (TCG, emulated) *| *th
 ok "an OOM kill is counted" summary '[.limits[] | select(.load == "mem-fill") | .oom_kills == 1] | all'
 ok "cold and restored boots are apart" summary \
 	'[.startup[] | select(.env == "vm")] | (map(.what) | sort) == ["boot-cold", "boot-restored", "ready"]'
+ok "restored boots are said to be no other boots" grep -q "share what its one boot" "$run/report/report.md"
 ok "a guest's start is cut at its moments, in their order" summary \
 	'[.boundaries[] | select(.env == "vm" and .what == "cold") | .moments | map(.name)] ==
 	 [["qemu", "accel", "kernel", "userspace", "hello", "payload", "payload_exit", "power_off", "gone"]]
