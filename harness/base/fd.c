@@ -88,6 +88,20 @@ ssize_t fd_read_file(int dirfd, const char *path, char *buf, size_t size, struct
 	return n;
 }
 
+int fd_open_plain(int dirfd, const char *path, long long max, struct tare_err *err)
+{
+	cleanup_close int fd = openat(dirfd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_errno(err, "open '%.180s'", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, EBADMSG, "'%.180s' is no plain file", path);
+	if (st.st_size > max)
+		return err_set(err, EFBIG, "'%.160s' is larger than %lld MiB", path, max >> 20);
+	return take_fd(&fd);
+}
+
 int fd_write_file(int dirfd, const char *path, const char *text, struct tare_err *err)
 {
 	cleanup_close int fd = openat(dirfd, path, O_WRONLY | O_CLOEXEC);

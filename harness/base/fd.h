@@ -20,6 +20,10 @@ ssize_t fd_read_file(int dirfd, const char *path, char *buf, size_t size, struct
 /* As fd_read_file, without the error's words: for files that may be absent. */
 ssize_t fd_read_file_quiet(int dirfd, const char *path, char *buf, size_t size);
 
+/* Open a regular file of at most max bytes to read it: folders of strangers may hold links to
+ * elsewhere, and pipes that nobody ever writes to. -EBADMSG: it is none; -EFBIG: it is larger. */
+int fd_open_plain(int dirfd, const char *path, long long max, struct tare_err *err);
+
 /* Write text to an existing file in one write(2), as kernel files want it. */
 int fd_write_file(int dirfd, const char *path, const char *text, struct tare_err *err);
 

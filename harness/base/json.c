@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/json.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/text.h"
 
 static int read_member(const json_t *object, const char *key, json_t **ret, struct tare_err *err)
@@ -131,4 +133,21 @@ json_t *json_number(double value)
 json_t *json_u64(uint64_t value)
 {
 	return value <= INT64_MAX ? json_integer((json_int_t)value) : json_real((double)value);
+}
+
+int json_read_file(const char *path, json_t **ret, struct tare_err *err)
+{
+	cleanup_close int fd = fd_open_plain(AT_FDCWD, path, 16LL << 20, err);
+	cleanup_json json_t *read = NULL;
+	json_error_t why;
+
+	if (fd < 0)
+		return fd;
+	read = json_loadfd(fd, JSON_REJECT_DUPLICATES, &why);
+	if (!read)
+		return err_set(err, EBADMSG, "'%.120s', line %d: %.60s", path, why.line, why.text);
+	if (!json_is_object(read))
+		return err_set(err, EBADMSG, "'%.120s' is no JSON object", path);
+	*ret = take_pointer(read);
+	return 0;
 }

@@ -32,6 +32,9 @@ bool json_bool_or(const json_t *object, const char *key, bool otherwise);
  */
 json_t *json_printable(const json_t *value);
 
+/* An object that a plain file of at most 16 MiB holds; its path is said in full. -ENOENT. */
+int json_read_file(const char *path, json_t **ret, struct tare_err *err);
+
 /* Set a member; values JSON cannot hold (NaN, infinity) become null. -ENOMEM. */
 int json_put(json_t *object, const char *key, json_t *taken_value);
 json_t *json_number(double value);

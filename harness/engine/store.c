@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -181,16 +182,9 @@ int store_write_manifest(struct store *store, const json_t *manifest, struct tar
 
 int store_read_manifest(struct store *store, json_t **ret, struct tare_err *err)
 {
-	cleanup_close int fd = openat(store->dir_fd, "manifest.json", O_RDONLY | O_CLOEXEC);
-	json_error_t why;
+	cleanup_free char *path = text_format("%s/manifest.json", store->path);
 
-	if (fd < 0)
-		return err_errno(err, "open '%s/manifest.json'", store->path);
-	*ret = json_loadfd(fd, JSON_REJECT_DUPLICATES, &why);
-	if (!*ret)
-		return err_set(err, EBADMSG, "'%s/manifest.json', line %d: %s", store->path,
-			       why.line, why.text);
-	return 0;
+	return path ? json_read_file(path, ret, err) : err_set(err, ENOMEM, "out of memory");
 }
 
 static int print_records(const struct store *s, json_t *records, char **ret, size_t *ret_size)
@@ -283,9 +277,13 @@ int store_each(const char *path, int (*each)(const json_t *record, size_t line, 
 
 	if (!file)
 		return err_set(err, ENOMEM, "out of memory");
-	cleanup_fclose FILE *in = fopen(file, "re");
+	cleanup_close int fd = fd_open_plain(AT_FDCWD, file, LLONG_MAX, err);
+	if (fd < 0)
+		return fd;
+	cleanup_fclose FILE *in = fdopen(fd, "r");
 	if (!in)
-		return err_errno(err, "open '%s'", file);
+		return err_errno(err, "read '%s'", file);
+	(void)take_fd(&fd);
 	if (ret_torn)
 		*ret_torn = false;
 	while ((n = getline(&line, &room, in)) > 0) {

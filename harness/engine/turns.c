@@ -34,6 +34,9 @@ static int slice(struct seat *seat, uint64_t lead_in, uint64_t iters, struct tri
 	return seat->ended ? -EPIPE : 0;
 }
 
+/* More than a slice can hold, however short an operation: what a guest tells is hostile. */
+#define ITERS_MAX (1UL << 40)
+
 /* Find the operations that fill a slice: double them until the slice is long enough to be
  * scaled, then scale. An operation longer than a slice is played once. */
 static void find_iterations(struct seat *seat, uint64_t slice_ns)
@@ -51,7 +54,7 @@ static void find_iterations(struct seat *seat, uint64_t slice_ns)
 	if (s.ns > 0) {
 		double iters = (double)s.ops * (double)slice_ns / (double)s.ns;
 
-		seat->iters = iters < 1 ? 1 : (uint64_t)iters;
+		seat->iters = iters < 1 ? 1 : iters > ITERS_MAX ? ITERS_MAX : (uint64_t)iters;
 	}
 }
 

@@ -356,14 +356,13 @@ int isolation_report_again(const char *dir, unsigned int formats, struct tare_er
 {
 	cleanup_free char *path = text_format("%s/" ISOLATION_FILE, dir);
 	cleanup_json json_t *result = NULL;
-	json_error_t why;
+	int r = path ? json_read_file(path, &result, err) : err_set(err, ENOMEM, "out of memory");
 
-	if (!path)
-		return err_set(err, ENOMEM, "out of memory");
-	result = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
+	if (r < 0)
+		return r;
 	if (strcmp(json_string_or(result, "schema", ""), "tare.isolation/1") != 0)
-		return err_set(err, EBADMSG, "'%s' is no result of tare isolation: %s", path,
-			       result ? "its schema is another" : why.text);
+		return err_set(err, EBADMSG,
+			       "'%s' is no result of tare isolation: its schema is another", path);
 	if (!(formats & (REPORT_HTML | REPORT_MARKDOWN)))
 		return err_set(err, EINVAL,
 			       "'%s' has no figures to write as csv: use -f html or -f md", path);

@@ -304,19 +304,15 @@ static int add_env(struct run *run, const json_t *env, struct tare_err *err)
 static int load_manifest(struct run *run, const char *dir, struct tare_err *err)
 {
 	cleanup_free char *path = text_format("%s/manifest.json", dir);
-	json_error_t why;
 	json_t *env;
 	size_t i;
 	int r;
 
 	if (!path)
 		return err_set(err, ENOMEM, "out of memory");
-	cleanup_fclose FILE *f = fopen(path, "re");
-	if (!f)
-		return err_errno(err, "'%.150s' is no run folder: open its manifest.json", dir);
-	run->manifest = json_loadf(f, JSON_REJECT_DUPLICATES, &why);
-	if (!run->manifest)
-		return err_set(err, EBADMSG, "%.120s:%d: %.100s", path, why.line, why.text);
+	r = json_read_file(path, &run->manifest, err);
+	if (r < 0)
+		return err_wrap(err, r, "'%.100s' is no run folder", dir);
 	r = check_manifest(run->manifest, dir, err);
 	if (r < 0)
 		return r;

@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "lab/run/findings.h"
@@ -29,40 +30,6 @@ static const struct {
 	{LAB_DATA_DIR "/run/records.jsonl", RECORDS_MAX},
 	{LAB_DATA_DIR "/seen.json", JSON_MAX},
 };
-
-/* A descriptor of a regular file that is not too large: a stranger's folder may hold links to
- * elsewhere, and pipes that nobody ever writes to. */
-static int open_plain(const char *path, long long max, struct tare_err *err)
-{
-	cleanup_close int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	struct stat st;
-
-	if (fd < 0 && errno == ENOENT)
-		return -ENOENT;
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_errno(err, "open '%.180s'", path);
-	if (!S_ISREG(st.st_mode))
-		return err_set(err, EBADMSG, "'%.180s' is no plain file", path);
-	if (st.st_size > max)
-		return err_set(err, EFBIG, "'%.160s' is larger than %lld MiB", path, max >> 20);
-	return take_fd(&fd);
-}
-
-int lab_read_json(const char *path, json_t **ret, struct tare_err *err)
-{
-	cleanup_close int fd = open_plain(path, JSON_MAX, err);
-	json_error_t why;
-
-	if (fd < 0)
-		return fd;
-	*ret = json_loadfd(fd, JSON_REJECT_DUPLICATES, &why);
-	if (!json_is_object(*ret)) {
-		json_decref(*ret);
-		*ret = NULL;
-		return err_set(err, EBADMSG, "'%.120s' is no JSON object: %.60s", path, why.text);
-	}
-	return 0;
-}
 
 /* Neither the folder of the data nor that of the run may lead elsewhere. */
 static int check_folders(const char *dir, struct tare_err *err)
@@ -89,7 +56,7 @@ int lab_data_digests(const char *dir, json_t **ret, char ret_all[DIGEST_SIZE], s
 
 	for (size_t i = 0; r == 0 && i < sizeof(files) / sizeof(*files); i++) {
 		cleanup_free char *path = text_format("%s/%s", dir, files[i].path);
-		cleanup_close int fd = path ? open_plain(path, files[i].max, err) : -1;
+		cleanup_close int fd = path ? fd_open_plain(AT_FDCWD, path, files[i].max, err) : -1;
 		char hex[DIGEST_SIZE];
 		struct stat st;
 
@@ -119,7 +86,7 @@ int lab_data_digests(const char *dir, json_t **ret, char ret_all[DIGEST_SIZE], s
 static int read_part(const char *dir, const char *name, json_t **ret, struct tare_err *err)
 {
 	cleanup_free char *path = text_format("%s/" LAB_DATA_DIR "/%s", dir, name);
-	int r = path ? lab_read_json(path, ret, err) : err_set(err, ENOMEM, "out of memory");
+	int r = path ? json_read_file(path, ret, err) : err_set(err, ENOMEM, "out of memory");
 
 	return r == -ENOENT ? 0 : r;
 }

@@ -34,9 +34,6 @@ void lab_data_clear(struct lab_data *data);
 int lab_data_digests(const char *dir, json_t **ret, char ret_all[DIGEST_SIZE],
 		     struct tare_err *err);
 
-/* A small JSON file of a stranger's; follows no link. -ENOENT: there is none. */
-int lab_read_json(const char *path, json_t **ret, struct tare_err *err);
-
 /* A ratio of the run's summary as a figure; nothing where there is none. */
 void lab_add_ratio(const struct lab_data *data, struct lab_findings *findings, const char *env,
 		   const char *load, const char *name, const char *what);

@@ -192,7 +192,7 @@ static int fill_row(const char *dir, json_t *row, struct tare_err *err)
 	cleanup_json json_t *submission = NULL;
 	cleanup_free char *path = text_format("%s/" LAB_FILE, dir);
 	const struct lab_ops *lab;
-	int r = path ? lab_read_json(path, &submission, err)
+	int r = path ? json_read_file(path, &submission, err)
 		     : err_set(err, ENOMEM, "out of memory");
 
 	if (r < 0)
