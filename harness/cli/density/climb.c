@@ -12,8 +12,6 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "cli/payload.h"
-#include "cli/places.h"
-#include "kernel/journal.h"
 #include "machine/machine.h"
 
 /* What waits in each box: it does nothing until its turn, which never comes. */
@@ -48,27 +46,6 @@ static int read_available(uint64_t *ret, struct tare_err *err)
 	return 0;
 }
 
-static int open_machine(const struct density_ascent *a, struct machine **ret, struct tare_err *err)
-{
-	struct places *places = a->places;
-	const struct machine_ops *ops = NULL;
-	char name[96];
-	const struct machine_config config = {
-		.place = &places->trial,
-		.options = a->env->machine_options,
-		.saved_will_do = true, /* as `tare exec` and `tare startup` have it */
-		.name = name,
-		.journal = places->journal,
-		.cache_dir = places->cache_dir,
-		.libexec_dir = places->libexec_dir,
-	};
-	int r = machine_find(a->env->machine, &ops, err);
-
-	(void)snprintf(name, sizeof(name), "tare-%s-m%u", journal_name(places->journal),
-		       (*a->machines)++);
-	return r < 0 ? r : ops->open(&config, ret, err);
-}
-
 static int start_player(const struct density_ascent *a, struct standing *box, struct tare_err *err)
 {
 	const struct limits none = {0};
@@ -86,7 +63,7 @@ static int put_up(const struct density_ascent *a, struct standing *box, struct d
 		  struct tare_err *err)
 {
 	uint64_t asked_ns = clock_now_ns();
-	int r = open_machine(a, &box->machine, err);
+	int r = payload_open(a->places, a->env, (*a->machines)++, NULL, &box->machine, err);
 
 	if (r == 0)
 		r = start_player(a, box, err);
