@@ -115,7 +115,7 @@ static int descend(struct standing *standing, struct density_climb *climb,
 		struct tare_err *once = first < 0 ? NULL : err;
 		int r = 0, q;
 
-		if (weighed && i < DENSITY_WEIGHED)
+		if (weighed && i < DENSITY_WEIGHED && standing[i].machine)
 			r = weigh(&standing[i], climb->boxes - i, &boxes[i], once);
 		q = take_down(&standing[i], r < 0 ? NULL : once);
 		first = first < 0 ? first : r < 0 ? r : q;
