@@ -3,6 +3,7 @@
  * TCP on the loopback of the environment's network. */
 
 #include <arpa/inet.h>
+#include <math.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,8 +129,9 @@ static int read_rate(const char *said, double *ret, struct tare_err *err)
 		line = memrchr(said, '\n', (size_t)(line - said));
 	at = strstr(line ? line : said, "\",\"");
 	*ret = at ? strtod(at + 3, NULL) : 0;
-	return *ret > 0 ? 0
-			: err_set(err, EBADMSG, "redis-benchmark tells no rate: '%.100s'", said);
+	return *ret > 0 && isfinite(*ret)
+		       ? 0
+		       : err_set(err, EBADMSG, "redis-benchmark tells no rate: '%.100s'", said);
 }
 
 static int run_client(struct redis *s, struct tare_err *err)

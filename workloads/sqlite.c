@@ -37,7 +37,7 @@ static int ask_for(struct sqlite *s, const char *line, const char *wanted, struc
 static int make_accounts(struct sqlite *s, const char *journal, const char *sync,
 			 struct tare_err *err)
 {
-	char line[512];
+	char line[512], wanted[16];
 	int r;
 
 	(void)snprintf(line, sizeof(line), "PRAGMA journal_mode=%s;\n", journal);
@@ -52,8 +52,8 @@ static int make_accounts(struct sqlite *s, const char *journal, const char *sync
 		       "SELECT total_changes();\n",
 		       sync, ACCOUNTS);
 	s->changes = ACCOUNTS;
-	(void)snprintf(line + 480, sizeof(line) - 480, "%d", ACCOUNTS);
-	return ask_for(s, line, line + 480, err);
+	(void)snprintf(wanted, sizeof(wanted), "%d", ACCOUNTS);
+	return ask_for(s, line, wanted, err);
 }
 
 static int sqlite_setup(void *state, const char *const *params, struct tare_err *err)

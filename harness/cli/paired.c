@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
@@ -113,4 +114,18 @@ int paired_ratio(const struct paired *paired, size_t row, size_t base, double ef
 	return verdict == VERDICT_INCONCLUSIVE
 		       ? json_put(*ret, "why", summary_why_inconclusive(&l, effect))
 		       : 0;
+}
+
+const json_t *paired_find_ratio(const json_t *document, const json_t *cell, const char *metric)
+{
+	const json_t *ratio;
+	size_t i;
+
+	json_array_foreach(json_object_get(document, "ratios"), i, ratio)
+	{
+		if (strcmp(json_string_or(ratio, "metric", ""), metric) == 0 &&
+		    json_equal(json_object_get(ratio, "env"), json_object_get(cell, "env")))
+			return ratio;
+	}
+	return NULL;
 }

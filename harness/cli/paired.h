@@ -29,3 +29,5 @@ int paired_figure(const struct paired *paired, size_t row, json_t **ret, struct 
 /* {"ratio", "rounds", "ci", "level", "method", "p", "verdict", "why"} of two rows. */
 int paired_ratio(const struct paired *paired, size_t row, size_t base, double effect, json_t **ret,
 		 struct tare_err *err);
+/* Of a document's "ratios" that of a cell's environment and a metric; NULL: there is none. */
+const json_t *paired_find_ratio(const json_t *document, const json_t *cell, const char *metric);

@@ -6,10 +6,29 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "engine/args.h"
 #include "engine/validity.h"
 
 /* A round that was disturbed is played again, but not for ever. */
 #define AGAIN_MAX 2
+
+struct rounds rounds_begin(const struct rounds_asked *asked)
+{
+	uint64_t budget = asked->time_budget_ns;
+
+	return (struct rounds){.asked = asked->rounds,
+			       .deadline_ns = budget ? clock_now_ns() + budget : 0,
+			       .end = "complete"};
+}
+
+int rounds_ended(struct rounds *rounds, int r)
+{
+	if (r == -EINTR)
+		rounds->end = "interrupted";
+	if (r == -ETIME)
+		rounds->end = "time budget";
+	return r == -EINTR || r == -ETIME ? 0 : r;
+}
 
 bool rounds_count(const struct rounds *rounds, size_t round)
 {
@@ -52,7 +71,6 @@ int rounds_play(struct rounds *rounds,
 {
 	int r = 0;
 
-	rounds->end = "complete";
 	while (r == 0 && rounds_n_that_count(rounds) < rounds->asked) {
 		if (rounds->n == AGAIN_MAX * rounds->asked) {
 			rounds->end = "steal";
@@ -64,14 +82,10 @@ int rounds_play(struct rounds *rounds,
 		else
 			r = play_one(rounds, play, context, err);
 	}
-	if (r == -EINTR)
-		rounds->end = "interrupted";
-	if (r == -ETIME)
-		rounds->end = "time budget";
-	return r == -EINTR || r == -ETIME ? 0 : r;
+	return rounds_ended(rounds, r);
 }
 
-void rounds_put_asked(json_t *document, const struct rounds_asked *asked)
+static void put_asked(json_t *document, const struct rounds_asked *asked)
 {
 	(void)json_put(document, "seed", json_u64(asked->seed));
 	(void)json_put(document, "warmup", json_u64(asked->warmup));
@@ -80,7 +94,7 @@ void rounds_put_asked(json_t *document, const struct rounds_asked *asked)
 	(void)json_put(document, "effect_pct", json_number(100 * asked->effect));
 }
 
-json_t *rounds_to_json(const struct rounds *rounds)
+static json_t *to_json(const struct rounds *rounds)
 {
 	json_t *list = json_array();
 
@@ -91,6 +105,19 @@ json_t *rounds_to_json(const struct rounds *rounds)
 						      "counts", rounds_count(rounds, i), "validity",
 						      rounds->items[i].validity));
 	return list;
+}
+
+void rounds_put(json_t *document, const struct env_list *envs, const struct rounds_asked *asked,
+		const struct rounds *rounds)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < envs->n; i++)
+		(void)json_array_append_new(list, env_choice_to_json(&envs->items[i]));
+	(void)json_put(document, "envs", list);
+	put_asked(document, asked);
+	(void)json_put(document, "end", json_string(rounds->end));
+	(void)json_put(document, "rounds", to_json(rounds));
 }
 
 void rounds_clear(struct rounds *rounds)

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct tare_err;
+struct env_list;
 
 /* What the user says of them. */
 struct rounds_asked {
@@ -32,6 +33,10 @@ struct rounds {
 	uint64_t longest_ns;
 };
 
+/* None played yet; the time budget begins now. */
+struct rounds rounds_begin(const struct rounds_asked *asked);
+/* Notes what -EINTR and -ETIME end it by, and makes 0 of them: they are no failure. */
+int rounds_ended(struct rounds *rounds, int r);
 /* play: -EINTR and -ETIME end it and are no failure; the round is not complete. */
 int rounds_play(struct rounds *rounds,
 		int (*play)(void *context, size_t round, struct tare_err *err), void *context,
@@ -39,8 +44,8 @@ int rounds_play(struct rounds *rounds,
 /* False: a figure of this round counts for nothing. */
 bool rounds_count(const struct rounds *rounds, size_t round);
 size_t rounds_n_that_count(const struct rounds *rounds);
-/* "seed", "warmup", "rounds_asked", "time_budget_ns" and "effect_pct" of a document. */
-void rounds_put_asked(json_t *document, const struct rounds_asked *asked);
-/* [{"round", "complete", "counts", "validity"}] */
-json_t *rounds_to_json(const struct rounds *rounds);
+/* Of a document "envs", "seed", "warmup", "rounds_asked", "time_budget_ns", "effect_pct", "end" and
+ * "rounds": [{"round", "complete", "counts", "validity"}]. */
+void rounds_put(json_t *document, const struct env_list *envs, const struct rounds_asked *asked,
+		const struct rounds *rounds);
 void rounds_clear(struct rounds *rounds);

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/rounds_options.h"
 
+#include <string.h>
+
+#include "base/json.h"
 #include "base/units.h"
+#include "cli/log.h"
+#include "cli/options.h"
 #include "engine/args.h"
 #include "engine/random.h"
 #include "stats/verdict.h"
@@ -53,4 +58,20 @@ struct rounds_options rounds_options_default(uint64_t warmup)
 						 .warmup = warmup,
 						 .seed = random_seed(),
 						 .effect = VERDICT_EFFECT_DEFAULT}};
+}
+
+int rounds_tell(const json_t *document, void (*print)(const json_t *document),
+		const struct cli_options *cli, struct tare_err *err)
+{
+	const char *end = json_string_or(document, "end", "");
+	int r;
+
+	if (!cli->json)
+		print(document);
+	r = cli->json ? command_print_json(document, err) : command_end_output(err);
+	if (r < 0)
+		return r;
+	if (strcmp(end, "complete") != 0)
+		log_warn("stopped early: %s", end);
+	return EXIT_OK;
 }

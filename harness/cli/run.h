@@ -4,5 +4,4 @@
 
 #include "cli/command.h"
 
-extern const struct command_option run_ladder_options[];
 int run_ladder(const struct command *command, int argc, char **argv);

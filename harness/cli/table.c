@@ -67,7 +67,9 @@ void table_print(const struct table *t, FILE *to)
 				   c + 1 == t->n_columns, t->tones[row * t->n_columns + c], to);
 }
 
-char *table_time(const json_t *figure, double unit_ns, char *buf, size_t size)
+static char *print_location(const json_t *figure, double unit,
+			    char *(*print)(double x, char *buf, size_t size), char *buf,
+			    size_t size)
 {
 	const json_t *ci = json_object_get(figure, "ci");
 	double at = json_double_or(figure, "location", NAN);
@@ -76,15 +78,23 @@ char *table_time(const json_t *figure, double unit_ns, char *buf, size_t size)
 	if (!isfinite(at))
 		(void)snprintf(buf, size, "-");
 	else if (json_array_size(ci) != 2)
-		(void)snprintf(buf, size, "%s", units_print_ns(at * unit_ns, all, sizeof(all)));
+		(void)snprintf(buf, size, "%s", print(at * unit, all, sizeof(all)));
 	else
-		(void)snprintf(buf, size, "%s [%s, %s]",
-			       units_print_ns(at * unit_ns, all, sizeof(all)),
-			       units_print_ns(json_number_value(json_array_get(ci, 0)) * unit_ns,
-					      low, sizeof(low)),
-			       units_print_ns(json_number_value(json_array_get(ci, 1)) * unit_ns,
-					      high, sizeof(high)));
+		(void)snprintf(
+			buf, size, "%s [%s, %s]", print(at * unit, all, sizeof(all)),
+			print(json_number_value(json_array_get(ci, 0)) * unit, low, sizeof(low)),
+			print(json_number_value(json_array_get(ci, 1)) * unit, high, sizeof(high)));
 	return buf;
+}
+
+char *table_time(const json_t *figure, double unit_ns, char *buf, size_t size)
+{
+	return print_location(figure, unit_ns, units_print_ns, buf, size);
+}
+
+char *table_bytes(const json_t *figure, char *buf, size_t size)
+{
+	return print_location(figure, 1, units_print_bytes, buf, size);
 }
 
 char *table_median(const json_t *figure, double unit_ns, char *buf, size_t size)

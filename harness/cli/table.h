@@ -13,7 +13,9 @@ void table_print(const struct table *table, FILE *to);
 
 /* "1.24 ms [1.20 ms, 1.30 ms]" of a figure of paired.h whose unit is so many ns; "-": none. */
 char *table_time(const json_t *figure, double unit_ns, char *buf, size_t size);
-/* Its median alone. */
+/* The same of bytes. */
+char *table_bytes(const json_t *figure, char *buf, size_t size);
+/* The median of such a time alone. */
 char *table_median(const json_t *figure, double unit_ns, char *buf, size_t size);
 /* "1.37 [1.35, 1.40]" of a ratio. */
 char *table_ratio(const json_t *ratio, char *buf, size_t size);

@@ -6,28 +6,15 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/run.sh
 . "$(dirname "$0")/run.sh"
+# shellcheck source=tests/e2e/document.sh
+. "$(dirname "$0")/document.sh"
 need root test "$(id -u)" -eq 0
 need jq jq --version
 need hyperfine hyperfine --version
-root=$(cd "$(dirname "$0")/../.." && pwd)
 # Runs of this test carry a mark of this folder in their names: nobody else's are looked at.
 export TARE_RUNTIME_DIR="$work/run" TMPDIR="$work"
 
 bench() { "$tare" bench -q "$@"; }
-# told FILE EXPRESSION: what jq says of a document that was kept.
-told() { jq -e "$2" "$work/$1" >/dev/null || { jq -c 'del(.machine, .instances)' "$work/$1"; return 1; }; }
-# schema NAME FILE: where there is what can tell.
-schema() { have jsonschema python3 -c 'import jsonschema' &&
-	ok "what $1 writes is as its schema says" python3 -W ignore -m jsonschema -i "$work/$2" "$root/results/$1.schema.json"; }
-# refused CODE WORDS COMMAND...: that exit code, these words in at most a sentence and where help is, no result.
-refused() {
-	code=$1 words=$2; shift 2
-	"$@" >"$work/result" 2>"$work/said"
-	status=$?
-	cat "$work/said"
-	test "$status" = "$code" && grep -qF -- "$words" "$work/said" && test "$(wc -l <"$work/said")" -le 2 &&
-		test ! -s "$work/result"
-}
 
 ok "a command is benched" sh -c "'$tare' bench -q -e native -e container -L n 1,5000 -r 5 -w 1 --seed 7 --json \
 	-- sh -c 'i=0; while [ \$i -lt {n} ]; do i=\$((i+1)); done' >'$work/bench.json'"

@@ -7,23 +7,13 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/run.sh
 . "$(dirname "$0")/run.sh"
+# shellcheck source=tests/e2e/document.sh
+. "$(dirname "$0")/document.sh"
 need root test "$(id -u)" -eq 0
 need jq jq --version
 # Runs of this test carry a mark of this folder in their names: nobody else's are looked at.
 export TARE_RUNTIME_DIR="$work/run" TMPDIR="$work"
 
-# refused CODE WORDS COMMAND...: it ends with that code, says these words in at most a sentence and
-# where help is, and prints no result.
-refused() {
-	code=$1 words=$2; shift 2
-	"$@" >"$work/result" 2>"$work/said"
-	status=$?
-	cat "$work/said"
-	test "$status" = "$code" || { echo "status $status instead of $code"; return 1; }
-	grep -qF -- "$words" "$work/said" || { echo "it does not say: $words"; return 1; }
-	test "$(wc -l <"$work/said")" -le 2 || { echo "more than a sentence"; return 1; }
-	test ! -s "$work/result" || { echo "printed a result:"; cat "$work/result"; return 1; }
-}
 # hidden FILE COMMAND...: with an empty file without rights in the place of FILE.
 hidden() {
 	file=$1; shift

@@ -40,15 +40,6 @@ static json_t *parameters_json(const struct bench_plan *plan)
 	return list;
 }
 
-static json_t *envs_json(const struct bench_plan *plan)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < plan->envs->n; i++)
-		(void)json_array_append_new(list, env_choice_to_json(&plan->envs->items[i]));
-	return list;
-}
-
 static json_t *exit_json(int status)
 {
 	return WIFSIGNALED(status) ? json_pack("{s:i}", "signal", WTERMSIG(status))
@@ -192,23 +183,21 @@ static int put_figures(const struct bench_plan *plan, const struct bench_result 
 int bench_document(const struct bench_plan *plan, const struct bench_result *result, json_t **ret,
 		   struct tare_err *err)
 {
-	cleanup_json json_t *document = json_pack(
-		"{s:s, s:s, s:o, s:o, s:s*, s:s*, s:o, s:o, s:s, s:o}", "schema", "tare.bench/1",
-		"tare", TARE_VERSION, "machine", fingerprint_read(), "command",
-		words_json(plan->command), "prepare", plan->prepare, "cleanup", plan->cleanup,
-		"parameters", parameters_json(plan), "envs", envs_json(plan), "baseline",
-		plan->envs->items[0].label, "limits", limits_to_json(&plan->limits));
+	cleanup_json json_t *document =
+		json_pack("{s:s, s:s, s:o, s:o, s:s*, s:s*, s:o, s:s, s:o}", "schema",
+			  "tare.bench/1", "tare", TARE_VERSION, "machine", fingerprint_read(),
+			  "command", words_json(plan->command), "prepare", plan->prepare, "cleanup",
+			  plan->cleanup, "parameters", parameters_json(plan), "baseline",
+			  plan->envs->items[0].label, "limits", limits_to_json(&plan->limits));
 	int r;
 
 	if (!document)
 		return err_set(err, ENOMEM, "out of memory");
-	rounds_put_asked(document, &plan->asked);
+	rounds_put(document, plan->envs, &plan->asked, &result->rounds);
 	(void)json_put(document, "boots", json_string(plan->boot_once ? "bench" : "round"));
 	(void)json_put(document, "cpu",
 		       result->players_cpu < 0 ? json_null() : json_integer(result->players_cpu));
-	(void)json_put(document, "end", json_string(result->rounds.end));
 	(void)json_put(document, "instances", json_incref(result->instances));
-	(void)json_put(document, "rounds", rounds_to_json(&result->rounds));
 	(void)json_put(document, "runs", runs_json(plan, result));
 	r = put_figures(plan, result, document, err);
 	if (r == 0)

@@ -365,12 +365,9 @@ static int begin(struct bench *b, struct tare_err *err)
 
 	b->n_points = bench_points(b->plan);
 	b->n_cells = b->n_points * b->plan->envs->n;
-	b->deadline_ns =
-		b->plan->asked.time_budget_ns ? clock_now_ns() + b->plan->asked.time_budget_ns : 0;
-	b->result->rounds = (struct rounds){.asked = b->plan->asked.rounds,
-					    .deadline_ns = b->deadline_ns,
-					    .cpu = cpu < 0 ? 0 : cpu,
-					    .end = "complete"};
+	b->result->rounds = rounds_begin(&b->plan->asked);
+	b->result->rounds.cpu = cpu < 0 ? 0 : cpu;
+	b->deadline_ns = b->result->rounds.deadline_ns;
 	b->warmed = calloc(b->n_cells, sizeof(*b->warmed));
 	b->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	b->result->instances = json_array();

@@ -217,9 +217,7 @@ static int deliver(struct bench_options *own, const struct cli_options *cli,
 
 	if (r < 0 || (r = write_exports(own, document, err)) < 0)
 		return r;
-	if (!cli->json)
-		bench_print(document);
-	r = cli->json ? command_print_json(document, err) : command_end_output(err);
+	r = rounds_tell(document, bench_print, cli, err);
 	if (r < 0)
 		return r;
 	other = bench_other_program(document);
@@ -228,8 +226,6 @@ static int deliver(struct bench_options *own, const struct cli_options *cli,
 			"'%s' ran another program in '%s' than in '%s': not the environments alone "
 			"are compared",
 			own->plan.command[0], other, own->plan.envs->items[0].label);
-	if (strcmp(result->rounds.end, "complete") != 0)
-		log_warn("stopped early: %s", result->rounds.end);
 	return EXIT_OK;
 }
 

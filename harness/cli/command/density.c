@@ -99,14 +99,7 @@ static int deliver(const struct density_plan *plan, const struct density_options
 		log_warn("%s", why.msg);
 	else if (r < 0)
 		return err_set(err, -r, "%s", why.msg);
-	if (!cli->json)
-		density_print(document);
-	r = cli->json ? command_print_json(document, err) : command_end_output(err);
-	if (r < 0)
-		return r;
-	if (strcmp(result->rounds.end, "complete") != 0)
-		log_warn("stopped early: %s", result->rounds.end);
-	return EXIT_OK;
+	return rounds_tell(document, density_print, cli, err);
 }
 
 static int play(const struct density_plan *plan, const struct density_options *own,

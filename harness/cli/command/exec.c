@@ -18,7 +18,6 @@
 #include "cli/payload.h"
 #include "cli/places.h"
 #include "engine/args.h"
-#include "kernel/journal.h"
 #include "machine/machine.h"
 
 static int exit_code(int status)
@@ -88,17 +87,7 @@ static int exec_in_places(const struct exec_options *own, const struct cli_optio
 			  struct places *places, char *const *argv, struct tare_err *err)
 {
 	const struct env_choice *env = &own->envs.items[0];
-	char name[96];
-	struct machine_config config = {
-		.place = &places->trial,
-		.options = env->machine_options,
-		/* A command wants a guest soon, not a figure of its boot. */
-		.saved_will_do = true,
-		.name = name,
-		.journal = places->journal,
-		.cache_dir = places->cache_dir,
-		.libexec_dir = places->libexec_dir,
-	};
+	struct limits around;
 	const struct machine_ops *ops;
 	struct trial_spec spec;
 	struct machine *machine;
@@ -106,10 +95,9 @@ static int exec_in_places(const struct exec_options *own, const struct cli_optio
 
 	if (r < 0 || (r = payload_spec(env, &cli->limits, own->extras, &spec, err)) < 0)
 		return r;
-	machine_split_limits(ops, env->machine_options, env->box, &cli->limits, &config.limits,
+	machine_split_limits(ops, env->machine_options, env->box, &cli->limits, &around,
 			     &spec.limits);
-	(void)snprintf(name, sizeof(name), "tare-%s-m0", journal_name(places->journal));
-	r = ops->open(&config, &machine, err);
+	r = payload_open(places, env, 0, &around, &machine, err);
 	if (r == 0) {
 		code = exec_inside(machine, own, &spec, argv, err);
 		r = ops->close(machine, err);

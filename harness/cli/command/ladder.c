@@ -2,6 +2,7 @@
 /* tare ladder: where the cost of the container comes from. */
 
 #include "cli/run.h"
+#include "cli/run/options.h"
 
 extern const struct command command_ladder;
 

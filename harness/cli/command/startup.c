@@ -8,7 +8,6 @@
 #include "base/json.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
-#include "cli/log.h"
 #include "cli/options.h"
 #include "cli/places.h"
 #include "cli/rounds_options.h"
@@ -60,14 +59,7 @@ static int deliver(const struct startup_plan *plan, const struct startup_result 
 
 	if (r < 0)
 		return r;
-	if (!cli->json)
-		startup_print(document);
-	r = cli->json ? command_print_json(document, err) : command_end_output(err);
-	if (r < 0)
-		return r;
-	if (strcmp(result->rounds.end, "complete") != 0)
-		log_warn("stopped early: %s", result->rounds.end);
-	return EXIT_OK;
+	return rounds_tell(document, startup_print, cli, err);
 }
 
 static int play(const struct startup_plan *plan, const struct cli_options *cli,

@@ -12,8 +12,6 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "cli/payload.h"
-#include "cli/places.h"
-#include "kernel/journal.h"
 #include "machine/machine.h"
 
 /* What waits in each box: it does nothing until its turn, which never comes. */
@@ -48,27 +46,6 @@ static int read_available(uint64_t *ret, struct tare_err *err)
 	return 0;
 }
 
-static int open_machine(const struct density_ascent *a, struct machine **ret, struct tare_err *err)
-{
-	struct places *places = a->places;
-	const struct machine_ops *ops = NULL;
-	char name[96];
-	const struct machine_config config = {
-		.place = &places->trial,
-		.options = a->env->machine_options,
-		.saved_will_do = true, /* as `tare exec` and `tare startup` have it */
-		.name = name,
-		.journal = places->journal,
-		.cache_dir = places->cache_dir,
-		.libexec_dir = places->libexec_dir,
-	};
-	int r = machine_find(a->env->machine, &ops, err);
-
-	(void)snprintf(name, sizeof(name), "tare-%s-m%u", journal_name(places->journal),
-		       (*a->machines)++);
-	return r < 0 ? r : ops->open(&config, ret, err);
-}
-
 static int start_player(const struct density_ascent *a, struct standing *box, struct tare_err *err)
 {
 	const struct limits none = {0};
@@ -86,7 +63,7 @@ static int put_up(const struct density_ascent *a, struct standing *box, struct d
 		  struct tare_err *err)
 {
 	uint64_t asked_ns = clock_now_ns();
-	int r = open_machine(a, &box->machine, err);
+	int r = payload_open(a->places, a->env, (*a->machines)++, NULL, &box->machine, err);
 
 	if (r == 0)
 		r = start_player(a, box, err);
@@ -127,9 +104,10 @@ static int weigh(struct standing *box, size_t up, struct density_box *ret, struc
 	return 0;
 }
 
-/* Down from the first on, all of them whatever happens; the first failure is told. */
+/* Down from the first on, all of them whatever happens; the first failure is told. What did not
+ * come to its bound is not weighed: a signal may have ended the players, too. */
 static int descend(struct standing *standing, struct density_climb *climb,
-		   struct density_box *boxes, struct tare_err *err)
+		   struct density_box *boxes, bool weighed, struct tare_err *err)
 {
 	int first = 0;
 
@@ -137,7 +115,7 @@ static int descend(struct standing *standing, struct density_climb *climb,
 		struct tare_err *once = first < 0 ? NULL : err;
 		int r = 0, q;
 
-		if (i < DENSITY_WEIGHED && standing[i].machine)
+		if (weighed && i < DENSITY_WEIGHED && standing[i].machine)
 			r = weigh(&standing[i], climb->boxes - i, &boxes[i], once);
 		q = take_down(&standing[i], r < 0 ? NULL : once);
 		first = first < 0 ? first : r < 0 ? r : q;
@@ -160,13 +138,16 @@ static int bound_met(const struct density_ascent *a, const struct density_climb 
 static int refused(struct density_climb *climb, struct standing *box, int r,
 		   const struct tare_err *why, struct tare_err *err)
 {
-	struct tare_err *none = NULL;
+	bool is_error = r != -EINTR && climb->boxes == 0;
+	int q;
 
-	(void)take_down(box, none);
+	if (is_error)
+		(void)err_set(err, -r, "%s", why->msg);
+	q = take_down(box, is_error ? NULL : err);
+	if (is_error || q < 0)
+		return is_error ? r : q;
 	if (r == -EINTR)
 		return r;
-	if (climb->boxes == 0)
-		return err_set(err, -r, "%s", why->msg);
 	climb->stop = DENSITY_REFUSED;
 	memcpy(climb->why, why->msg, sizeof(climb->why));
 	return 0;
@@ -211,6 +192,7 @@ int density_climb(const struct density_ascent *ascent, struct density_climb *cli
 {
 	cleanup_free struct standing *standing = calloc(ascent->max, sizeof(*standing));
 	uint64_t begun_ns = clock_now_ns();
+	bool ended;
 	int r, q;
 
 	if (!standing)
@@ -218,7 +200,8 @@ int density_climb(const struct density_ascent *ascent, struct density_climb *cli
 	r = ascend(ascent, standing, climb, ret_boxes, err);
 	if (standing[0].machine)
 		climb->instance = standing[0].machine->ops->describe(standing[0].machine);
-	q = descend(standing, climb, ret_boxes, r < 0 ? NULL : err);
+	ended = r == -EINTR || r == -ETIME;
+	q = descend(standing, climb, ret_boxes, r == 0, r < 0 && !ended ? NULL : err);
 	climb->took_ns = clock_now_ns() - begun_ns;
-	return r < 0 ? r : q;
+	return r == 0 || (ended && q < 0) ? q : r;
 }

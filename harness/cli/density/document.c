@@ -265,17 +265,11 @@ int density_document(const struct density_plan *plan, const struct density_resul
 			  TARE_VERSION, "machine", fingerprint_read(), "baseline",
 			  plan->envs->items[0].label, "max", json_u64(plan->max), "share_pct",
 			  json_number(100 * plan->share), "climb_ns", json_u64(plan->climb_ns));
-	json_t *envs = json_array();
 	int r;
 
 	if (!document)
 		return err_set(err, ENOMEM, "out of memory");
-	for (size_t i = 0; i < plan->envs->n; i++)
-		(void)json_array_append_new(envs, env_choice_to_json(&plan->envs->items[i]));
-	(void)json_put(document, "envs", envs);
-	rounds_put_asked(document, &plan->asked);
-	(void)json_put(document, "end", json_string(result->rounds.end));
-	(void)json_put(document, "rounds", rounds_to_json(&result->rounds));
+	rounds_put(document, plan->envs, &plan->asked, &result->rounds);
 	(void)json_put(document, "climbs", climbs_json(plan, result));
 	(void)json_put(document, "boxes", boxes_json(plan, result));
 	r = put_figures(plan, result, document, err);

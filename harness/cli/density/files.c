@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/newfile.h"
 #include "base/text.h"
 #include "cli/density/density.h"
 #include "report/plot.h"
@@ -16,36 +17,6 @@
 #define MIB         (1024.0 * 1024.0)
 #define WIDTH       860
 #define HEIGHT      640
-
-static FILE *open_file(const char *dir, const char *name, struct tare_err *err)
-{
-	cleanup_free char *path = text_format("%s/%s", dir, name);
-	FILE *file = path ? fopen(path, "we") : NULL;
-
-	if (!file)
-		(void)err_errno(err, "write '%s/%s'", dir, name);
-	return file;
-}
-
-static int close_file(FILE *file, const char *dir, const char *name, struct tare_err *err)
-{
-	bool bad = ferror(file);
-
-	if (fclose(file) != 0 || bad)
-		return err_errno(err, "write '%s/%s'", dir, name);
-	return 0;
-}
-
-static int write_json(const json_t *document, const char *dir, struct tare_err *err)
-{
-	FILE *file = open_file(dir, "density.json", err);
-
-	if (!file)
-		return -EIO;
-	(void)json_dumpf(document, file, JSON_INDENT(1));
-	(void)fputc('\n', file);
-	return close_file(file, dir, "density.json", err);
-}
 
 /* Empty where it was not weighed. Labels hold commas, and no quotes: text_is_label(). */
 static void put_box(const json_t *box, FILE *to)
@@ -63,18 +34,19 @@ static void put_box(const json_t *box, FILE *to)
 	(void)fputc('\n', to);
 }
 
-static int write_csv(const json_t *document, const char *dir, struct tare_err *err)
+static int write_csv(const json_t *document, const char *path, struct tare_err *err)
 {
-	FILE *file = open_file(dir, "boxes.csv", err);
+	cleanup_newfile struct newfile file = {0};
 	const json_t *box;
 	size_t i;
+	int r = newfile_open(path, &file, err);
 
-	if (!file)
-		return -EIO;
+	if (r < 0)
+		return r;
 	(void)fputs("environment,round,n,start_ns,available_bytes,up,pss_bytes,group_bytes\n",
-		    file);
-	json_array_foreach(json_object_get(document, "boxes"), i, box) put_box(box, file);
-	return close_file(file, dir, "boxes.csv", err);
+		    file.file);
+	json_array_foreach(json_object_get(document, "boxes"), i, box) put_box(box, file.file);
+	return newfile_commit(&file, err);
 }
 
 static double available_before(const json_t *document, const json_t *box)
@@ -169,9 +141,14 @@ static int draw(const json_t *document, const char *dir, struct tare_err *err)
 
 int density_write(const json_t *document, const char *dir, struct tare_err *err)
 {
-	int r = write_json(document, dir, err);
+	cleanup_free char *json = text_format("%s/density.json", dir);
+	cleanup_free char *csv = text_format("%s/boxes.csv", dir);
+	int r;
 
+	if (!json || !csv)
+		return err_set(err, ENOMEM, "out of memory");
+	r = newfile_write_json(json, document, JSON_INDENT(1), err);
 	if (r == 0)
-		r = write_csv(document, dir, err);
+		r = write_csv(document, csv, err);
 	return r < 0 ? r : draw(document, dir, err);
 }

@@ -147,19 +147,15 @@ int density_play(const struct density_plan *plan, struct places *places,
 {
 	struct density d = {
 		.plan = plan, .places = places, .interrupted = interrupted, .result = ret};
-	uint64_t budget = plan->asked.time_budget_ns;
 	int r;
 
-	*ret = (struct density_result){
-		.rounds = {.asked = plan->asked.rounds,
-			   .deadline_ns = budget ? clock_now_ns() + budget : 0,
-			   .end = "complete"}};
+	*ret = (struct density_result){.rounds = rounds_begin(&plan->asked)};
 	allow_descriptors();
 	r = warm_up(&d, err);
 	if (r == 0)
 		r = rounds_play(&ret->rounds, play_round, &d, err);
 	log_progress_end();
-	return r == -EINTR || r == -ETIME ? 0 : r;
+	return rounds_ended(&ret->rounds, r);
 }
 
 void density_result_clear(struct density_result *result)

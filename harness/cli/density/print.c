@@ -7,21 +7,8 @@
 #include "base/json.h"
 #include "base/units.h"
 #include "cli/density/density.h"
+#include "cli/paired.h"
 #include "cli/table.h"
-
-static const json_t *ratio_of(const json_t *document, const json_t *cell, const char *metric)
-{
-	const json_t *ratio;
-	size_t i;
-
-	json_array_foreach(json_object_get(document, "ratios"), i, ratio)
-	{
-		if (strcmp(json_string_or(ratio, "metric", ""), metric) == 0 &&
-		    json_equal(json_object_get(ratio, "env"), json_object_get(cell, "env")))
-			return ratio;
-	}
-	return NULL;
-}
 
 /* Emulation is never shown without its name. */
 static void put_name(struct table *t, const json_t *cell)
@@ -46,25 +33,6 @@ static const char *count_text(const json_t *figure, char *buf, size_t size)
 		(void)snprintf(buf, size, "%.0f ... %.0f", low, high);
 	else
 		(void)snprintf(buf, size, "%.0f", low);
-	return buf;
-}
-
-static const char *bytes_text(const json_t *figure, char *buf, size_t size)
-{
-	const json_t *ci = json_object_get(figure, "ci");
-	double at = json_double_or(figure, "location", NAN);
-	char all[32], low[32], high[32];
-
-	if (!isfinite(at))
-		(void)snprintf(buf, size, "-");
-	else if (json_array_size(ci) != 2)
-		(void)snprintf(buf, size, "%s", units_print_bytes(at, all, sizeof(all)));
-	else
-		(void)snprintf(buf, size, "%s [%s, %s]", units_print_bytes(at, all, sizeof(all)),
-			       units_print_bytes(json_number_value(json_array_get(ci, 0)), low,
-						 sizeof(low)),
-			       units_print_bytes(json_number_value(json_array_get(ci, 1)), high,
-						 sizeof(high)));
 	return buf;
 }
 
@@ -100,7 +68,7 @@ static int make_starts(const json_t *document, struct table *t, struct tare_err 
 			    .number = {[1] = true, [3] = true, [4] = true, [5] = true}};
 	json_array_foreach(json_object_get(document, "cells"), i, cell)
 	{
-		const json_t *ratio = ratio_of(document, cell, "last_to_first");
+		const json_t *ratio = paired_find_ratio(document, cell, "last_to_first");
 		const char *verdict = json_string_or(ratio, "verdict", "");
 		int r = table_row(t, err);
 
@@ -133,15 +101,16 @@ static int make_weights(const json_t *document, struct table *t, struct tare_err
 			    .number = {[1] = true, [2] = true, [3] = true, [4] = true, [5] = true}};
 	json_array_foreach(json_object_get(document, "cells"), i, cell)
 	{
-		const json_t *ratio = ratio_of(document, cell, "pss_bytes");
+		const json_t *ratio = paired_find_ratio(document, cell, "pss_bytes");
 		int r = table_row(t, err);
 
 		if (r < 0)
 			return r;
 		put_name(t, cell);
 		for (size_t c = 0; c < sizeof(bytes) / sizeof(*bytes); c++)
-			table_cell(t, 1 + c, TONE_PLAIN, "%s",
-				   bytes_text(json_object_get(cell, bytes[c]), text, sizeof(text)));
+			table_cell(
+				t, 1 + c, TONE_PLAIN, "%s",
+				table_bytes(json_object_get(cell, bytes[c]), text, sizeof(text)));
 		table_cell(t, 4, TONE_QUIET, "%s",
 			   count_text(json_object_get(cell, "fit"), text, sizeof(text)));
 		table_cell(t, 5, TONE_PLAIN, "%s",

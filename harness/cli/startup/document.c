@@ -179,17 +179,11 @@ int startup_document(const struct startup_plan *plan, const struct startup_resul
 		json_pack("{s:s, s:s, s:o, s:s, s:s}", "schema", "tare.startup/1", "tare",
 			  TARE_VERSION, "machine", fingerprint_read(), "hyperfine",
 			  result->hyperfine, "baseline", plan->envs->items[0].label);
-	json_t *envs = json_array();
 	int r;
 
 	if (!document)
 		return err_set(err, ENOMEM, "out of memory");
-	for (size_t i = 0; i < plan->envs->n; i++)
-		(void)json_array_append_new(envs, env_choice_to_json(&plan->envs->items[i]));
-	(void)json_put(document, "envs", envs);
-	rounds_put_asked(document, &plan->asked);
-	(void)json_put(document, "end", json_string(result->rounds.end));
-	(void)json_put(document, "rounds", rounds_to_json(&result->rounds));
+	rounds_put(document, plan->envs, &plan->asked, &result->rounds);
 	(void)json_put(document, "runs", runs_json(plan, result));
 	r = put_figures(plan, result, document, err);
 	if (r == 0)
@@ -210,20 +204,6 @@ static void put_name(struct table *t, const json_t *cell)
 					       : accel);
 }
 
-static const json_t *ratio_of(const json_t *document, const json_t *cell, const char *metric)
-{
-	const json_t *ratio;
-	size_t i;
-
-	json_array_foreach(json_object_get(document, "ratios"), i, ratio)
-	{
-		if (strcmp(json_string_or(ratio, "metric", ""), metric) == 0 &&
-		    json_equal(json_object_get(ratio, "env"), json_object_get(cell, "env")))
-			return ratio;
-	}
-	return NULL;
-}
-
 static int make_times(const json_t *document, struct table *t, struct tare_err *err)
 {
 	const json_t *cell;
@@ -236,7 +216,7 @@ static int make_times(const json_t *document, struct table *t, struct tare_err *
 			    .number = {[2] = true, [3] = true, [4] = true, [5] = true}};
 	json_array_foreach(json_object_get(document, "cells"), i, cell)
 	{
-		const json_t *ratio = ratio_of(document, cell, "wall_ns");
+		const json_t *ratio = paired_find_ratio(document, cell, "wall_ns");
 		const char *verdict = json_string_or(ratio, "verdict", "baseline");
 		int r = table_row(t, err);
 

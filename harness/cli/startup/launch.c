@@ -19,7 +19,6 @@
 #include "base/text.h"
 #include "cli/payload.h"
 #include "cli/places.h"
-#include "kernel/journal.h"
 #include "machine/machine.h"
 #include "trial/exec.h"
 
@@ -126,24 +125,6 @@ static void put_account(struct launch_spans *spans, uint64_t asked_ns,
 	spans->uncertain_ns = account->uncertain_ns;
 }
 
-static int open_machine(struct places *places, const struct env_choice *env, const char *name,
-			struct machine **ret, struct tare_err *err)
-{
-	const struct machine_config config = {
-		.place = &places->trial,
-		.options = env->machine_options,
-		.saved_will_do = true, /* as `tare exec`, whose start this is */
-		.name = name,
-		.journal = places->journal,
-		.cache_dir = places->cache_dir,
-		.libexec_dir = places->libexec_dir,
-	};
-	const struct machine_ops *ops;
-	int r = machine_find(env->machine, &ops, err);
-
-	return r < 0 ? r : ops->open(&config, ret, err);
-}
-
 static int close_machine(struct machine *machine, struct launch_spans *spans, struct tare_err *err)
 {
 	const struct machine_ops *ops = machine->ops;
@@ -161,12 +142,10 @@ int launch_ourselves(struct places *places, const struct env_choice *env, unsign
 	struct trial_account account = {0};
 	uint64_t asked_ns = clock_now_ns(), first_ns = 0;
 	struct machine *machine;
-	char name[96];
 	int r, q;
 
 	*ret = (struct launch_spans){0};
-	(void)snprintf(name, sizeof(name), "tare-%s-m%u", journal_name(places->journal), number);
-	r = open_machine(places, env, name, &machine, err);
+	r = payload_open(places, env, number, NULL, &machine, err);
 	if (r < 0)
 		return err_wrap(err, r, "'%s'", env->label);
 	r = run_payload(places, machine, env, interrupted, &account, &first_ns, err);

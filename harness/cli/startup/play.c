@@ -102,13 +102,9 @@ int startup_play(const struct startup_plan *plan, struct places *places,
 {
 	struct startup s = {
 		.plan = plan, .places = places, .interrupted = interrupted, .result = ret};
-	uint64_t budget = plan->asked.time_budget_ns;
 	int r;
 
-	*ret = (struct startup_result){
-		.rounds = {.asked = plan->asked.rounds,
-			   .deadline_ns = budget ? clock_now_ns() + budget : 0,
-			   .end = "complete"}};
+	*ret = (struct startup_result){.rounds = rounds_begin(&plan->asked)};
 	r = launch_hyperfine_version(places, ret->hyperfine, sizeof(ret->hyperfine), err);
 	if (r == 0)
 		r = places_find_front(places, s.tare, sizeof(s.tare), err);
@@ -117,7 +113,7 @@ int startup_play(const struct startup_plan *plan, struct places *places,
 	if (r == 0)
 		r = rounds_play(&ret->rounds, play_round, &s, err);
 	log_progress_end();
-	return r == -EINTR ? 0 : r;
+	return rounds_ended(&ret->rounds, r);
 }
 
 void startup_result_clear(struct startup_result *result)

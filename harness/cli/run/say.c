@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/run_say.h"
+#include "cli/run/say.h"
 
 #include "base/cleanup.h"
 #include "base/json.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* run_say: what `tare run` says on stderr while it goes on, and at its end. */
+/* say: what `tare run` says on stderr while it goes on, and at its end. */
 
 #include "engine/engine.h"
 
