@@ -21,6 +21,7 @@
 #define FILES_MAX   10000
 #define BLOCK       512 /* of an archive */
 #define SIZE_LIMIT  (1U << 20)
+#define ALL_LIMIT   (128ULL << 20)
 #define UNPACKED    "u"
 
 struct unpack {
@@ -122,8 +123,11 @@ static int unpack_setup(void *state, const char *const *params, struct tare_err 
 
 	s->fd = -1;
 	if ((r = units_parse_count("files", params[0], 1, FILES_MAX, &s->files, err)) < 0 ||
-	    (r = param_size("size", params[1], 0, SIZE_LIMIT, 1, &s->size, err)) < 0 ||
-	    (r = tool_find(&s->tool, "tar", "tar", err)) < 0 ||
+	    (r = param_size("size", params[1], 0, SIZE_LIMIT, 1, &s->size, err)) < 0)
+		return r;
+	if (s->files * s->size > ALL_LIMIT)
+		return err_set(err, EINVAL, "files: more than 128 MiB of that size together");
+	if ((r = tool_find(&s->tool, "tar", "tar", err)) < 0 ||
 	    (r = folder_make(&s->folder, 1, err)) < 0 || (r = make_archive(s, err)) < 0)
 		return r;
 	(void)snprintf(s->archive, sizeof(s->archive), "%s/f", s->folder.path);

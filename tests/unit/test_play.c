@@ -385,6 +385,7 @@ static void what_setup_cannot_do_is_told_with_its_reason(void **state)
 		{"io-stream", "solo", "block=1000B", "block"},
 		{"getdents", "batch", "entries=0", "entries"},
 		{"pwrite", "batch", "blocks=5000", "blocks"},
+		{"unpack", "batch", "size=1M", "128 MiB"},
 		{"pipebw", "batch", "size=1M", "not within"},
 		{"uring", "batch", "depth=129", "depth"},
 		{"uring", "batch", "direct=no", "off|on"},

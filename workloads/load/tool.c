@@ -172,6 +172,8 @@ int tool_ask(const struct tool *tool, const char *line, char *answer, size_t siz
 			return err_set(err, EBADMSG, "'%s' answers at too great length",
 				       tool->name);
 		n = read(tool->from_fd, answer + used, size - 1 - used);
+		if (n < 0 && errno == EINTR)
+			continue;
 		if (n < 0)
 			return err_errno(err, "read what '%s' answers", tool->name);
 		if (n == 0)
