@@ -29,8 +29,8 @@
 struct redis {
 	struct folder folder; /* where it runs */
 	struct tool server, client;
-	uint64_t requests, clients, runs;
-	double told; /* sum of the rates that the client tells */
+	uint64_t requests, clients, n_told;
+	double told; /* sum of the n_told finite rates that the client told */
 	char port[8], n[16], c[8];
 	const char *what;
 };
@@ -119,7 +119,8 @@ static int start_server(struct redis *s, struct tare_err *err)
 	return r;
 }
 
-/* "test","rps",... and "SET","66666.66",...: the second field of the last line. */
+/* "test","rps",... and "SET","66666.66",...: the second field of the last line. The client counts
+ * milliseconds: where all took less than one, it tells "inf". */
 static int read_rate(const char *said, double *ret, struct tare_err *err)
 {
 	const char *line = strrchr(said, '\n');
@@ -129,9 +130,8 @@ static int read_rate(const char *said, double *ret, struct tare_err *err)
 		line = memrchr(said, '\n', (size_t)(line - said));
 	at = strstr(line ? line : said, "\",\"");
 	*ret = at ? strtod(at + 3, NULL) : 0;
-	return *ret > 0 && isfinite(*ret)
-		       ? 0
-		       : err_set(err, EBADMSG, "redis-benchmark tells no rate: '%.100s'", said);
+	return *ret > 0 ? 0
+			: err_set(err, EBADMSG, "redis-benchmark tells no rate: '%.100s'", said);
 }
 
 static int run_client(struct redis *s, struct tare_err *err)
@@ -157,8 +157,10 @@ static int run_client(struct redis *s, struct tare_err *err)
 		r = read_rate(said, &rate, err);
 	if (r < 0)
 		return r;
-	s->told += rate;
-	s->runs++;
+	if (isfinite(rate)) {
+		s->told += rate;
+		s->n_told++;
+	}
 	return 0;
 }
 
@@ -209,10 +211,10 @@ static size_t redis_figures(const void *state, uint64_t ns, struct play_figure *
 	const struct redis *s = state;
 
 	(void)ns;
-	if (s->runs == 0)
+	if (s->n_told == 0)
 		return 0;
 	figures[0] = (struct play_figure){
-		.name = "client_told_per_s", .unit = "1/s", .value = s->told / (double)s->runs};
+		.name = "client_told_per_s", .unit = "1/s", .value = s->told / (double)s->n_told};
 	return 1;
 }
 
