@@ -205,6 +205,14 @@ int places_open(struct places *places, bool limits, struct tare_err *err)
 	return 0;
 }
 
+struct site places_site(const struct places *places)
+{
+	return (struct site){.place = &places->trial,
+			     .journal = places->journal,
+			     .cache_dir = places->cache_dir,
+			     .libexec_dir = places->libexec_dir};
+}
+
 int places_close(struct places *places, struct tare_err *err)
 {
 	/* The journal first: what it takes down may still be writing to the work folder. */

@@ -2,6 +2,7 @@
 #pragma once
 /* places: where tare's programs are, and where it keeps what it makes. */
 
+#include "engine/site.h"
 #include "trial/trial.h"
 
 struct tare_err;
@@ -27,6 +28,9 @@ int places_find(struct places *ret, struct tare_err *err);
 /* Begin a journal, make the cache and work folders, read the cgroup layout: as far as a group
  * without limits needs it unless `limits`, which takes longer. */
 int places_open(struct places *places, bool limits, struct tare_err *err);
+
+/* For machines, of open places. */
+struct site places_site(const struct places *places);
 
 /* Take down what places_open() made and what else the journal holds; frees everything. */
 int places_close(struct places *places, struct tare_err *err);

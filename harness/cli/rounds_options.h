@@ -8,7 +8,7 @@
 
 #include "cli/command.h"
 #include "cli/exec.h"
-#include "cli/rounds.h"
+#include "rounds/rounds.h"
 
 struct tare_err;
 struct cli_options;

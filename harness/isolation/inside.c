@@ -18,19 +18,16 @@
 #include "isolation/answer.h"
 #include "isolation/bait.h"
 #include "isolation/capture.h"
-#include "kernel/journal.h"
 #include "machine/machine.h"
 
 #define ARGUMENTS 160
 #define RUN_NS    (60 * NS_PER_S)
 #define GUEST_NS  (240 * NS_PER_S) /* emulated, it is slow */
-#define NAME_SIZE 96
 #define PATH_WORK "mount=/work"
 
 struct inside {
 	const struct isolation_plan *plan;
 	struct machine *machine;
-	char name[NAME_SIZE];
 };
 
 /* argv of `tare-load probe`: its texts belong to the bait and the list. */
@@ -118,26 +115,13 @@ int inside_open(const struct isolation_plan *plan, const struct env_choice *env,
 {
 	struct inside *inside = calloc(1, sizeof(*inside));
 	static unsigned int number;
-	const struct machine_ops *ops;
+	const struct site_machine wanted = {.env = env, .number = number++};
 	int r;
 
 	if (!inside)
 		return err_set(err, ENOMEM, "out of memory");
 	inside->plan = plan;
-	(void)snprintf(inside->name, sizeof(inside->name), "tare-%s-m%u",
-		       journal_name(plan->journal), number++);
-	r = machine_find(env->machine, &ops, err);
-	if (r == 0) {
-		const struct machine_config config = {
-			.place = plan->place,
-			.options = env->machine_options,
-			.name = inside->name,
-			.journal = plan->journal,
-			.cache_dir = plan->cache_dir,
-			.libexec_dir = plan->libexec_dir,
-		};
-		r = ops->open(&config, &inside->machine, err);
-	}
+	r = site_open(&plan->site, &wanted, &inside->machine, err);
 	if (r < 0)
 		free(inside);
 	else
@@ -148,22 +132,6 @@ int inside_open(const struct isolation_plan *plan, const struct env_choice *env,
 bool inside_is_guest(const struct inside *inside)
 {
 	return inside->machine->ops->is_guest;
-}
-
-struct trial_spec inside_spec(const struct env_choice *env)
-{
-	struct trial_spec spec = {
-		.machine_options = json_incref(env->machine_options),
-		.options = json_incref(env->options),
-		.params = json_object(),
-		.collectors = json_array(),
-	};
-
-	memcpy(spec.env, env->label, sizeof(spec.env));
-	memcpy(spec.machine, env->machine, sizeof(spec.machine));
-	memcpy(spec.box, env->box, sizeof(spec.box));
-	(void)snprintf(spec.load, sizeof(spec.load), "exec");
-	return spec;
 }
 
 static bool has_root(const struct env_choice *env, bool guest)
@@ -193,9 +161,10 @@ static int run_captured(struct inside *inside, const struct env_choice *env, cha
 	stdio.fds[0] = null;
 	stdio.fds[1] = out;
 	stdio.fds[2] = null;
-	spec = inside_spec(env);
-	r = inside->machine->ops->exec(inside->machine, &spec, argv, envp, NULL, &stdio, &status,
-				       err);
+	r = site_spec(env, &spec, err);
+	if (r == 0)
+		r = inside->machine->ops->exec(inside->machine, &spec, argv, envp, NULL, &stdio,
+					       &status, err);
 	trial_spec_clear(&spec);
 	(void)close(out);
 	capture_stop(capture);
@@ -209,7 +178,7 @@ int inside_run(struct inside *inside, const struct env_choice *env, const struct
 	char *few[] = {path, NULL}, *argv[ARGUMENTS];
 	bool guest = inside_is_guest(inside), root = has_root(env, guest);
 	bool native = !guest && strcmp(env->box, "bare") == 0;
-	const struct trial_place *place = inside->plan->place;
+	const struct trial_place *place = inside->plan->site.place;
 	char mount[600];
 	/* Leave to damage is given to guests only; the probe looks for the guest's mark itself. */
 	const char *const extra[] = {root ? PATH_WORK : mount, guest ? "damage=1" : NULL, NULL};

@@ -8,7 +8,6 @@
 
 #include "engine/args.h"
 #include "isolation/isolation.h"
-#include "trial/trial.h"
 
 struct bait;
 struct tare_err;
@@ -16,10 +15,6 @@ struct tare_err;
 /* A plain child of ours, in no box; extra: one more "NAME=VALUE", or NULL. */
 int inside_nothing(const char *load_path, const struct bait *bait, const json_t *probes,
 		   const char *extra, json_t **ret, struct tare_err *err);
-
-/* To run a command in the environment. It belongs to its caller; what it points to stays the
- * environment's. */
-struct trial_spec inside_spec(const struct env_choice *env);
 
 struct inside;
 /* Open the machine of an environment; each environment run in it must have the same machine. */

@@ -183,8 +183,8 @@ static int look_outside(struct isolation *i, struct tare_err *err)
 	}
 	if (!json_array_size(names))
 		return 0;
-	return inside_nothing(i->plan->place->box.load_path, &i->bait, names, NULL, &i->outside,
-			      err);
+	return inside_nothing(i->plan->site.place->box.load_path, &i->bait, names, NULL,
+			      &i->outside, err);
 }
 
 static int run(struct isolation *i, json_t *result, struct tare_err *err)
@@ -213,13 +213,13 @@ int isolation_run(const struct isolation_plan *plan, json_t **ret, struct tare_e
 {
 	struct isolation i = {.plan = plan, .asked = json_array()};
 	json_t *result = json_object();
-	int r = isolation_list(plan->place->box.load_path, &i.probes, err);
+	int r = isolation_list(plan->site.place->box.load_path, &i.probes, err);
 
 	if (r == 0)
 		r = choose_probes(&i, err);
 	if (r == 0)
-		r = bait_lay(&i.bait, plan->journal, plan->cache_dir, plan->place->box.load_path,
-			     err);
+		r = bait_lay(&i.bait, plan->site.journal, plan->site.cache_dir,
+			     plan->site.place->box.load_path, err);
 	if (r == 0) {
 		r = run(&i, result, err);
 		bait_take_up(&i.bait);

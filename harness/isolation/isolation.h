@@ -6,20 +6,17 @@
 #include <stdbool.h>
 
 #include "engine/args.h"
+#include "engine/site.h"
 
 struct tare_err;
 struct doc;
-struct trial_place;
-struct journal;
 
 struct isolation_plan {
 	const struct env_list *envs;
 	char *const *probes; /* NULL-ended; empty: all */
 	bool prove;          /* also show each where its protection is switched off */
 	bool prove_in_guest; /* likewise those which change a machine, in a guest */
-	const struct trial_place *place;
-	struct journal *journal;
-	const char *cache_dir, *libexec_dir;
+	struct site site;
 	void (*say)(const char *what); /* progress; may be NULL */
 };
 

@@ -65,7 +65,7 @@ static void show(const struct prover *prover, struct inside *inside, const struc
 	struct tare_err why = {0};
 	const json_t *answer;
 	int r = inside ? try_inside(prover, inside, p, names, &answers, &why)
-		       : inside_nothing(i->plan->place->box.load_path, &i->bait, names,
+		       : inside_nothing(i->plan->site.place->box.load_path, &i->bait, names,
 					"stage-cwd=1", &answers, &why);
 
 	answer = json_object_get(answers, p->probe);

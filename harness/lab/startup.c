@@ -19,6 +19,8 @@ extern const struct lab_ops lab_ops_startup; /* in the generated table */
 #define MOST        10.0 /* times a plain process */
 #define MIB         (1024.0 * 1024.0)
 #define NS_PER_MS_F 1e6
+#define SHARED      "pages that several share are shared out"
+#define FIT         "by memory alone"
 
 static int carry_out(struct lab_work *work, struct tare_err *err)
 {
@@ -32,7 +34,16 @@ static int carry_out(struct lab_work *work, struct tare_err *err)
 		.passes = 4,
 	};
 
-	return lab_campaign(work, &campaign, err);
+	/* Guests are let have a quarter of a small computer, no more. */
+	static const struct lab_density density = {
+		.envs = {"native", "container", "kvm=vm,accel=kvm", "tcg=vm,accel=tcg"},
+		.rounds = 5,
+		.max = 12,
+		.share = 0.25,
+	};
+	int r = lab_campaign(work, &campaign, err);
+
+	return r < 0 ? r : lab_density(work, &density, err);
 }
 
 static void add_start(const struct lab_data *data, struct lab_findings *ret, const char *env,
@@ -119,6 +130,64 @@ static int add_weights(const struct lab_data *data, struct lab_findings *ret, st
 	return r < 0 ? r : add_weight(data, ret, "tcg", "guest", &guest, err);
 }
 
+/* What each of several weighs, how many would fit, and whether they slow down the next one's start.
+ */
+static void add_density(const struct lab_data *data, struct lab_findings *ret)
+{
+	static const struct {
+		const char *env, *key;
+		double per;
+		struct lab_figure named;
+	} told[] = {
+		{"container",
+		 "group_bytes",
+		 MIB,
+		 {.name = "group-container",
+		  .what = "memory of each of several containers, the kernel's included",
+		  .unit = "MiB",
+		  .note = "as its control group counts"}},
+		{"kvm",
+		 "pss_bytes",
+		 MIB,
+		 {.name = "pss-guest-kvm",
+		  .what = "memory of each of several guests on hardware (KVM), its QEMU's",
+		  .unit = "MiB",
+		  .note = SHARED}},
+		{"tcg",
+		 "pss_bytes",
+		 MIB,
+		 {.name = "pss-guest",
+		  .what = "memory of each of several guests, its QEMU's",
+		  .unit = "MiB",
+		  .note = "emulated (TCG); " SHARED}},
+		{"container",
+		 "fit",
+		 1,
+		 {.name = "fit-container",
+		  .what = "containers that would fit into a quarter of the memory that was "
+			  "available",
+		  .unit = "",
+		  .note = FIT}},
+		{"kvm",
+		 "fit",
+		 1,
+		 {.name = "fit-guest-kvm",
+		  .what = "guests on hardware (KVM) that would fit into it",
+		  .unit = "",
+		  .note = FIT}},
+		{"tcg",
+		 "fit",
+		 1,
+		 {.name = "fit-guest",
+		  .what = "guests that would fit into it",
+		  .unit = "",
+		  .note = "emulated (TCG); " FIT}},
+	};
+
+	for (size_t i = 0; i < sizeof(told) / sizeof(*told); i++)
+		lab_add_density(data, ret, told[i].env, told[i].key, told[i].per, &told[i].named);
+}
+
 static int judge(const struct lab_data *data, struct lab_findings *ret, struct tare_err *err)
 {
 	static const struct lab_figure named = {
@@ -147,7 +216,15 @@ static int judge(const struct lab_data *data, struct lab_findings *ret, struct t
 	ret->outcome = lab_within(ratio, 1, MOST);
 	lab_say_verdict(ret, "a container takes %s as long to start as a plain process",
 			lab_figure_text(ratio, text, sizeof(text)));
+	add_density(data, ret);
 	return add_weights(data, ret, err);
+}
+
+static int show(const struct lab_data *data, struct doc *doc, struct tare_err *err)
+{
+	int r = lab_show_starts(data, doc, err);
+
+	return r < 0 ? r : lab_show_density(data, doc, err);
 }
 
 const struct lab_ops lab_ops_startup = {
@@ -178,5 +255,5 @@ const struct lab_ops lab_ops_startup = {
 		"would limit their number?",
 	.carry_out = carry_out,
 	.judge = judge,
-	.show = lab_show_starts,
+	.show = show,
 };

@@ -65,7 +65,7 @@ static double used_inside(const char *text)
 static int play_idle(const struct lab_work *work, const char *env, const char *name, json_t *round,
 		     struct tare_err *err)
 {
-	struct disk before = {.path = work->cache_dir}, during = before;
+	struct disk before = {.path = work->site.cache_dir}, during = before;
 	struct lab_inside inside = {.env = env,
 				    .script = "df -k /\necho\necho " LAB_READY "\nread x || :",
 				    .look = look_at_disk,

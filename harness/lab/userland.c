@@ -115,7 +115,7 @@ static int carry_out(struct lab_work *work, struct tare_err *err)
 		.passes = 60,
 	};
 	cleanup_json json_t *native = NULL, *other = NULL, *seen = NULL;
-	int r = choose_image(work->cache_dir, work->image, name, err);
+	int r = choose_image(work->site.cache_dir, work->image, name, err);
 
 	if (r < 0)
 		return r;

@@ -56,6 +56,10 @@ ok "the shell has another number outside" of Ada/ps '.verdict.outcome == "confir
 	(.figures | map({(.name): .value}) | add | ."number-inside" == 1 and ."number-outside" > 1 and ."listed-inside" == 2)'
 ok "starts are compared round by round" of Ada/startup '.figures | map({(.name): .}) | add |
 	."container-to-process" | .n == 8 and .low <= .value and .value <= .high'
+ok "containers are put up beside each other and weighed; guests are none of a quick run" of Ada/startup '
+	.figures | map({(.name): .}) | add | (."group-container" | .n == 5 and .low > 0) and ."fit-container".value > 1 and
+	has("fit-guest") == false'
+ok "with a picture of them" test -s "$class/Ada/startup/plots/density.svg"
 ok "the prediction was there before the data" eval 'jq -r .prediction.at "$class/Ada/startup/lab.json" >"$work/at" &&
 	jq -r .sittings[0].begun "$class/Ada/startup/data/run/manifest.json" >>"$work/at" && sort -c "$work/at"'
 ok "what a quick run leaves out is said" of Ada/startup '.missing | length == 3 and all(.why | length > 10)'
@@ -128,6 +132,7 @@ PY
 }
 if have jsonschema python3 -c 'import jsonschema'; then
 	ok "each lab.json is as its schema says" schema lab "$class"/*/*/lab.json
+	ok "the densities are as their schema says" schema density "$class"/*/startup/data/density.json
 	ok "the grades are as their schema says" schema grades "$work/grades.json"
 	jq '.rubric[0].earned = null' "$class/Ada/ps/lab.json" >"$work/bad.json"
 	ok "points that are open but for a person's are refused" fails schema lab "$work/bad.json"

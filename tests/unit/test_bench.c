@@ -15,7 +15,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "cli/bench/document.h"
-#include "cli/paired.h"
+#include "rounds/paired.h"
 
 #define ROUNDS 7
 

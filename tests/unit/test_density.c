@@ -17,7 +17,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/json.h"
-#include "cli/density/density.h"
+#include "density/density.h"
 
 #define ROUNDS 6
 #define BOXES  8 /* of a climb */

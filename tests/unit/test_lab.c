@@ -227,7 +227,11 @@ static void hostile_data_prove_nothing(void **state)
 		"1], "
 		"\"results\": [[1]], \"environments\": [{\"label\": \"container\", \"status\": "
 		"\"ok\", "
-		"\"results\": 3}]}"};
+		"\"results\": 3}]}",
+		"{\"cells\": [3, {\"env\": \"container\", \"fit\": {\"rounds\": 5, \"location\": "
+		"\"x\", \"ci\": [1]}, \"group_bytes\": 7}, {\"env\": \"tcg\", \"fit\": "
+		"{\"rounds\": "
+		"-1}}]}"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++) {
@@ -237,6 +241,7 @@ static void hostile_data_prove_nothing(void **state)
 		put_file(dir, "data/seen.json", shapes[i]);
 		put_file(dir, "data/isolation.json", shapes[i]);
 		put_file(dir, "data/checks.json", shapes[i]);
+		put_file(dir, "data/density.json", shapes[i]);
 		for (const struct lab_ops *const *l = lab_ops_table; *l; l++) {
 			struct lab_findings findings;
 

@@ -9,8 +9,8 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/json.h"
-#include "cli/paired.h"
 #include "engine/fingerprint.h"
+#include "rounds/paired.h"
 
 /* Wall time, user and system CPU time of each cell. */
 enum { WALL, USER, SYSTEM, N_METRICS };

@@ -10,9 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cli/rounds.h"
 #include "engine/args.h"
 #include "limit/limit.h"
+#include "rounds/rounds.h"
 
 struct tare_err;
 

@@ -87,7 +87,7 @@ static int find_instance(struct bench *b, struct turn *t, struct tare_err *err)
 	int r = machine_find(t->env->machine, &ops, err);
 
 	if (r == 0)
-		r = payload_spec(t->env, &b->plan->limits, NULL, &t->spec, err);
+		r = site_spec(t->env, &t->spec, err);
 	if (r < 0)
 		return r;
 	machine_split_limits(ops, t->env->machine_options, t->env->box, &b->plan->limits,

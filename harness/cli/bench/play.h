@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "cli/bench/plan.h"
-#include "cli/rounds.h"
+#include "rounds/rounds.h"
 
 struct tare_err;
 struct places;

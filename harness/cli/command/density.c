@@ -10,13 +10,14 @@
 #include "base/json.h"
 #include "base/units.h"
 #include "cli/command.h"
-#include "cli/density/density.h"
+#include "cli/density/print.h"
 #include "cli/interrupt.h"
 #include "cli/log.h"
 #include "cli/options.h"
 #include "cli/places.h"
 #include "cli/rounds_options.h"
 #include "cli/run_check.h"
+#include "density/density.h"
 #include "engine/store.h"
 
 #define ROUNDS_DEFAULT 5 /* the fewest that have an interval */
@@ -103,12 +104,13 @@ static int deliver(const struct density_plan *plan, const struct density_options
 }
 
 static int play(const struct density_plan *plan, const struct density_options *own,
-		const struct cli_options *cli, struct places *places, struct tare_err *err)
+		const struct cli_options *cli, struct tare_err *err)
 {
 	volatile sig_atomic_t *interrupted = interrupt_catch();
 	struct density_result result;
-	int r = density_play(plan, places, interrupted, &result, err);
+	int r = density_play(plan, &result, err);
 
+	log_progress_end();
 	if (r == 0 && rounds_n_that_count(&result.rounds) > 0)
 		r = deliver(plan, own, &result, cli, err);
 	else if (r == 0 && !*interrupted)
@@ -130,11 +132,13 @@ static int run_checked(const struct command *command, const struct density_optio
 		       const struct cli_options *cli)
 {
 	const struct env_list *envs = &own->common.exec.envs;
-	const struct density_plan plan = {.envs = envs,
-					  .asked = own->common.asked,
-					  .max = own->max,
-					  .share = own->share,
-					  .climb_ns = own->climb_ns};
+	struct density_plan plan = {.envs = envs,
+				    .asked = own->common.asked,
+				    .max = own->max,
+				    .share = own->share,
+				    .climb_ns = own->climb_ns,
+				    .interrupted = interrupt_catch(),
+				    .progress = density_show_progress};
 	const struct limits none = {0};
 	struct tare_err err = {0};
 	struct places places;
@@ -149,8 +153,9 @@ static int run_checked(const struct command *command, const struct density_optio
 		return command_fail(command, &err);
 	/* With the controllers that boxes are made of: as `tare run`. */
 	code = places_open(&places, true, &err);
+	plan.site = places_site(&places);
 	if (code == 0)
-		code = play(&plan, own, cli, &places, &err);
+		code = play(&plan, own, cli, &err);
 	if (places_close(&places, &err) < 0 && code >= 0)
 		code = -EIO;
 	return code < 0 ? command_fail(command, &err) : code;

@@ -87,17 +87,22 @@ static int exec_in_places(const struct exec_options *own, const struct cli_optio
 			  struct places *places, char *const *argv, struct tare_err *err)
 {
 	const struct env_choice *env = &own->envs.items[0];
+	const struct site site = places_site(places);
 	struct limits around;
+	const struct site_machine wanted = {.env = env, .limits = &around, .saved_will_do = true};
 	const struct machine_ops *ops;
 	struct trial_spec spec;
 	struct machine *machine;
 	int r = machine_find(env->machine, &ops, err), code;
 
-	if (r < 0 || (r = payload_spec(env, &cli->limits, own->extras, &spec, err)) < 0)
+	if (r < 0)
 		return r;
+	r = site_spec(env, &spec, err);
+	spec.extras = json_incref(own->extras);
 	machine_split_limits(ops, env->machine_options, env->box, &cli->limits, &around,
 			     &spec.limits);
-	r = payload_open(places, env, 0, &around, &machine, err);
+	if (r == 0)
+		r = site_open(&site, &wanted, &machine, err);
 	if (r == 0) {
 		code = exec_inside(machine, own, &spec, argv, err);
 		r = ops->close(machine, err);

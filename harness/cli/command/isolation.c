@@ -95,10 +95,7 @@ static int run_in_places(const struct isolation_options *own, const struct cli_o
 		.probes = cli->args,
 		.prove = own->prove,
 		.prove_in_guest = own->prove_in_guest,
-		.place = &places->trial,
-		.journal = places->journal,
-		.cache_dir = places->cache_dir,
-		.libexec_dir = places->libexec_dir,
+		.site = places_site(places),
 		.say = say,
 	};
 	cleanup_json json_t *result = NULL;

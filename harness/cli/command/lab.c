@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "base/units.h"
 #include "cli/command.h"
+#include "cli/density/print.h"
 #include "cli/interrupt.h"
 #include "cli/log.h"
 #include "cli/options.h"
@@ -254,12 +255,10 @@ static int carry_out(const struct lab_ops *lab, const struct lab_options *own,
 		.quick = own->quick,
 		.seed = json_u64_or(submission, "seed", 0),
 		.image = own->image,
-		.place = &places->trial,
-		.journal = places->journal,
-		.cache_dir = places->cache_dir,
-		.libexec_dir = places->libexec_dir,
+		.site = places_site(places),
 		.interrupted = interrupt_catch(),
 		.progress = cli->quiet ? NULL : show_progress,
+		.density_progress = cli->quiet ? NULL : density_show_progress,
 		.say = say,
 		.missing = missing,
 	};

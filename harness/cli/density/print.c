@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* What people read of a density: two tables. */
+/* What people read of a density: two tables, and how far it is. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/units.h"
-#include "cli/density/density.h"
-#include "cli/paired.h"
+#include "cli/density/print.h"
+#include "cli/log.h"
 #include "cli/table.h"
+#include "density/density.h"
+#include "rounds/paired.h"
 
 /* Emulation is never shown without its name. */
 static void put_name(struct table *t, const json_t *cell)
@@ -156,4 +158,12 @@ void density_print(const json_t *document)
 		     n, n == 1 ? "" : "s", (unsigned long long)json_u64_or(document, "seed", 0),
 		     json_double_or(document, "share_pct", NAN));
 	say_refusals(document);
+}
+
+void density_show_progress(const struct density_progress *p)
+{
+	if (p->warming_up)
+		log_progress(0, "warming up: %s", p->env);
+	else
+		log_progress(p->fraction, "round %zu: %s, %zu up", p->round + 1, p->env, p->up);
 }

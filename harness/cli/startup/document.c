@@ -7,10 +7,10 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/units.h"
-#include "cli/paired.h"
 #include "cli/startup/play.h"
 #include "cli/table.h"
 #include "engine/fingerprint.h"
+#include "rounds/paired.h"
 
 #define NS_PER_MS_D 1e6
 

@@ -65,13 +65,12 @@ static int run_payload(struct places *places, struct machine *machine, const str
 					    .deadline_ns = clock_now_ns() + LAUNCH_NS,
 					    .stopped = interrupted,
 					    .account = ret};
-	const struct limits none = {0};
 	struct trial_spec spec = {0};
 	int status = 0, r;
 
 	if (!path || !envp || null < 0 || out < 0)
 		return err_set(err, ENOMEM, "out of memory or descriptors");
-	r = payload_spec(env, &none, NULL, &spec, err);
+	r = site_spec(env, &spec, err);
 	if (r == 0)
 		r = machine->ops->exec(machine, &spec, argv, envp, NULL, &stdio, &status, err);
 	trial_spec_clear(&spec);
@@ -139,13 +138,15 @@ int launch_ourselves(struct places *places, const struct env_choice *env, unsign
 		     volatile sig_atomic_t *interrupted, struct launch_spans *ret,
 		     struct tare_err *err)
 {
+	const struct site site = places_site(places);
+	const struct site_machine wanted = {.env = env, .number = number, .saved_will_do = true};
 	struct trial_account account = {0};
 	uint64_t asked_ns = clock_now_ns(), first_ns = 0;
 	struct machine *machine;
 	int r, q;
 
 	*ret = (struct launch_spans){0};
-	r = payload_open(places, env, number, NULL, &machine, err);
+	r = site_open(&site, &wanted, &machine, err);
 	if (r < 0)
 		return err_wrap(err, r, "'%s'", env->label);
 	r = run_payload(places, machine, env, interrupted, &account, &first_ns, err);

@@ -7,8 +7,8 @@
 #include <signal.h>
 #include <stdint.h>
 
-#include "cli/rounds.h"
 #include "cli/startup/launch.h"
+#include "rounds/rounds.h"
 
 struct tare_err;
 struct places;

@@ -25,6 +25,7 @@ static const struct {
 	long long max;
 } files[] = {
 	{LAB_DATA_DIR "/checks.json", JSON_MAX},
+	{LAB_DATA_DIR "/density.json", JSON_MAX},
 	{LAB_DATA_DIR "/isolation.json", JSON_MAX},
 	{LAB_DATA_DIR "/run/manifest.json", JSON_MAX},
 	{LAB_DATA_DIR "/run/records.jsonl", RECORDS_MAX},
@@ -115,6 +116,7 @@ int lab_data_read(const char *dir, struct lab_data *ret, struct tare_err *err)
 	r = lab_data_digests(dir, &digests, all, err);
 	if (r < 0 || (r = read_part(dir, "isolation.json", &ret->isolation, err)) < 0 ||
 	    (r = read_part(dir, "checks.json", &ret->checks, err)) < 0 ||
+	    (r = read_part(dir, "density.json", &ret->density, err)) < 0 ||
 	    (r = read_part(dir, "seen.json", &ret->seen, err)) < 0 ||
 	    (r = read_run(dir, ret, err)) < 0)
 		lab_data_clear(ret);
@@ -127,6 +129,7 @@ void lab_data_clear(struct lab_data *data)
 	json_decref(data->summary);
 	json_decref(data->isolation);
 	json_decref(data->checks);
+	json_decref(data->density);
 	json_decref(data->seen);
 	*data = (struct lab_data){0};
 }
@@ -206,6 +209,22 @@ int lab_start_ratio(const struct lab_data *data, const char *a, const char *b, s
 		return err_set(err, ENODATA, "no round has a start of both '%.60s' and '%.60s'", a,
 			       b);
 	return location_of(logs, n, ret, err);
+}
+
+void lab_add_density(const struct lab_data *data, struct lab_findings *findings, const char *env,
+		     const char *key, double per, const struct lab_figure *named)
+{
+	const json_t *cell;
+	size_t i;
+
+	json_array_foreach(json_object_get(data->density, "cells"), i, cell)
+	{
+		const json_t *figure = json_object_get(cell, key);
+
+		if (strcmp(json_string_or(cell, "env", ""), env) == 0 &&
+		    json_u64_or(figure, "rounds", 0) > 0)
+			lab_add_row(findings, named, figure, "location", per);
+	}
 }
 
 const json_t *lab_isolation_env(const struct lab_data *data, const char *label)

@@ -2,6 +2,7 @@
 #pragma once
 /* data: what a lab has measured, as files below a submission's folder:
  *   data/run/           a run of the engine: manifest.json, records.jsonl
+ *   data/density.json   as of `tare density`
  *   data/isolation.json as of `tare isolation`
  *   data/checks.json    as of `tare validate`
  *   data/seen.json      what was read off otherwise
@@ -16,6 +17,7 @@
 
 struct tare_err;
 struct lab_findings;
+struct lab_figure;
 
 #define LAB_DATA_DIR "data"
 
@@ -23,7 +25,7 @@ struct lab_data {
 	const char *dir; /* the submission's */
 	struct run *run; /* each NULL: there is none */
 	json_t *summary; /* made of the run, not read */
-	json_t *isolation, *checks, *seen;
+	json_t *density, *isolation, *checks, *seen;
 };
 
 /* Read what is there. -EBADMSG, -EFBIG and a sentence. */
@@ -43,6 +45,10 @@ void lab_count_trials(const struct lab_data *data, struct lab_findings *findings
  * round. Both on one kernel. -ENODATA: no round has both. */
 int lab_start_ratio(const struct lab_data *data, const char *a, const char *b, struct location *ret,
 		    struct tare_err *err);
+/* What density.json has by this key of an environment's boxes, as a figure in units of so many;
+ * nothing where there is none. */
+void lab_add_density(const struct lab_data *data, struct lab_findings *findings, const char *env,
+		     const char *key, double per, const struct lab_figure *named);
 /* An environment of isolation.json; NULL: it could not be looked at. */
 const json_t *lab_isolation_env(const struct lab_data *data, const char *label);
 /* The verdict of a probe there; "" for none. */

@@ -16,7 +16,6 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "engine/args.h"
-#include "isolation/inside.h"
 #include "lab/run/work.h"
 #include "machine/machine.h"
 #include "stats/location.h"
@@ -74,9 +73,11 @@ static int run_script(struct machine *machine, const struct env_choice *env, con
 	static char shell[] = "/bin/sh", flag[] = "-c";
 	cleanup_free char *text = strdup(script);
 	char *argv[] = {shell, flag, text, NULL}, *envp[] = {path, NULL};
-	struct trial_spec spec = inside_spec(env);
-	int r = text ? machine->ops->exec(machine, &spec, argv, envp, "/", stdio, ret_status, err)
-		     : err_set(err, ENOMEM, "out of memory");
+	struct trial_spec spec = {0};
+	int r = text ? site_spec(env, &spec, err) : err_set(err, ENOMEM, "out of memory");
+
+	if (r == 0)
+		r = machine->ops->exec(machine, &spec, argv, envp, "/", stdio, ret_status, err);
 
 	trial_spec_clear(&spec);
 	return r;
@@ -121,8 +122,9 @@ static int exec_heard(struct machine *machine, const struct env_choice *env,
 static int exec_in(const struct lab_work *work, const struct env_choice *env,
 		   struct lab_inside *inside, int *ret_status, struct tare_err *err)
 {
+	const struct site_machine wanted = {.env = env};
 	struct machine *machine;
-	int r = lab_open_machine(work, env, &machine, err), closed;
+	int r = site_open(&work->site, &wanted, &machine, err), closed;
 
 	if (r < 0)
 		return r;

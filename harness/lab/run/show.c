@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "density/density.h"
 #include "isolation/isolation.h"
 #include "lab/lab.h"
 #include "lab/run/data.h"
@@ -30,11 +31,24 @@ void lab_say_verdict(struct lab_findings *findings, const char *fmt, ...)
 	va_end(args);
 }
 
-typedef int draw_fn(const char *dir, const struct run *run, const json_t *summary,
-		    struct tare_err *err);
+typedef int draw_fn(const struct lab_data *data, const char *dir, struct tare_err *err);
 
-/* A plot of the run, drawn once for both forms of the page; nothing without a run, and no picture
- * without gnuplot. */
+static int draw_ratios(const struct lab_data *data, const char *dir, struct tare_err *err)
+{
+	return plot_ratios(dir, data->run, data->summary, err);
+}
+
+static int draw_starts(const struct lab_data *data, const char *dir, struct tare_err *err)
+{
+	return plot_startup(dir, data->run, data->summary, err);
+}
+
+static int draw_density(const struct lab_data *data, const char *dir, struct tare_err *err)
+{
+	return density_draw(data->density, dir, err);
+}
+
+/* A plot, drawn once for both forms of the page; no picture without gnuplot. */
 static int show_plot(const struct lab_data *data, struct doc *doc, const char *name, draw_fn *draw,
 		     const char *caption, struct tare_err *err)
 {
@@ -43,17 +57,28 @@ static int show_plot(const struct lab_data *data, struct doc *doc, const char *n
 
 	if (!drawn)
 		return err_set(err, ENOMEM, "out of memory");
-	if (!data->run)
-		return 0;
 	if (access(drawn, F_OK) < 0 && plot_probe(NULL) == 0) {
 		r = fd_make_dirs(doc->plots_dir, err);
 		if (r == 0)
-			r = draw(doc->plots_dir, data->run, data->summary, err);
+			r = draw(data, doc->plots_dir, err);
 	}
+	if (r == 0)
+		doc->ops->figure(doc, name, caption);
+	return r;
+}
+
+/* The same of a run; nothing without one. */
+static int show_run(const struct lab_data *data, struct doc *doc, const char *name, draw_fn *draw,
+		    const char *caption, struct tare_err *err)
+{
+	int r;
+
+	if (!data->run)
+		return 0;
+	doc->ops->heading(doc, 2, "Your measurements");
+	r = show_plot(data, doc, name, draw, caption, err);
 	if (r < 0)
 		return r;
-	doc->ops->heading(doc, 2, "Your measurements");
-	doc->ops->figure(doc, name, caption);
 	doc_say(doc,
 		"All there is of this run, with validity and what else differs between the "
 		"environments: 'tare report " LAB_DATA_DIR "/run' in the folder of this page.");
@@ -62,20 +87,34 @@ static int show_plot(const struct lab_data *data, struct doc *doc, const char *n
 
 int lab_show_ratios(const struct lab_data *data, struct doc *doc, struct tare_err *err)
 {
-	return show_plot(
-		data, doc, "ratios", plot_ratios,
-		"Time of an operation against the same in the first environment, with its "
-		"interval of at least 95 % over the rounds; log axis; filled: the interval "
-		"excludes 1.",
-		err);
+	return show_run(data, doc, "ratios", draw_ratios,
+			"Time of an operation against the same in the first environment, with its "
+			"interval of at least 95 % over the rounds; log axis; filled: the interval "
+			"excludes 1.",
+			err);
 }
 
 int lab_show_starts(const struct lab_data *data, struct doc *doc, struct tare_err *err)
 {
+	return show_run(data, doc, "startup", draw_starts,
+			"From asking for the box, or the guest, to being ready. Dots are rounds or "
+			"boots, above them the estimate with its interval; log axis.",
+			err);
+}
+
+int lab_show_density(const struct lab_data *data, struct doc *doc, struct tare_err *err)
+{
+	if (!data->density)
+		return 0;
+	doc->ops->heading(doc, 2, "One beside the other");
+	doc_say(doc,
+		"In each round box after box was put up, with an idle player in it, and stayed up. "
+		"A dot is a box; above: how long its start took, guests being restored where one "
+		"was saved; below: the memory that the machine has less of, whoever took it.");
 	return show_plot(
-		data, doc, "startup", plot_startup,
-		"From asking for the box, or the guest, to being ready. Dots are rounds or "
-		"boots, above them the estimate with its interval; log axis.",
+		data, doc, DENSITY_PLOT, draw_density,
+		"Starts and memory by the number of boxes that are up; the axis of time is "
+		"logarithmic.",
 		err);
 }
 

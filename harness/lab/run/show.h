@@ -21,10 +21,11 @@ json_t *lab_handout_json(const struct lab_ops *lab);
 /* The question and what may be said to it, to the student. */
 void lab_ask(const struct lab_ops *lab, FILE *to);
 
-/* For struct lab_ops.show: the plot of the run's ratios; of its starts; the table of probes; the
- * table of checks. */
+/* For struct lab_ops.show: the plot of the run's ratios; of its starts; of boxes
+ * beside each other; the table of probes; the table of checks. */
 int lab_show_ratios(const struct lab_data *data, struct doc *doc, struct tare_err *err);
 int lab_show_starts(const struct lab_data *data, struct doc *doc, struct tare_err *err);
+int lab_show_density(const struct lab_data *data, struct doc *doc, struct tare_err *err);
 int lab_show_isolation(const struct lab_data *data, struct doc *doc, struct tare_err *err);
 int lab_show_checks(const struct lab_data *data, struct doc *doc, struct tare_err *err);
 

@@ -105,19 +105,19 @@ static bool is_there(const struct lab_work *work)
 {
 	cleanup_json json_t *about = NULL;
 
-	return keep_inspect(work->cache_dir, TREE_IMAGE, &about, NULL) == 0;
+	return keep_inspect(work->site.cache_dir, TREE_IMAGE, &about, NULL) == 0;
 }
 
 int tree_image(const struct lab_work *work, struct tare_err *err)
 {
 	static const struct image_limits limits = IMAGE_LIMITS;
-	cleanup_free char *dir =
-		text_format("%s/tare-%s-lab", work->cache_dir, journal_name(work->journal));
+	cleanup_free char *dir = text_format("%s/tare-%s-lab", work->site.cache_dir,
+					     journal_name(work->site.journal));
 	cleanup_free char *source = dir ? text_format("rootfs:%s", dir) : NULL;
 	cleanup_json json_t *about = NULL;
 	const struct import_config config = {
-		.cache_dir = work->cache_dir,
-		.journal = work->journal,
+		.cache_dir = work->site.cache_dir,
+		.journal = work->site.journal,
 		.source = source,
 		.name = TREE_IMAGE,
 		.limits = &limits,
@@ -128,7 +128,7 @@ int tree_image(const struct lab_work *work, struct tare_err *err)
 		return 0;
 	if (!source)
 		return err_set(err, ENOMEM, "out of memory");
-	r = journal_note(work->journal, JOURNAL_PATH, dir, err);
+	r = journal_note(work->site.journal, JOURNAL_PATH, dir, err);
 	if (r < 0)
 		return r;
 	r = make_tree(dir, err);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/json.h"
@@ -20,11 +21,26 @@
 #include "machine/vm/qemu.h"
 
 #define SLICE_NS (500 * 1000ULL)
+#define CLIMB_NS (60 * NS_PER_S)
+
+static bool is_missing(const struct lab_work *work, const char *what)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(work->missing, i, one)
+	{
+		if (strcmp(json_string_or(one, "what", ""), what) == 0)
+			return true;
+	}
+	return false;
+}
 
 void lab_note_missing(struct lab_work *work, const char *what, const char *why)
 {
-	(void)json_array_append_new(work->missing,
-				    json_pack("{s:s, s:s}", "what", what, "why", why));
+	if (!is_missing(work, what))
+		(void)json_array_append_new(work->missing,
+					    json_pack("{s:s, s:s}", "what", what, "why", why));
 }
 
 static char *data_path(const struct lab_work *work, const char *name, struct tare_err *err)
@@ -49,31 +65,12 @@ static int keep(const struct lab_work *work, const char *name, const json_t *doc
 	return path ? newfile_write_json(path, document, JSON_INDENT(1), err) : -EIO;
 }
 
-int lab_open_machine(const struct lab_work *work, const struct env_choice *env,
-		     struct machine **ret, struct tare_err *err)
-{
-	char name[96];
-	const struct machine_config config = {
-		.place = work->place,
-		.options = env->machine_options,
-		.name = name,
-		.journal = work->journal,
-		.cache_dir = work->cache_dir,
-		.libexec_dir = work->libexec_dir,
-	};
-	const struct machine_ops *ops;
-	int r = machine_find(env->machine, &ops, err);
-
-	(void)snprintf(name, sizeof(name), "tare-%s-m0", journal_name(work->journal));
-	return r < 0 ? r : ops->open(&config, ret, err);
-}
-
 /* -ENOTSUP where it is a guest under KVM, and KVM does not run code at a CPU's speed. */
 static int check_kvm(const struct lab_work *work, const struct env_choice *env,
 		     struct tare_err *err)
 {
 	char qemu[PATH_MAX];
-	const struct kvm_verdict_key key = {.cache_dir = work->cache_dir, .qemu_path = qemu};
+	const struct kvm_verdict_key key = {.cache_dir = work->site.cache_dir, .qemu_path = qemu};
 	struct kvm_verdict verdict;
 	int r;
 
@@ -91,13 +88,14 @@ static int check_kvm(const struct lab_work *work, const struct env_choice *env,
 static int try_guest(const struct lab_work *work, const struct env_choice *env,
 		     struct tare_err *err)
 {
+	const struct site_machine wanted = {.env = env};
 	struct machine *machine;
 	int r = check_kvm(work, env, err);
 
 	if (r < 0)
 		return r;
 	work->say("trying whether a guest comes up");
-	r = lab_open_machine(work, env, &machine, err);
+	r = site_open(&work->site, &wanted, &machine, err);
 	return r < 0 ? r : machine->ops->close(machine, err);
 }
 
@@ -108,6 +106,8 @@ static bool can_be_had(struct lab_work *work, const struct env_choice *env)
 	const struct box_ops *box;
 	struct tare_err why = {0};
 
+	if (is_missing(work, env->label))
+		return false;
 	if (machine_find(env->machine, &machine, &why) < 0 || box_find(env->box, &box, &why) < 0 ||
 	    machine_probe(machine, box, &why) < 0) {
 		lab_note_missing(work, env->label, why.msg);
@@ -152,10 +152,10 @@ static int play(struct lab_work *work, const struct campaign *campaign, const js
 	const struct engine_config config = {
 		.campaign = campaign,
 		.described = described,
-		.place = work->place,
-		.journal = work->journal,
-		.cache_dir = work->cache_dir,
-		.libexec_dir = work->libexec_dir,
+		.place = work->site.place,
+		.journal = work->site.journal,
+		.cache_dir = work->site.cache_dir,
+		.libexec_dir = work->site.libexec_dir,
 		.run_dir = dir,
 		.conductor_cpu = cpu,
 		.players_cpu = cpu,
@@ -189,12 +189,59 @@ int lab_campaign(struct lab_work *work, const struct lab_campaign *wanted, struc
 
 	memcpy(loads, wanted->loads, sizeof(wanted->loads));
 	if (r == 0)
-		r = trial_describe_loads(work->place->box.load_path, &described, err);
+		r = trial_describe_loads(work->site.place->box.load_path, &described, err);
 	if (r == 0)
 		r = campaign_from_flags(&flags, described, &campaign, err);
 	if (r == 0)
 		r = play(work, &campaign, described, err);
 	campaign_clear(&campaign);
+	return r;
+}
+
+static int put_up(struct lab_work *work, const struct lab_density *wanted,
+		  const struct env_list *envs, struct tare_err *err)
+{
+	const struct density_plan plan = {
+		.site = work->site,
+		.envs = envs,
+		.asked = {.rounds = wanted->rounds,
+			  .warmup = 1,
+			  .seed = work->seed,
+			  .effect = 0.01},
+		.max = wanted->max,
+		.share = wanted->share,
+		.climb_ns = CLIMB_NS,
+		.interrupted = work->interrupted,
+		.progress = work->density_progress,
+	};
+	cleanup_json json_t *document = NULL;
+	struct density_result result;
+	struct tare_err why = {0};
+	int r = density_play(&plan, &result, &why);
+
+	if (r == 0 && rounds_n_that_count(&result.rounds) > 0)
+		r = density_document(&plan, &result, &document, &why);
+	if (*work->interrupted)
+		r = err_set(err, EINTR, "the experiment was interrupted: begin it anew");
+	else if (document)
+		r = keep(work, "density.json", document, err);
+	else
+		lab_note_missing(work, "density", r < 0 ? why.msg : "too much was stolen");
+	density_result_clear(&result);
+	return *work->interrupted || document ? r : 0;
+}
+
+int lab_density(struct lab_work *work, const struct lab_density *wanted, struct tare_err *err)
+{
+	const char *texts[LAB_LIST_MAX + 1] = {NULL};
+	struct env_list envs = {0};
+	int r = choose_envs(work, wanted->envs, texts, err);
+
+	for (size_t i = 0; r == 0 && texts[i]; i++)
+		r = args_parse_envs(texts[i], &envs, err);
+	if (r == 0)
+		r = put_up(work, wanted, &envs, err);
+	env_list_free(&envs);
 	return r;
 }
 
@@ -208,10 +255,7 @@ int lab_isolation(struct lab_work *work, const char *envs, const char *const *pr
 		.envs = &list,
 		/* NOLINTNEXTLINE(performance-no-int-to-ptr): read only */
 		.probes = probes ? (char *const *)(uintptr_t)probes : all,
-		.place = work->place,
-		.journal = work->journal,
-		.cache_dir = work->cache_dir,
-		.libexec_dir = work->libexec_dir,
+		.site = work->site,
 		.say = work->say,
 	};
 	const json_t *env;
@@ -237,10 +281,11 @@ static int check_in(const struct lab_work *work, const struct env_choice *env,
 	const struct check_request request = {
 		.check = ops->name, .box = env->box, .options = env->options, .scale = scale};
 	cleanup_json json_t *account = NULL;
+	const struct site_machine wanted = {.env = env};
 	struct tare_err why = {0};
 	struct machine *machine;
 	json_t *result;
-	int r = lab_open_machine(work, env, &machine, err);
+	int r = site_open(&work->site, &wanted, &machine, err);
 
 	if (r < 0)
 		return r;

@@ -8,28 +8,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "density/density.h"
 #include "engine/args.h"
 #include "engine/engine.h"
+#include "engine/site.h"
 
 struct tare_err;
-struct trial_place;
-struct journal;
-struct machine;
 
 struct lab_work {
 	const char *dir; /* the submission's folder */
 	bool quick;      /* for trying out: fewer rounds, and no guests */
 	uint64_t seed;
 	const char *image; /* that was asked for; NULL: none was */
-	const struct trial_place *place;
-	struct journal *journal;
-	const char *cache_dir, *libexec_dir;
+	struct site site;
 	const volatile sig_atomic_t *interrupted;
 	void (*progress)(const struct engine_progress *progress, void *context);
+	void (*density_progress)(const struct density_progress *progress);
 	void (*say)(const char *what);
 	json_t *missing; /* [{"what", "why"}]: what of the lab cannot be had here */
 };
 
+/* Only the first reason for each is kept. */
 void lab_note_missing(struct lab_work *work, const char *what, const char *why);
 
 #define LAB_LIST_MAX 8
@@ -42,6 +41,14 @@ struct lab_campaign {
 };
 int lab_campaign(struct lab_work *work, const struct lab_campaign *wanted, struct tare_err *err);
 
+/* `tare density` into data/density.json, likewise; that it fails is noted as missing. */
+struct lab_density {
+	const char *envs[LAB_LIST_MAX]; /* the first is the baseline */
+	uint64_t rounds, max;
+	double share;
+};
+int lab_density(struct lab_work *work, const struct lab_density *wanted, struct tare_err *err);
+
 /* `tare isolation` of these probes (NULL: all) into data/isolation.json. */
 int lab_isolation(struct lab_work *work, const char *envs, const char *const *probes,
 		  struct tare_err *err);
@@ -52,10 +59,6 @@ struct lab_check {
 };
 int lab_checks(struct lab_work *work, const struct lab_check *checks, double scale,
 	       struct tare_err *err);
-
-/* A machine for an environment of a lab, one at a time. Closed by its ops. */
-int lab_open_machine(const struct lab_work *work, const struct env_choice *env,
-		     struct machine **ret, struct tare_err *err);
 
 /* Something else that was seen, into data/seen.json. */
 int lab_keep_seen(const struct lab_work *work, const json_t *seen, struct tare_err *err);

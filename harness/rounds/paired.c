@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/paired.h"
+#include "rounds/paired.h"
 
 #include <math.h>
 #include <stdlib.h>

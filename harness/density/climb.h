@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* climb: one climb of `tare density`, up to its bound and down again. */
+/* climb: one climb, up to its bound and down again. */
 
-#include "cli/density/density.h"
+#include "density/density.h"
 
 struct density_ascent {
 	const struct density_plan *plan;
-	struct places *places;
-	volatile sig_atomic_t *interrupted;
 	const struct env_choice *env;
 	size_t max;             /* plan->max, or fewer to warm up */
 	uint64_t deadline_ns;   /* of all climbs together: clock_now_ns(); 0: none */

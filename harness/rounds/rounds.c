@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/rounds.h"
+#include "rounds/rounds.h"
 
 #include <stdlib.h>
 

@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "base/newfile.h"
 #include "base/text.h"
-#include "cli/density/density.h"
+#include "density/density.h"
 #include "report/plot.h"
 #include "report/style.h"
 
@@ -117,10 +117,10 @@ static void put_panel(const json_t *document, unsigned int column, FILE *s)
 	(void)fprintf(s, "\n");
 }
 
-static int draw(const json_t *document, const char *dir, struct tare_err *err)
+int density_draw(const json_t *document, const char *dir, struct tare_err *err)
 {
 	struct plot plot;
-	int r = plot_begin(dir, "density", &plot, err);
+	int r = plot_begin(dir, DENSITY_PLOT, &plot, err);
 
 	if (r < 0)
 		return r;
@@ -150,5 +150,5 @@ int density_write(const json_t *document, const char *dir, struct tare_err *err)
 	r = newfile_write_json(json, document, JSON_INDENT(1), err);
 	if (r == 0)
 		r = write_csv(document, csv, err);
-	return r < 0 ? r : draw(document, dir, err);
+	return r < 0 ? r : density_draw(document, dir, err);
 }

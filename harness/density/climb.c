@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/density/climb.h"
+#include "density/climb.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/json.h"
-#include "cli/payload.h"
+#include "engine/site.h"
 #include "machine/machine.h"
 
 /* What waits in each box: it does nothing until its turn, which never comes. */
@@ -48,9 +48,8 @@ static int read_available(uint64_t *ret, struct tare_err *err)
 
 static int start_player(const struct density_ascent *a, struct standing *box, struct tare_err *err)
 {
-	const struct limits none = {0};
-	struct trial_spec spec = {0};
-	int r = payload_spec(a->env, &none, NULL, &spec, err);
+	struct trial_spec spec;
+	int r = site_spec(a->env, &spec, err);
 
 	(void)snprintf(spec.load, sizeof(spec.load), PLAYER);
 	if (r == 0)
@@ -62,13 +61,15 @@ static int start_player(const struct density_ascent *a, struct standing *box, st
 static int put_up(const struct density_ascent *a, struct standing *box, struct density_box *ret,
 		  struct tare_err *err)
 {
+	const struct site_machine wanted = {
+		.env = a->env, .number = (*a->machines)++, .saved_will_do = true};
 	uint64_t asked_ns = clock_now_ns();
-	int r = payload_open(a->places, a->env, (*a->machines)++, NULL, &box->machine, err);
+	int r = site_open(&a->plan->site, &wanted, &box->machine, err);
 
 	if (r == 0)
 		r = start_player(a, box, err);
 	if (r < 0)
-		return *a->interrupted ? -EINTR : r;
+		return *a->plan->interrupted ? -EINTR : r;
 	ret->start_ns = clock_now_ns() - asked_ns;
 	return read_available(&ret->available_bytes, err);
 }
@@ -179,7 +180,7 @@ static int ascend(const struct density_ascent *a, struct standing *standing,
 		available = box->available_bytes;
 		climb->boxes++;
 		a->progress(climb->boxes, a->context);
-		if (*a->interrupted)
+		if (*a->plan->interrupted)
 			return -EINTR;
 		if (a->deadline_ns && clock_now_ns() >= a->deadline_ns)
 			return -ETIME;

@@ -6,9 +6,9 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/json.h"
-#include "cli/density/density.h"
-#include "cli/paired.h"
+#include "density/density.h"
 #include "engine/fingerprint.h"
+#include "rounds/paired.h"
 #include "stats/quantile.h"
 
 /* Rows of an environment: what a climb comes to, in one number each. */
@@ -261,7 +261,7 @@ int density_document(const struct density_plan *plan, const struct density_resul
 		     json_t **ret, struct tare_err *err)
 {
 	cleanup_json json_t *document =
-		json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:o}", "schema", "tare.density/1", "tare",
+		json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:o}", "schema", DENSITY_SCHEMA, "tare",
 			  TARE_VERSION, "machine", fingerprint_read(), "baseline",
 			  plan->envs->items[0].label, "max", json_u64(plan->max), "share_pct",
 			  json_number(100 * plan->share), "climb_ns", json_u64(plan->climb_ns));

@@ -5,16 +5,13 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/err.h"
-#include "cli/density/climb.h"
-#include "cli/log.h"
+#include "density/climb.h"
 #include "engine/random.h"
 
 const char *const density_stop_names[DENSITY_STOPS] = {"max", "memory", "time", "refused"};
 
 struct density {
 	const struct density_plan *plan;
-	struct places *places;
-	volatile sig_atomic_t *interrupted;
 	struct density_result *result;
 	unsigned int machines; /* made so far */
 	size_t round;
@@ -26,16 +23,17 @@ static void tell(size_t up, void *context)
 	const struct density *d = context;
 	double climbs = (double)(d->plan->asked.rounds * d->plan->envs->n);
 	double done = (double)d->result->n_climbs + (double)up / (double)d->plan->max;
+	const struct density_progress progress = {
+		.fraction = done / climbs, .round = d->round, .env = d->env->label, .up = up};
 
-	log_progress(done / climbs, "round %zu: %s, %zu up", d->round + 1, d->env->label, up);
+	if (d->plan->progress)
+		d->plan->progress(&progress);
 }
 
 static struct density_ascent ascent_of(struct density *d, size_t env, size_t max)
 {
 	d->env = &d->plan->envs->items[env];
 	return (struct density_ascent){.plan = d->plan,
-				       .places = d->places,
-				       .interrupted = d->interrupted,
 				       .env = d->env,
 				       .max = max,
 				       .deadline_ns = d->result->rounds.deadline_ns,
@@ -110,6 +108,14 @@ static void tell_nothing(size_t up, void *context)
 	(void)context;
 }
 
+static void tell_warm_up(const struct density *d)
+{
+	const struct density_progress progress = {.warming_up = true, .env = d->env->label};
+
+	if (d->plan->progress)
+		d->plan->progress(&progress);
+}
+
 /* A box of each: images are made, guests saved, files read into memory. */
 static int warm_up(struct density *d, struct tare_err *err)
 {
@@ -121,7 +127,7 @@ static int warm_up(struct density *d, struct tare_err *err)
 			struct density_climb climb = {0};
 			struct density_box box;
 
-			log_progress(0, "warming up: %s", d->env->label);
+			tell_warm_up(d);
 			ascent.progress = tell_nothing;
 			r = density_climb(&ascent, &climb, &box, err);
 			json_decref(climb.instance);
@@ -141,12 +147,9 @@ static void allow_descriptors(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-int density_play(const struct density_plan *plan, struct places *places,
-		 volatile sig_atomic_t *interrupted, struct density_result *ret,
-		 struct tare_err *err)
+int density_play(const struct density_plan *plan, struct density_result *ret, struct tare_err *err)
 {
-	struct density d = {
-		.plan = plan, .places = places, .interrupted = interrupted, .result = ret};
+	struct density d = {.plan = plan, .result = ret};
 	int r;
 
 	*ret = (struct density_result){.rounds = rounds_begin(&plan->asked)};
@@ -154,7 +157,6 @@ int density_play(const struct density_plan *plan, struct places *places,
 	r = warm_up(&d, err);
 	if (r == 0)
 		r = rounds_play(&ret->rounds, play_round, &d, err);
-	log_progress_end();
 	return rounds_ended(&ret->rounds, r);
 }
 

@@ -11,21 +11,34 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cli/rounds.h"
 #include "engine/args.h"
+#include "engine/site.h"
+#include "rounds/rounds.h"
 
 struct tare_err;
-struct places;
+
+#define DENSITY_SCHEMA "tare.density/1"
 
 #define DENSITY_MAX     5000 /* boxes: well below what PIDs and descriptors a system has */
 #define DENSITY_WEIGHED 10   /* boxes of a climb */
 
+struct density_progress {
+	double fraction; /* of all that is asked for */
+	bool warming_up;
+	size_t round; /* from 0 */
+	const char *env;
+	size_t up;
+};
+
 struct density_plan {
+	struct site site;
 	const struct env_list *envs; /* the first is the baseline */
 	struct rounds_asked asked;
 	uint64_t max;      /* boxes of a climb */
 	double share;      /* of the memory that is available when a climb begins: at most this */
 	uint64_t climb_ns; /* no box is put up later */
+	const volatile sig_atomic_t *interrupted;
+	void (*progress)(const struct density_progress *progress); /* may be NULL */
 };
 
 enum density_stop { DENSITY_AT_MAX, DENSITY_MEMORY, DENSITY_TIME, DENSITY_REFUSED, DENSITY_STOPS };
@@ -59,10 +72,9 @@ struct density_result {
 	size_t n_climbs, n_boxes;
 };
 
-/* As bench_play(): *ret is to be cleared, of a failure too. */
-int density_play(const struct density_plan *plan, struct places *places,
-		 volatile sig_atomic_t *interrupted, struct density_result *ret,
-		 struct tare_err *err);
+/* *ret is to be cleared, of a failure too. An interruption and the end of the time budget are
+ * none: see struct rounds. */
+int density_play(const struct density_plan *plan, struct density_result *ret, struct tare_err *err);
 void density_result_clear(struct density_result *result);
 
 /* Is there room for another box? available: now; before: when the climb began; dearest: what the
@@ -70,11 +82,13 @@ void density_result_clear(struct density_result *result);
 bool density_has_room(const struct density_plan *plan, uint64_t before, uint64_t available,
 		      uint64_t dearest);
 
-/* Schema tare.density/1, see results/README.md. */
+/* Schema DENSITY_SCHEMA, see results/README.md. */
 int density_document(const struct density_plan *plan, const struct density_result *result,
 		     json_t **ret, struct tare_err *err);
-/* For people. */
-void density_print(const json_t *document);
-/* density.json, boxes.csv, and density.svg with what draws it, into a folder. A missing gnuplot is
+/* DENSITY_PLOT.svg with what draws it, into a folder; the document may be a stranger's. -ENOTSUP:
+ * there is no gnuplot. */
+#define DENSITY_PLOT "density"
+int density_draw(const json_t *document, const char *dir, struct tare_err *err);
+/* density.json, boxes.csv, and the plot. A missing gnuplot is
  * -ENOTSUP, when the others are written. */
 int density_write(const json_t *document, const char *dir, struct tare_err *err);
