@@ -109,13 +109,11 @@ const struct command command_report = {
 	.details =
 		"Reads RUN/manifest.json and RUN/records.jsonl and writes RUN/summary.json and "
 		"RUN/report/:\nindex.html, report.md, cells.csv, ratios.csv, slices.csv and the "
-		"plots "
-		"with their gnuplot\nscripts; `make` there draws them again. With pdf also "
+		"plots with their gnuplot\nscripts; `make` there draws them again. With pdf also "
 		"report.pdf, by LaTeX; where that is not\ninstalled, figures.pdf. Of a folder of "
-		"'tare isolation --report' it makes "
-		"the "
-		"tables again. Needs no privileges\nand nothing of the machine that was measured. "
-		"Prints the path of each report. With --json it\nprints the summaries.",
+		"'tare isolation --report' it makes the tables again.\nNeeds no privileges and "
+		"nothing of the machine that was measured. Prints the path of each\nreport. With "
+		"--json it prints the summaries.",
 	.examples = "tare report results/sample -f md",
 	.options = report_options,
 	.run = run_report,
