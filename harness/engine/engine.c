@@ -245,7 +245,7 @@ static int do_set(struct engine *e, const struct campaign_group *group, uint64_t
 	there = store_set_size(e->store, group->name, round, name);
 	if (there >= set_size(&set)) {
 		e->done++;
-		return 0;
+		return precision_is_whole(e->precision, group->name, round, name, err);
 	}
 	if (!pace_has_time(&e->pace, group, load)) {
 		e->end = "time budget";

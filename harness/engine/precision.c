@@ -16,12 +16,18 @@
 #include "stats/pair.h"
 #include "stats/stop.h"
 
+#define SET_KEY_SIZE 192
+
 struct series;
 
 struct precision {
 	char *baseline;
 	struct series *ratios;
 	size_t n_ratios;
+	/* The set that was the last one of a run when it was read, until it is known to be whole.
+	 */
+	json_t *last;
+	char last_key[SET_KEY_SIZE];
 };
 
 /* The log ratios of one environment in one set, round by round. */
@@ -58,6 +64,7 @@ void precision_free(struct precision *precision)
 		free(precision->ratios[i].instance);
 	}
 	free(precision->ratios);
+	json_decref(precision->last);
 	free(precision->baseline);
 	free(precision);
 }
@@ -193,47 +200,54 @@ int precision_add(struct precision *precision, const json_t *records, struct tar
 	return 0;
 }
 
-/* Sets come one after the other. */
-struct refill {
-	struct precision *precision;
-	json_t *set;
-	char key[192];
-};
+static void set_key(char ret[SET_KEY_SIZE], const char *group, uint64_t round, const char *set)
+{
+	(void)snprintf(ret, SET_KEY_SIZE, "%s\t%llu\t%s", group, (unsigned long long)round, set);
+}
 
+/* Sets come one after the other. */
 static int refill_record(const json_t *record, size_t line, void *context)
 {
-	struct refill *fill = context;
-	char key[sizeof(fill->key)];
-	json_t *copy;
+	struct precision *p = context;
+	char key[SET_KEY_SIZE];
 
 	(void)line;
-	(void)snprintf(key, sizeof(key), "%s\t%llu\t%s", json_string_or(record, "group", ""),
-		       (unsigned long long)json_u64_or(record, "round", 0),
-		       json_string_or(record, "set", ""));
-	if (strcmp(key, fill->key) != 0) {
-		int r = precision_add(fill->precision, fill->set, NULL);
+	set_key(key, json_string_or(record, "group", ""), json_u64_or(record, "round", 0),
+		json_string_or(record, "set", ""));
+	if (strcmp(key, p->last_key) != 0) {
+		int r = precision_add(p, p->last, NULL);
 
 		if (r < 0)
 			return r;
-		(void)json_array_clear(fill->set);
-		memcpy(fill->key, key, sizeof(key));
+		(void)json_array_clear(p->last);
+		memcpy(p->last_key, key, sizeof(key));
 	}
 	if (json_bool_or(record, "superseded", false)) {
-		(void)json_array_clear(fill->set);
+		(void)json_array_clear(p->last);
 		return 0;
 	}
-	copy = json_deep_copy(record);
-	return json_array_append_new(fill->set, copy) < 0 ? -ENOMEM : 0;
+	return json_array_append_new(p->last, json_deep_copy(record)) < 0 ? -ENOMEM : 0;
 }
 
 int precision_refill(struct precision *precision, const char *run_dir, struct tare_err *err)
 {
-	struct refill fill = {.precision = precision, .set = json_array()};
-	int r = store_each(run_dir, refill_record, &fill, NULL, err);
+	precision->last = json_array();
+	if (!precision->last)
+		return err_set(err, ENOMEM, "out of memory");
+	return store_each(run_dir, refill_record, precision, NULL, err);
+}
 
-	if (r == 0)
-		r = precision_add(precision, fill.set, err);
-	json_decref(fill.set);
+int precision_is_whole(struct precision *precision, const char *group, uint64_t round,
+		       const char *set, struct tare_err *err)
+{
+	char key[SET_KEY_SIZE];
+	int r;
+
+	set_key(key, group, round, set);
+	if (strcmp(key, precision->last_key) != 0)
+		return 0;
+	r = precision_add(precision, precision->last, err);
+	precision->last_key[0] = '\0';
 	return r;
 }
 

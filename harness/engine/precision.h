@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct tare_err;
 struct precision;
@@ -15,8 +16,12 @@ void precision_free(struct precision *precision); /* NULL is fine */
 /* Take the records of one set in. */
 int precision_add(struct precision *precision, const json_t *records, struct tare_err *err);
 
-/* Take the sets of a run's earlier sittings in. */
+/* Take the sets of a run's earlier sittings in, but for the last one: a crash may have left it
+ * incomplete. */
 int precision_refill(struct precision *precision, const char *run_dir, struct tare_err *err);
+/* This set is there whole: if it is that last one, it is taken in. */
+int precision_is_whole(struct precision *precision, const char *group, uint64_t round,
+		       const char *set, struct tare_err *err);
 
 struct precision_answer {
 	/* There is at least one ratio, each interval is at most +-pct wide around its estimate, and
