@@ -127,7 +127,7 @@ int density_draw(const json_t *document, const char *dir, struct tare_err *err)
 	put_data(document, plot.data);
 	(void)fprintf(plot.script,
 		      "set multiplot layout 2,1\nset lmargin 12\nset rmargin 3\n"
-		      "set key top left Left reverse textcolor rgb '#222222'\n"
+		      "set key tmargin center horizontal Left reverse textcolor rgb '#222222'\n"
 		      "set xrange [0:*]\nset logscale y\n"
 		      "set ylabel 'ms'\nset title 'start of the n-th box, n-1 being up'\n");
 	put_panel(document, 2, plot.script);

@@ -107,23 +107,31 @@ int lab_class_of(const json_t *figure, const double *bounds, size_t n_classes)
 	return -1;
 }
 
+/* Four digits, but no power of ten where there is a plain number. */
+static const char *number_text(double x, char buf[32])
+{
+	(void)snprintf(buf, 32, fabs(x) >= 1e4 && fabs(x) < 1e15 ? "%.0f" : "%.4g", x);
+	return buf;
+}
+
 char *lab_figure_text(const json_t *figure, char *buf, size_t size)
 {
 	double value = json_double_or(figure, "value", NAN);
 	double low = json_double_or(figure, "low", NAN), high = json_double_or(figure, "high", NAN);
 	const char *unit = json_string_or(figure, "unit", "");
 	const char *blank = *unit ? " " : "";
+	char of_value[32], of_low[32], of_high[32];
 
+	(void)number_text(value, of_value);
 	if (isnan(value))
 		(void)snprintf(buf, size, "not measured");
-	/* A number that was counted is shown whole. */
 	else if (low == value && high == value)
-		(void)snprintf(buf, size, "%.*g%s%s", value == floor(value) ? 15 : 4, value, blank,
-			       unit);
+		(void)snprintf(buf, size, "%s%s%s", of_value, blank, unit);
 	else if (isnan(low) || isnan(high))
-		(void)snprintf(buf, size, "%.4g%s%s, without interval", value, blank, unit);
+		(void)snprintf(buf, size, "%s%s%s, without interval", of_value, blank, unit);
 	else
-		(void)snprintf(buf, size, "%.4g (%.4g .. %.4g)%s%s", value, low, high, blank, unit);
+		(void)snprintf(buf, size, "%s (%s .. %s)%s%s", of_value, number_text(low, of_low),
+			       number_text(high, of_high), blank, unit);
 	return buf;
 }
 
