@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "density/climb.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,13 +141,14 @@ static int refused(struct density_climb *climb, struct standing *box, int r,
 		   const struct tare_err *why, struct tare_err *err)
 {
 	bool is_error = r != -EINTR && climb->boxes == 0;
-	int q;
+	/* -ETIME is the end of the time budget, not of a guest's patience. */
+	int code = r == -ETIME ? ETIMEDOUT : -r, q;
 
 	if (is_error)
-		(void)err_set(err, -r, "%s", why->msg);
+		(void)err_set(err, code, "%s", why->msg);
 	q = take_down(box, is_error ? NULL : err);
 	if (is_error || q < 0)
-		return is_error ? r : q;
+		return is_error ? -code : q;
 	if (r == -EINTR)
 		return r;
 	climb->stop = DENSITY_REFUSED;
