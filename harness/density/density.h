@@ -85,8 +85,7 @@ bool density_has_room(const struct density_plan *plan, uint64_t before, uint64_t
 /* Schema DENSITY_SCHEMA, see results/README.md. */
 int density_document(const struct density_plan *plan, const struct density_result *result,
 		     json_t **ret, struct tare_err *err);
-/* DENSITY_PLOT.svg with what draws it, into a folder; the document may be a stranger's. -ENOTSUP:
- * there is no gnuplot. */
+/* DENSITY_PLOT.svg with what draws it, into a folder. -ENOTSUP: there is no gnuplot. */
 #define DENSITY_PLOT "density"
 int density_draw(const json_t *document, const char *dir, struct tare_err *err);
 /* density.json, boxes.csv, and the plot. A missing gnuplot is

@@ -24,8 +24,7 @@ struct precision {
 	char *baseline;
 	struct series *ratios;
 	size_t n_ratios;
-	/* The set that was the last one of a run when it was read, until it is known to be whole.
-	 */
+	/* The last set of a run that was read, until it is known to be whole. */
 	json_t *last;
 	char last_key[SET_KEY_SIZE];
 };

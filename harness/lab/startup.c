@@ -2,6 +2,7 @@
 /* startup: how long an environment takes to be there, and what it weighs. */
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,14 +14,13 @@
 #include "lab/run/findings.h"
 #include "lab/run/show.h"
 #include "lab/run/work.h"
+#include "rounds/paired.h"
 
 extern const struct lab_ops lab_ops_startup; /* in the generated table */
 
 #define MOST        10.0 /* times a plain process */
 #define MIB         (1024.0 * 1024.0)
 #define NS_PER_MS_F 1e6
-#define SHARED      "restored from one snapshot, of which pages that several share are shared out"
-#define FIT         "by memory alone"
 /* What is put up in numbers too: first, so that both plots have one colour for each. */
 #define DENSE       "native", "container", "kvm=vm,accel=kvm", "tcg=vm,accel=tcg"
 
@@ -131,62 +131,57 @@ static int add_weights(const struct lab_data *data, struct lab_findings *ret, st
 	return r < 0 ? r : add_weight(data, ret, "tcg", "guest", &guest, err);
 }
 
-/* What each of several weighs, how many would fit, and whether they slow down the next one's start.
- */
+struct dense {
+	const char *env, *name, *what;
+	const char *key; /* of density.json: what each weighs */
+	const char *weighed, *note;
+};
+
+/* Nothing where no round tells. */
+static void add_of_density(struct lab_findings *ret, const json_t *row, const char *key,
+			   const struct lab_figure *named)
+{
+	if (json_u64_or(row, "rounds", 0) > 0)
+		lab_add_row(ret, named, row, key, strcmp(named->unit, "MiB") == 0 ? MIB : 1);
+}
+
+static void add_boxes(const struct lab_data *data, struct lab_findings *ret, const struct dense *d)
+{
+	const json_t *cell = lab_density_cell(data, d->env);
+	bool restored = strcmp(json_string_or(cell, "boot", ""), "restored") == 0;
+	char name[40], what[120], note[120];
+	struct lab_figure figure = {.name = name, .what = what, .note = note};
+
+	(void)snprintf(note, sizeof(note), "%s%s", d->note,
+		       restored ? "restored from one snapshot, whose pages they share" : "");
+	(void)snprintf(name, sizeof(name), "weight-%s", d->name);
+	(void)snprintf(what, sizeof(what), "memory of each of several %s, %s", d->what, d->weighed);
+	figure.unit = "MiB";
+	add_of_density(ret, json_object_get(cell, d->key), "location", &figure);
+	(void)snprintf(name, sizeof(name), "fit-%s", d->name);
+	(void)snprintf(what, sizeof(what),
+		       "%s that would fit into a quarter of free memory, by it alone", d->what);
+	figure.unit = "";
+	add_of_density(ret, json_object_get(cell, "fit"), "location", &figure);
+	(void)snprintf(name, sizeof(name), "crowded-%s", d->name);
+	(void)snprintf(what, sizeof(what), "%s: start of one among many to start of one among few",
+		       d->what);
+	figure.unit = "times";
+	add_of_density(ret, cell ? paired_find_ratio(data->density, cell, "last_to_first") : NULL,
+		       "ratio", &figure);
+}
+
 static void add_density(const struct lab_data *data, struct lab_findings *ret)
 {
-	static const struct {
-		const char *env, *key;
-		double per;
-		struct lab_figure named;
-	} told[] = {
-		{"container",
-		 "group_bytes",
-		 MIB,
-		 {.name = "group-container",
-		  .what = "memory of each of several containers, the kernel's included",
-		  .unit = "MiB",
-		  .note = "as its control group counts"}},
-		{"kvm",
-		 "pss_bytes",
-		 MIB,
-		 {.name = "pss-guest-kvm",
-		  .what = "memory of each of several guests on hardware (KVM), its QEMU's",
-		  .unit = "MiB",
-		  .note = SHARED}},
-		{"tcg",
-		 "pss_bytes",
-		 MIB,
-		 {.name = "pss-guest",
-		  .what = "memory of each of several guests, its QEMU's",
-		  .unit = "MiB",
-		  .note = "emulated (TCG); " SHARED}},
-		{"container",
-		 "fit",
-		 1,
-		 {.name = "fit-container",
-		  .what = "containers that would fit into a quarter of the memory that was "
-			  "available",
-		  .unit = "",
-		  .note = FIT}},
-		{"kvm",
-		 "fit",
-		 1,
-		 {.name = "fit-guest-kvm",
-		  .what = "guests on hardware (KVM) that would fit into it",
-		  .unit = "",
-		  .note = FIT}},
-		{"tcg",
-		 "fit",
-		 1,
-		 {.name = "fit-guest",
-		  .what = "guests that would fit into it",
-		  .unit = "",
-		  .note = "emulated (TCG); " FIT}},
+	static const struct dense all[] = {
+		{"container", "container", "containers", "group_bytes", "the kernel's included",
+		 ""},
+		{"kvm", "guest-kvm", "guests on hardware (KVM)", "pss_bytes", "QEMU's", ""},
+		{"tcg", "guest", "guests", "pss_bytes", "QEMU's", "emulated (TCG); "},
 	};
 
-	for (size_t i = 0; i < sizeof(told) / sizeof(*told); i++)
-		lab_add_density(data, ret, told[i].env, told[i].key, told[i].per, &told[i].named);
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+		add_boxes(data, ret, &all[i]);
 }
 
 static int judge(const struct lab_data *data, struct lab_findings *ret, struct tare_err *err)

@@ -211,20 +211,17 @@ int lab_start_ratio(const struct lab_data *data, const char *a, const char *b, s
 	return location_of(logs, n, ret, err);
 }
 
-void lab_add_density(const struct lab_data *data, struct lab_findings *findings, const char *env,
-		     const char *key, double per, const struct lab_figure *named)
+const json_t *lab_density_cell(const struct lab_data *data, const char *env)
 {
 	const json_t *cell;
 	size_t i;
 
 	json_array_foreach(json_object_get(data->density, "cells"), i, cell)
 	{
-		const json_t *figure = json_object_get(cell, key);
-
-		if (strcmp(json_string_or(cell, "env", ""), env) == 0 &&
-		    json_u64_or(figure, "rounds", 0) > 0)
-			lab_add_row(findings, named, figure, "location", per);
+		if (strcmp(json_string_or(cell, "env", ""), env) == 0)
+			return cell;
 	}
+	return NULL;
 }
 
 const json_t *lab_isolation_env(const struct lab_data *data, const char *label)

@@ -17,7 +17,6 @@
 
 struct tare_err;
 struct lab_findings;
-struct lab_figure;
 
 #define LAB_DATA_DIR "data"
 
@@ -45,10 +44,8 @@ void lab_count_trials(const struct lab_data *data, struct lab_findings *findings
  * round. Both on one kernel. -ENODATA: no round has both. */
 int lab_start_ratio(const struct lab_data *data, const char *a, const char *b, struct location *ret,
 		    struct tare_err *err);
-/* What density.json has by this key of an environment's boxes, as a figure in units of so many;
- * nothing where there is none. */
-void lab_add_density(const struct lab_data *data, struct lab_findings *findings, const char *env,
-		     const char *key, double per, const struct lab_figure *named);
+/* Of the boxes of an environment in density.json; NULL: none was put up. */
+const json_t *lab_density_cell(const struct lab_data *data, const char *env);
 /* An environment of isolation.json; NULL: it could not be looked at. */
 const json_t *lab_isolation_env(const struct lab_data *data, const char *label);
 /* The verdict of a probe there; "" for none. */

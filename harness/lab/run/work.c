@@ -226,7 +226,10 @@ static int put_up(struct lab_work *work, const struct lab_density *wanted,
 	else if (document)
 		r = keep(work, "density.json", document, err);
 	else
-		lab_note_missing(work, "density", r < 0 ? why.msg : "too much was stolen");
+		lab_note_missing(work, "density",
+				 r < 0 ? why.msg
+				       : "whoever runs this virtual machine took its CPU away in "
+					 "every round");
 	density_result_clear(&result);
 	return *work->interrupted || document ? r : 0;
 }
