@@ -63,10 +63,11 @@ static int put_up(const struct density_ascent *a, struct standing *box, struct d
 		  struct tare_err *err)
 {
 	const struct site_machine wanted = {
-		.env = a->env, .number = (*a->machines)++, .saved_will_do = true};
+		.env = a->env, .number = *a->machines, .saved_will_do = true};
 	uint64_t asked_ns = clock_now_ns();
 	int r = site_open(&a->plan->site, &wanted, &box->machine, err);
 
+	(*a->machines)++;
 	if (r == 0)
 		r = start_player(a, box, err);
 	if (r < 0)

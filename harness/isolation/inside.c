@@ -115,12 +115,13 @@ int inside_open(const struct isolation_plan *plan, const struct env_choice *env,
 {
 	struct inside *inside = calloc(1, sizeof(*inside));
 	static unsigned int number;
-	const struct site_machine wanted = {.env = env, .number = number++};
+	const struct site_machine wanted = {.env = env, .number = number};
 	int r;
 
 	if (!inside)
 		return err_set(err, ENOMEM, "out of memory");
 	inside->plan = plan;
+	number++;
 	r = site_open(&plan->site, &wanted, &inside->machine, err);
 	if (r < 0)
 		free(inside);
